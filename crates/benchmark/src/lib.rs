@@ -1,0 +1,177 @@
+//! Suites: tasks with a visible assignment and a hidden answer key, and the formats they come in.
+//!
+//! This room plans what a cage must do and reads what came out of it; it opens no cage itself.
+
+use std::path::{Path, PathBuf};
+
+use meliora_domain::{Digest, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier};
+
+/// An interpreter or compiler of the host that cages see read-only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tool {
+    /// Absolute path of the program, free of links.
+    pub program: PathBuf,
+    /// Folders or files outside `/usr` that it needs, at the same paths in the cage.
+    pub needs: Vec<PathBuf>,
+    /// Version line, part of the evaluator hash.
+    pub version: String,
+    /// For Python: folders to search for installed modules (`site-packages`).
+    pub modules: Vec<PathBuf>,
+}
+
+/// The tools that this machine has.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Toolbox {
+    /// The Python that the user chose.
+    pub python: Option<Tool>,
+    /// Node.js.
+    pub node: Option<Tool>,
+    /// `rustc`.
+    pub rustc: Option<Tool>,
+}
+
+/// One file to put into a cage.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CageFile {
+    /// Absolute path in the cage, under `/work` or `/tmp`.
+    pub path: String,
+    /// Content.
+    pub bytes: std::sync::Arc<[u8]>,
+    /// Executable bit.
+    pub executable: bool,
+}
+
+/// What one cage must do: its files, then one command with this input.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Job {
+    /// Files to put.
+    pub files: Vec<CageFile>,
+    /// Program (absolute path) and arguments.
+    pub argv: Vec<String>,
+    /// Folder to start in.
+    pub cwd: String,
+    /// Standard input.
+    pub stdin: Vec<u8>,
+    /// What the cage may use.
+    pub limits: Limits,
+    /// What it sees of the host beside `/usr`.
+    pub read_only: Vec<PathBuf>,
+    /// Its whole environment.
+    pub env: Vec<(String, String)>,
+    /// What the room itself needs to read the result.
+    ticket: Ticket,
+}
+
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Ticket {}
+
+/// A suite, ready to plan examinations.
+#[derive(Debug)]
+pub struct Suite {}
+
+/// What the project says of its suite.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SuiteSource {
+    /// Folder of a native suite (`suite.toml`, `tasks.jsonl`, checkers), or of an OpenEvolve task.
+    pub folder: PathBuf,
+    /// Limits of each work or exam cage.
+    pub limits: Limits,
+}
+
+/// The suite cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct SuiteError {
+    /// What is wrong, with file and line where they can be told.
+    pub what: String,
+    /// How to mend it.
+    pub hint: Option<String>,
+}
+
+/// What a work job's result was read as.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Graded {
+    /// The marks that are final, in the suite's order (exams pending left out until [`Suite::settle`]).
+    pub scorecard: Scorecard,
+    /// Exams that must run in cages of their own before the scorecard is whole.
+    pub exams: Vec<Exam>,
+    /// For train tasks: what a proposer may know.
+    pub feedback: Vec<Feedback>,
+}
+
+/// One exam: a checker of the suite against what the subject left, in a cage that the subject's code never enters.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Exam {
+    /// The task.
+    pub task: TaskId,
+    /// What the cage must do.
+    pub job: Job,
+}
+
+/// How to examine.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Order<'a> {
+    /// Which tasks.
+    pub splits: &'a [Split],
+    /// Whether to gather which lines run (train tasks, Python only; slower).
+    pub lines: bool,
+    /// A secret of this examination: 32 hexadecimal digits from the host's random source.
+    pub nonce: &'a str,
+}
+
+impl Suite {
+    /// Loads a native suite.
+    pub fn native(_source: &SuiteSource, _tools: &Toolbox) -> Result<Self, SuiteError> {
+        todo!()
+    }
+
+    /// Loads an OpenEvolve task folder, unchanged.
+    pub fn openevolve(_source: &SuiteSource, _tools: &Toolbox) -> Result<Self, SuiteError> {
+        todo!()
+    }
+
+    /// Whether a folder holds an OpenEvolve task.
+    pub fn is_openevolve(_folder: &Path) -> bool {
+        todo!()
+    }
+
+    /// What its tasks stand for.
+    pub fn kind(&self) -> Kind {
+        todo!()
+    }
+
+    /// How far the subject is kept from its examiner.
+    pub fn tier(&self) -> Tier {
+        todo!()
+    }
+
+    /// Hash of everything that decides a mark.
+    pub fn evaluator(&self) -> Digest {
+        todo!()
+    }
+
+    /// The highest mean that can be reached, where there is one.
+    pub fn ceiling(&self) -> Option<f64> {
+        todo!()
+    }
+
+    /// Number of tasks in a split.
+    pub fn count(&self, _split: Split) -> usize {
+        todo!()
+    }
+
+    /// The work job of an examination.
+    pub fn work(&self, _genome: &Genome, _order: &Order<'_>) -> Job {
+        todo!()
+    }
+
+    /// Reads what a work job left. Pure; nothing in it is believed without the order's nonce.
+    pub fn grade(&self, _job: &Job, _finished: &Finished) -> Graded {
+        todo!()
+    }
+
+    /// Enters an exam's result into the graded marks.
+    pub fn settle(&self, _graded: &mut Graded, _exam: &Exam, _finished: &Finished) {
+        todo!()
+    }
+}

@@ -1,0 +1,3 @@
+//! The `meliora` program.
+
+fn main() {}

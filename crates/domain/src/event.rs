@@ -1,0 +1,244 @@
+//! Events: the only wire between the engine and whoever shows or keeps what happened.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Cost, Digest, Feedback, Judgement, Scorecard, TreeId, VariantId};
+
+/// Milliseconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub u64);
+
+/// Who proposed: the proposer's kind and, for models, the model's name.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Proposer {
+    /// `mutate`, `rewrite`, `replay` or `command`.
+    pub kind: String,
+    /// The model's name, where one speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+}
+
+/// What a run set out with. A run is continued only under the same plan.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The proposers it chooses from, by position.
+    pub arms: Vec<Proposer>,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// What may be spent: evaluations, tokens, money. Zero stands for no limit.
+    pub budget: Cost,
+    /// Wall-clock minutes that the run may take in all. Zero stands for no limit.
+    pub minutes: f64,
+    /// Hash of the evaluator that marks it.
+    pub evaluator: Digest,
+    /// Tree of the baseline.
+    pub baseline: TreeId,
+    /// Digest of the constitution in force.
+    pub constitution: Digest,
+}
+
+/// One step's proposal and what came of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Number of the step within the run, from 1.
+    pub step: u64,
+    /// Parents, the one that was changed first.
+    pub parents: Vec<VariantId>,
+    /// Position of the proposer in the run's plan.
+    pub arm: usize,
+    /// What the proposal cost.
+    pub cost: Cost,
+    /// What was proposed, or why nothing was.
+    pub outcome: BidOutcome,
+}
+
+/// What a proposer came back with.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BidOutcome {
+    /// A change to try.
+    Proposed {
+        /// Why, in the proposer's words.
+        reason: String,
+        /// Hash of the edit in its context: an edit with the same hash was the same idea.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idea: Option<Digest>,
+    },
+    /// Nothing usable, and why.
+    Unusable {
+        /// Why, in words.
+        reason: String,
+    },
+    /// The proposer has nothing more for this parent.
+    Exhausted,
+}
+
+/// Why a run ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The highest score that the suite can give was reached.
+    Solved,
+    /// The named budget is used up.
+    Budget(String),
+    /// No proposer has anything more to offer.
+    Exhausted,
+}
+
+/// Everything that can happen. The journal holds these, in order.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began.
+    RunStarted(RunPlan),
+    /// An unfinished run goes on.
+    RunContinued,
+    /// A variant was stored: a commit in the archive.
+    Admitted {
+        /// The step that made it; 0 for a baseline.
+        step: u64,
+        /// The variant.
+        variant: VariantId,
+        /// Its tree.
+        tree: TreeId,
+        /// Its parents; empty for a baseline.
+        parents: Vec<VariantId>,
+    },
+    /// A cost was set aside before it is spent.
+    Reserved {
+        /// The step it is for.
+        step: u64,
+        /// At most this is spent.
+        cost: Cost,
+    },
+    /// A proposer answered; its reservation is settled by the attempt's cost.
+    Bid(Attempt),
+    /// The law refused a proposal.
+    Refused {
+        /// The step.
+        step: u64,
+        /// The article that refuses it.
+        article: String,
+        /// What exactly, and what would be lawful.
+        reason: String,
+        /// What was proposed.
+        change: Change,
+    },
+    /// A proposal is a genome that was tried before.
+    Duplicate {
+        /// The step.
+        step: u64,
+        /// The tree that was tried before.
+        tree: TreeId,
+    },
+    /// A variant was examined.
+    Examined {
+        /// The step it belongs to.
+        step: u64,
+        /// The variant.
+        variant: VariantId,
+        /// The marks. The second and later examinations of a variant are re-runs.
+        scorecard: Scorecard,
+    },
+    /// A variant's marks were judged against its parent's.
+    Judged {
+        /// The step.
+        step: u64,
+        /// The variant.
+        variant: VariantId,
+        /// The verdict and its grounds.
+        judgement: Judgement,
+    },
+    /// A variant became the champion.
+    Crowned {
+        /// The variant.
+        variant: VariantId,
+        /// Its validation score.
+        score: f64,
+    },
+    /// What train tasks told of a variant, gathered when it first became a parent.
+    Traced {
+        /// The variant.
+        variant: VariantId,
+        /// One entry a train task.
+        feedback: Vec<Feedback>,
+    },
+    /// The holdout was opened for a variant.
+    HoldoutOpened {
+        /// The variant.
+        variant: VariantId,
+        /// The marks of its holdout tasks.
+        scorecard: Scorecard,
+    },
+    /// A champion was applied to the user's tree.
+    Promoted {
+        /// The variant.
+        variant: VariantId,
+        /// The commit in the user's repository.
+        commit: String,
+        /// The commit that stood before.
+        before: String,
+        /// The variant that stood before.
+        previous: VariantId,
+        /// Whether it was promoted from a tier where its examiner was within its reach.
+        unproven: bool,
+    },
+    /// A promoted variant was examined again.
+    Reexamined {
+        /// The variant.
+        variant: VariantId,
+        /// Its score now.
+        score: f64,
+        /// The score it is held against.
+        reference: f64,
+        /// What followed, in words.
+        reason: String,
+    },
+    /// A promotion was undone.
+    RolledBack {
+        /// The variant that stood.
+        from: VariantId,
+        /// The variant that stands again.
+        to: VariantId,
+        /// The commit in the user's repository that undid it.
+        commit: String,
+        /// Who decided: `automatic` or `manual`, and why.
+        reason: String,
+    },
+    /// Something a person should know.
+    Warned {
+        /// What, and what to do.
+        message: String,
+    },
+    /// A run was stopped from outside; it can go on.
+    Interrupted,
+    /// A run ended.
+    Finished {
+        /// Why.
+        reason: FinishReason,
+        /// Counts by name, for people.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        counts: BTreeMap<String, u64>,
+    },
+}
+
+/// An event as the journal holds it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Recorded {
+    /// Position in the journal, from 1, without gaps.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Hash of the event before it; zeros before the first.
+    pub prev: Digest,
+    /// Hash of this event: of `seq`, `at`, `prev` and the event's JSON.
+    pub hash: Digest,
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
+}

@@ -1,0 +1,23 @@
+//! The vocabulary: what a variant, a change, a task, a mark, a verdict and an event are.
+//!
+//! Values only. Nothing here does I/O, reads a clock or draws a random number.
+
+mod cage;
+mod change;
+mod cost;
+mod event;
+mod genome;
+mod id;
+mod mark;
+mod task;
+mod verdict;
+
+pub use cage::{Ending, Finished, Limits};
+pub use change::{Change, ChangeError, Edit};
+pub use cost::{Cost, MicroUsd};
+pub use event::{Attempt, BidOutcome, Event, FinishReason, Proposer, Recorded, RunPlan, Timestamp};
+pub use genome::{FileBody, Genome, GenomePath, PathError};
+pub use id::{Digest, TaskId, TreeId, VariantId};
+pub use mark::{Feedback, Mark, MarkStatus, Scorecard};
+pub use task::{Kind, Split, Tier};
+pub use verdict::{Judgement, Verdict};

@@ -1,0 +1,24 @@
+//! The ports: what the loop needs of the world, as traits. Implementations live in the rooms above.
+
+mod archive;
+mod model;
+mod proposer;
+mod sandbox;
+
+pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target, TargetError};
+pub use model::{Chat, Message, Model, ModelError, Reply, Reservation, Role, Usage};
+pub use proposer::{Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
+pub use sandbox::{
+    Cage, CageEntry, CageError, CageSpec, CageUsage, Command, Happening, Process, Purpose, ReadOnly, Sandbox,
+    SandboxError, run_to_end,
+};
+
+use meliora_domain::Recorded;
+
+/// Someone who watches. Cannot fail, cannot steer.
+pub trait Observer: Sync {
+    /// An event has just been journalled.
+    fn notice(&self, event: &Recorded);
+    /// Something that is not journalled but worth showing: how busy, how much is spent.
+    fn progress(&self, _progress: &crate::Progress) {}
+}

@@ -1,0 +1,121 @@
+//! The model port: a chat with a language model, within a reservation.
+
+use meliora_domain::{Cost, MicroUsd};
+use serde::{Deserialize, Serialize};
+
+/// Who says a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Standing instructions.
+    System,
+    /// The asker.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
+
+/// What a model is asked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Chat {
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+    /// Sampling temperature.
+    pub temperature: f64,
+    /// At most this many tokens are written.
+    pub max_tokens: u32,
+    /// Seed, for servers that take one.
+    pub seed: u64,
+}
+
+/// What a call may cost at most; the budget has set it aside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reservation(pub Cost);
+
+/// Tokens of one call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    pub prompt: u64,
+    /// Tokens written.
+    pub completion: u64,
+    /// Whether the server gave no count and this is an estimate.
+    #[serde(default)]
+    pub estimated: bool,
+}
+
+/// What a model answered.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Reply {
+    /// The text.
+    pub text: String,
+    /// Whether the text ends because `max_tokens` was reached.
+    pub truncated: bool,
+    /// Tokens.
+    pub usage: Usage,
+    /// Price of the call.
+    pub usd: MicroUsd,
+}
+
+impl Reply {
+    /// The call's cost.
+    pub fn cost(&self) -> Cost {
+        Cost { evals: 0, tokens: self.usage.prompt + self.usage.completion, usd: self.usd }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ModelError {
+    /// The server cannot be reached, after the tries that make sense.
+    #[error("model server {url} cannot be reached: {cause}")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// Why.
+        cause: String,
+    },
+    /// The key is missing or not taken, the model is unknown, or the request is one the server will never take.
+    #[error("model server refused the request: {0}")]
+    Refused(String),
+    /// Overloaded, timed out or broken, after the tries that make sense. `spent` may have been charged by the provider.
+    #[error("model gave no answer after {tries} tries: {cause}")]
+    Failed {
+        /// How often it was tried.
+        tries: u32,
+        /// The last cause.
+        cause: String,
+        /// What the tries may have cost.
+        spent: Cost,
+    },
+    /// The cassette does not hold this request.
+    #[error("the cassette holds no such request\n{0}")]
+    NotRecorded(String),
+    /// The call would cost more than is reserved for it.
+    #[error("the call needs about {needed} tokens and {reserved} are reserved for it")]
+    OverReservation {
+        /// Tokens that it needs.
+        needed: u64,
+        /// Tokens that are reserved.
+        reserved: u64,
+    },
+}
+
+/// A chat model.
+pub trait Model: Sync + Send {
+    /// Its name, as reports show it.
+    fn name(&self) -> &str;
+    /// What a call may cost at most: prompt estimate and `max_tokens`, at this model's price.
+    fn estimate(&self, chat: &Chat) -> Cost;
+    /// Asks.
+    fn chat(&self, chat: &Chat, reservation: Reservation) -> Result<Reply, ModelError>;
+}

@@ -1,0 +1,114 @@
+//! The proposer port: who makes changes, and all that they may know.
+
+use meliora_domain::{Change, Cost, Digest, Feedback, Genome, TreeId, VariantId};
+use serde::Serialize;
+
+/// All that a proposer sees. It has no place for a validation mark of a single task, a holdout mark or an answer key.
+pub struct Brief<'a> {
+    /// What is to be made better, in the project's words; may be empty.
+    pub goal: &'a str,
+    /// Number of the step; with `seed` it fixes every random choice.
+    pub step: u64,
+    /// Seed of this step: a function of the run's seed and the step's number.
+    pub seed: u64,
+    /// The parent.
+    pub parent: VariantId,
+    /// The parent's files.
+    pub genome: &'a Genome,
+    /// The parent's mean validation score.
+    pub score: Option<f64>,
+    /// What the train tasks told of the parent.
+    pub feedback: &'a [Feedback],
+    /// Other variants worth learning from, best first.
+    pub inspirations: &'a [Inspiration],
+    /// What was tried on this parent before and did not help, newest last.
+    pub attempts: &'a [PastAttempt],
+    /// Whether a path may be written, by the project's `editable` globs and the law.
+    pub editable: &'a (dyn Fn(&str) -> bool + Sync),
+    /// What was tried before, anywhere in this run.
+    pub tried: &'a dyn Tried,
+    /// What this bid may cost at most; it is set aside for it.
+    pub reserved: Cost,
+}
+
+/// Memory of what was tried in this run.
+pub trait Tried: Sync {
+    /// Whether this genome was tried.
+    fn tree(&self, tree: &TreeId) -> bool;
+    /// Whether the same idea was tried in the same context and did not help.
+    fn idea(&self, idea: &Digest) -> bool;
+}
+
+/// Another variant, to learn from.
+#[derive(Clone, Debug)]
+pub struct Inspiration {
+    /// The variant.
+    pub variant: VariantId,
+    /// Its files.
+    pub genome: Genome,
+    /// Its mean validation score.
+    pub score: Option<f64>,
+}
+
+/// An attempt that did not help.
+#[derive(Clone, Debug, Serialize)]
+pub struct PastAttempt {
+    /// The proposer's reason for it.
+    pub reason: String,
+    /// What came of it, in words.
+    pub outcome: String,
+    /// What the train tasks said of it, shortened; empty if it was never examined.
+    pub feedback: String,
+}
+
+/// What a proposer came back with, and what that cost.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Bid {
+    /// A change to try.
+    Proposal {
+        /// The change.
+        change: Change,
+        /// Why, in a few words.
+        reason: String,
+        /// Hash of the edit in its context, so that the same idea is known again on another parent.
+        idea: Option<Digest>,
+        /// What it cost.
+        cost: Cost,
+    },
+    /// Nothing usable: an empty, truncated or malformed answer. An outcome, not an error.
+    Unusable {
+        /// Why.
+        reason: String,
+        /// What it cost all the same.
+        cost: Cost,
+    },
+    /// Nothing more for this parent.
+    Exhausted,
+}
+
+/// The proposer's own machinery broke.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub struct ProposeError {
+    /// What broke.
+    pub what: String,
+    /// What a person can do about it.
+    pub hint: Option<String>,
+    /// What may have been spent before it broke.
+    pub spent: Cost,
+}
+
+/// Who makes changes.
+pub trait Proposer: Sync {
+    /// Makes one, from what the brief tells. The same brief gives the same bid, models aside.
+    fn propose(&self, brief: &Brief<'_>) -> Result<Bid, ProposeError>;
+    /// What one bid may cost at most (tokens and money), for the reservation.
+    fn estimate(&self, genome: &Genome) -> Cost {
+        let _ = genome;
+        Cost::ZERO
+    }
+    /// Whether it wants to know which lines the train tasks ran.
+    fn wants_lines(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,1 @@
+//! An outside program as proposer, run in a cage.
