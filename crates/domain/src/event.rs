@@ -88,6 +88,8 @@ pub enum FinishReason {
     Budget(String),
     /// No proposer has anything more to offer.
     Exhausted,
+    /// It cannot go on, because what it was begun under has changed; says what.
+    Superseded(String),
 }
 
 /// Everything that can happen. The journal holds these, in order.

@@ -2,9 +2,32 @@
 //!
 //! Synchronous. Never prints, never reads the environment, never opens a file.
 
+mod brief;
+mod budget;
+mod diagnosis;
+mod error;
+mod evolution;
+mod examine;
+mod journal;
+mod lineage;
 mod port;
+mod promotion;
+mod rng;
+mod strategy;
+mod work;
 
+pub use brief::scorecards;
+pub use budget::{Budget, Over};
+pub use diagnosis::{Circumstances, Finding, diagnose};
+pub use error::EvolveError;
+pub use evolution::{Ended, Evolution, Setup};
+pub use examine::{Nonce, examine};
+pub use journal::{Journal, lineage_of, replayed_in_full};
+pub use lineage::{Lineage, Node, NodeIndex, Run, Standing};
 pub use port::*;
+pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
+pub use rng::Rng;
+pub use strategy::{Action, Arm, Strategy, StrategyKind};
 
 /// How a run stands, for whoever shows it. Not journalled.
 #[derive(Clone, PartialEq, Debug, Default)]

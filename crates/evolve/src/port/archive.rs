@@ -66,6 +66,8 @@ pub trait Archive: Sync {
     fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError>;
     /// Reads the events after position `after`, in order, checking the chain, until `each` says `false`.
     fn replay(&self, after: u64, each: &mut dyn FnMut(Recorded) -> bool) -> Result<(), ArchiveError>;
+    /// The events that name this variant, in order.
+    fn about(&self, variant: &VariantId) -> Result<Vec<Recorded>, ArchiveError>;
     /// The newest snapshot that fits the journal.
     fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError>;
     /// Keeps a snapshot; older ones may go.

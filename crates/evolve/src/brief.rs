@@ -1,0 +1,272 @@
+//! What a step takes with it: parents, feedback, inspirations, and the memory of what was tried.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use meliora_domain::{
+    BidOutcome, Cost, Digest, Event, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId,
+};
+
+use crate::error::EvolveError;
+use crate::lineage::Lineage;
+use crate::port::{Archive, Inspiration, PastAttempt, Tried};
+use crate::strategy::Arm;
+
+/// How many variants' files, marks and feedback are kept at hand.
+const AT_HAND: usize = 128;
+
+/// One step to be carried out, with everything it needs and nothing that changes meanwhile.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// The step.
+    pub step: u64,
+    /// Its seed.
+    pub seed: u64,
+    /// Parents, the one to change first.
+    pub parents: Vec<VariantId>,
+    /// Which proposer.
+    pub arm: Arm,
+    /// What is set aside for the proposal.
+    pub price: Cost,
+    /// The first parent's files.
+    pub genome: Arc<Genome>,
+    /// Its mean validation score.
+    pub score: Option<f64>,
+    /// Its marks under the evaluator in force.
+    pub cards: Vec<Arc<Scorecard>>,
+    /// What train tasks told of it.
+    pub feedback: Arc<Vec<Feedback>>,
+    /// Others to learn from.
+    pub inspirations: Vec<Inspiration>,
+    /// What did not help.
+    pub attempts: Vec<PastAttempt>,
+}
+
+/// Trees and ideas that were tried, those under way included. Shared by all workers.
+#[derive(Debug, Default)]
+pub struct Seen {
+    trees: Mutex<HashSet<TreeId>>,
+    ideas: Mutex<HashSet<Digest>>,
+}
+
+impl Seen {
+    /// Claims a tree; `false` if it was tried or is under way.
+    pub fn claim(&self, tree: TreeId) -> bool {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).insert(tree)
+    }
+}
+
+impl Tried for Seen {
+    fn tree(&self, tree: &TreeId) -> bool {
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).contains(tree)
+    }
+
+    fn idea(&self, idea: &Digest) -> bool {
+        self.ideas.lock().unwrap_or_else(PoisonError::into_inner).contains(idea)
+    }
+}
+
+/// Everything at hand about variants: a cache over archive and journal.
+pub struct Memory<'a> {
+    archive: &'a dyn Archive,
+    seen: Arc<Seen>,
+    issued: u64,
+    genomes: Shelf<Arc<Genome>>,
+    cards: Shelf<Vec<Arc<Scorecard>>>,
+    feedback: Shelf<Arc<Vec<Feedback>>>,
+}
+
+impl<'a> Memory<'a> {
+    /// An empty memory over this archive.
+    pub fn new(archive: &'a dyn Archive) -> Self {
+        Memory {
+            archive,
+            seen: Arc::default(),
+            issued: 0,
+            genomes: Shelf::default(),
+            cards: Shelf::default(),
+            feedback: Shelf::default(),
+        }
+    }
+
+    /// Begins with what the journal's run has tried.
+    pub fn begin(&mut self, trees: HashSet<TreeId>, ideas: HashSet<Digest>) {
+        self.seen = Arc::new(Seen { trees: Mutex::new(trees), ideas: Mutex::new(ideas) });
+    }
+
+    /// What was tried, for workers.
+    pub fn seen(&self) -> Arc<Seen> {
+        self.seen.clone()
+    }
+
+    /// The number of the step after the last one in the journal and the last one given out.
+    pub fn next_step(&self, journalled: u64) -> u64 {
+        self.issued.max(journalled) + 1
+    }
+
+    /// Makes the errand for a step.
+    #[expect(clippy::too_many_arguments, reason = "each is one thing the strategy decided")]
+    pub fn errand(
+        &mut self,
+        lineage: &Lineage,
+        step: u64,
+        seed: u64,
+        parents: Vec<VariantId>,
+        inspirations: &[VariantId],
+        arm: Arm,
+        price: Cost,
+    ) -> Result<Errand, EvolveError> {
+        self.issued = step;
+        let parent = parents[0];
+        let node = lineage.find(&parent).map(|i| lineage.node(i));
+        let evaluator = node.and_then(|n| n.evaluator).unwrap_or_default();
+        let cards = self.cards(&parent, &evaluator)?;
+        let feedback = self.feedback(&parent, &cards)?;
+        let inspirations = inspirations
+            .iter()
+            .map(|id| {
+                let score = lineage.find(id).and_then(|i| lineage.node(i).score);
+                Ok(Inspiration { variant: *id, genome: Genome::clone(&*self.genome(id)?), score })
+            })
+            .collect::<Result<_, EvolveError>>()?;
+        let attempts = node.map(|n| n.attempts.as_slice()).unwrap_or_default();
+        let attempts = attempts
+            .iter()
+            .map(|t| PastAttempt { reason: t.reason.clone(), outcome: t.outcome.clone(), feedback: t.feedback.clone() })
+            .collect();
+        let genome = self.genome(&parent)?;
+        let score = node.and_then(|n| n.score);
+        Ok(Errand { step, seed, parents, arm, price, genome, score, cards, feedback, inspirations, attempts })
+    }
+
+    /// A variant's files.
+    pub fn genome(&mut self, id: &VariantId) -> Result<Arc<Genome>, EvolveError> {
+        if let Some(genome) = self.genomes.get(id) {
+            return Ok(genome.clone());
+        }
+        let genome = Arc::new(self.archive.load(id)?);
+        self.genomes.put(*id, genome.clone());
+        Ok(genome)
+    }
+
+    /// A variant's marks under this evaluator, first examination first.
+    pub fn cards(&mut self, id: &VariantId, evaluator: &Digest) -> Result<Vec<Arc<Scorecard>>, EvolveError> {
+        if let Some(cards) = self.cards.get(id) {
+            if cards.iter().all(|c| c.evaluator == *evaluator) {
+                return Ok(cards.clone());
+            }
+        }
+        let cards: Vec<_> = scorecards(self.archive, id, evaluator)?.into_iter().map(Arc::new).collect();
+        self.cards.put(*id, cards.clone());
+        Ok(cards)
+    }
+
+    /// Whether the lines that a variant's train tasks run are known.
+    pub fn traced(&mut self, id: &VariantId) -> Result<bool, EvolveError> {
+        if self.feedback.get(id).is_some() {
+            return Ok(true);
+        }
+        let mut found = None;
+        for recorded in self.archive.about(id)? {
+            if let Event::Traced { feedback, .. } = recorded.event {
+                found = Some(feedback);
+            }
+        }
+        let known = found.is_some();
+        if let Some(feedback) = found {
+            self.feedback.put(*id, Arc::new(feedback));
+        }
+        Ok(known)
+    }
+
+    /// Keeps what was gathered.
+    pub fn keep_feedback(&mut self, id: VariantId, feedback: Vec<Feedback>) {
+        self.feedback.put(id, Arc::new(feedback));
+    }
+
+    /// Keeps a new variant's files and marks.
+    pub fn keep(&mut self, id: VariantId, genome: &Genome, cards: Vec<Arc<Scorecard>>) {
+        self.genomes.put(id, Arc::new(genome.clone()));
+        self.cards.put(id, cards);
+    }
+
+    /// A step is over: an idea that did not help is known to all workers from now on.
+    pub fn done(&mut self, _step: u64, events: &[Event]) {
+        let helped = events.iter().any(
+            |e| matches!(e, Event::Judged { judgement, .. } if judgement.verdict == meliora_domain::Verdict::Accepted),
+        );
+        let idea = events.iter().find_map(|e| match e {
+            Event::Bid(attempt) => match &attempt.outcome {
+                BidOutcome::Proposed { idea, .. } => *idea,
+                _ => None,
+            },
+            _ => None,
+        });
+        if let Some(idea) = idea.filter(|_| !helped) {
+            self.seen.ideas.lock().unwrap_or_else(PoisonError::into_inner).insert(idea);
+        }
+    }
+
+    fn feedback(&mut self, id: &VariantId, cards: &[Arc<Scorecard>]) -> Result<Arc<Vec<Feedback>>, EvolveError> {
+        if let Some(feedback) = self.feedback.get(id) {
+            return Ok(feedback.clone());
+        }
+        Ok(Arc::new(cards.last().map(|card| told(card)).unwrap_or_default()))
+    }
+}
+
+/// What a scorecard's train marks tell a proposer.
+fn told(card: &Scorecard) -> Vec<Feedback> {
+    card.of(Split::Train)
+        .filter(|m| m.status != MarkStatus::Missing)
+        .map(|m| Feedback {
+            task: m.task.clone(),
+            passed: m.status == MarkStatus::Passed,
+            detail: m.detail.clone(),
+            lines: Default::default(),
+        })
+        .collect()
+}
+
+/// All scorecards of a variant under one evaluator, from the journal.
+pub fn scorecards(archive: &dyn Archive, id: &VariantId, evaluator: &Digest) -> Result<Vec<Scorecard>, EvolveError> {
+    let events = archive.about(id)?.into_iter();
+    Ok(events
+        .filter_map(|r| match r.event {
+            Event::Examined { variant, scorecard, .. } if variant == *id && scorecard.evaluator == *evaluator => {
+                Some(scorecard)
+            }
+            _ => None,
+        })
+        .collect())
+}
+
+/// A bounded cache: the oldest goes first.
+#[derive(Debug)]
+struct Shelf<T> {
+    items: HashMap<VariantId, T>,
+    order: VecDeque<VariantId>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Shelf { items: HashMap::new(), order: VecDeque::new() }
+    }
+}
+
+impl<T> Shelf<T> {
+    fn get(&self, id: &VariantId) -> Option<&T> {
+        self.items.get(id)
+    }
+
+    fn put(&mut self, id: VariantId, item: T) {
+        if self.items.insert(id, item).is_none() {
+            self.order.push_back(id);
+            if self.order.len() > AT_HAND {
+                if let Some(oldest) = self.order.pop_front() {
+                    self.items.remove(&oldest);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The loop: choose, propose, review, examine, judge, record.
+//!
+//! A step has three parts. `choose` decides on the journal alone; `carry_out` does the work and may run on any thread;
+//! `record` appends all that came of it as one unit, and only then is anyone told.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+
+use meliora_benchmark::Suite;
+use meliora_constitution::{Constitution, Subject};
+use meliora_domain::{
+    Attempt, BidOutcome, Cost, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp, Verdict,
+};
+use meliora_judge::Policy;
+
+use crate::brief::{Errand, Memory};
+use crate::budget::Budget;
+use crate::error::EvolveError;
+use crate::examine::Nonce;
+use crate::journal::Journal;
+use crate::port::{Archive, Draft, Observer, Proposer, Sandbox};
+use crate::rng::Rng;
+use crate::strategy::{Action, Strategy};
+use crate::work::{Outcome, Workshop};
+
+/// Seconds between the dates of two steps' commits; dates derive from seed and step, so that equal runs make equal ids.
+const STEP_MILLIS: u64 = 1000;
+/// The date of step 0 of every run: 2026-01-01. Commit dates order the lineage; the journal knows when things happened.
+const FIRST_DATE: u64 = 1_767_225_600_000;
+/// So many answers in a row without a usable proposal, and the run stops with their reasons instead of spending on.
+const PATIENCE: u32 = 25;
+
+/// Everything a run needs.
+pub struct Setup<'a> {
+    /// What proposers are told to make better.
+    pub goal: &'a str,
+    /// The law.
+    pub constitution: &'a Constitution,
+    /// The exam.
+    pub suite: &'a Suite,
+    /// What decides.
+    pub policy: Policy,
+    /// Where cages come from.
+    pub sandbox: &'a dyn Sandbox,
+    /// Journal and variants.
+    pub archive: &'a dyn Archive,
+    /// The proposers, in the order of the plan's arms.
+    pub proposers: &'a [Box<dyn Proposer + 'a>],
+    /// Who watches.
+    pub observer: &'a dyn Observer,
+    /// The clock.
+    pub clock: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Secrets.
+    pub nonce: Nonce<'a>,
+    /// Set from outside to stop; what is under way is finished and recorded.
+    pub stop: &'a AtomicBool,
+    /// How many steps are dealt with at once; at least 1.
+    pub jobs: usize,
+}
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// It is over.
+    Finished(FinishReason),
+    /// It was stopped from outside and can go on.
+    Interrupted,
+}
+
+/// One run.
+pub struct Evolution<'a> {
+    setup: &'a Setup<'a>,
+    journal: Journal<'a>,
+    strategy: Box<dyn Strategy>,
+    budget: Arc<Budget>,
+    memory: Memory<'a>,
+    barren: u32,
+}
+
+impl<'a> Evolution<'a> {
+    /// Continues the journal's unfinished run, or begins a new one from `baseline`.
+    pub fn open(
+        setup: &'a Setup<'a>,
+        journal: Journal<'a>,
+        plan: RunPlan,
+        strategy: Box<dyn Strategy>,
+        baseline: &Genome,
+    ) -> Result<Self, EvolveError> {
+        let continues = journal.lineage().unfinished().is_some();
+        let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
+        let memory = Memory::new(setup.archive);
+        let mut evolution = Evolution { setup, journal, strategy, budget, memory, barren: 0 };
+        if continues {
+            evolution.journal.record(&[Event::RunContinued])?;
+        } else {
+            evolution.journal.record(&[Event::RunStarted(plan.clone())])?;
+        }
+        evolution.resume_ledgers(&plan);
+        if evolution.run().baseline.is_none() {
+            evolution.begin(baseline)?;
+        }
+        Ok(evolution)
+    }
+
+    /// Runs to the end.
+    pub fn run_to_end(&mut self) -> Result<Ended, EvolveError> {
+        let ended = if self.setup.jobs <= 1 { self.alone()? } else { self.together()? };
+        self.journal.record(&[match &ended {
+            Ended::Finished(reason) => Event::Finished { reason: reason.clone(), counts: self.counts() },
+            Ended::Interrupted => Event::Interrupted,
+        }])?;
+        self.journal.keep_snapshot()?;
+        Ok(ended)
+    }
+
+    /// The journal, with the lineage as it stands.
+    pub fn journal(&self) -> &Journal<'a> {
+        &self.journal
+    }
+
+    /// Ends the run and gives the journal back.
+    pub fn into_journal(self) -> Journal<'a> {
+        self.journal
+    }
+
+    fn alone(&mut self) -> Result<Ended, EvolveError> {
+        loop {
+            match self.choose(0)? {
+                Next::Errand(errand) => {
+                    let outcome = self.workshop().carry_out(&errand)?;
+                    self.record(&errand, outcome)?;
+                }
+                Next::Wait => return Ok(Ended::Finished(FinishReason::Exhausted)),
+                Next::End(ended) => return Ok(ended),
+            }
+        }
+    }
+
+    /// Several steps at once: this thread chooses and records, the others carry out.
+    fn together(&mut self) -> Result<Ended, EvolveError> {
+        let workshop = self.workshop();
+        let (errands, inbox) = mpsc::sync_channel::<Box<Errand>>(self.setup.jobs);
+        let inbox = std::sync::Mutex::new(inbox);
+        let (results, outbox) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..self.setup.jobs {
+                let (workshop, inbox, results) = (workshop.clone(), &inbox, results.clone());
+                scope.spawn(move || {
+                    loop {
+                        let errand = inbox.lock().ok().and_then(|inbox| inbox.recv().ok());
+                        let Some(errand) = errand else { return };
+                        let outcome = workshop.carry_out(&errand);
+                        if results.send((errand, outcome)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            let ended = self.lead(&errands, &outbox);
+            drop(errands);
+            ended
+        })
+    }
+
+    fn lead(
+        &mut self,
+        errands: &mpsc::SyncSender<Box<Errand>>,
+        outbox: &mpsc::Receiver<(Box<Errand>, Result<Outcome, EvolveError>)>,
+    ) -> Result<Ended, EvolveError> {
+        let mut under_way = 0;
+        let mut ended = None;
+        let mut broken = None;
+        loop {
+            while ended.is_none() && broken.is_none() && under_way < self.setup.jobs {
+                match self.choose(under_way) {
+                    Ok(Next::Errand(errand)) => {
+                        under_way += 1;
+                        errands.send(errand).map_err(|_| EvolveError::Worker)?;
+                    }
+                    Ok(Next::Wait) => break,
+                    Ok(Next::End(end)) => {
+                        // What is under way may change the decision; without it, this is the end.
+                        if under_way == 0 || matches!(end, Ended::Interrupted) {
+                            ended = Some(end);
+                        }
+                        break;
+                    }
+                    Err(e) => broken = Some(e),
+                }
+            }
+            if under_way == 0 {
+                return broken.map_or(Ok(ended.unwrap_or(Ended::Finished(FinishReason::Exhausted))), Err);
+            }
+            let (errand, outcome) = outbox.recv().map_err(|_| EvolveError::Worker)?;
+            under_way -= 1;
+            match outcome.and_then(|outcome| self.record(&errand, outcome)) {
+                Ok(()) => {}
+                Err(e) => broken = broken.or(Some(e)),
+            }
+        }
+    }
+
+    /// Decides on the next step and sets its cost aside.
+    fn choose(&mut self, under_way: usize) -> Result<Next, EvolveError> {
+        if self.setup.stop.load(Ordering::Relaxed) {
+            return Ok(Next::End(Ended::Interrupted));
+        }
+        if self.solved() {
+            return Ok(Next::End(Ended::Finished(FinishReason::Solved)));
+        }
+        if self.barren >= PATIENCE {
+            return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
+        }
+        let run = self.run();
+        let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
+        self.budget.clock(run.busy_millis as f64 / 1000.0, run.longest_exam);
+        let mut rng = Rng::of(seed, number, step);
+        let (parents, inspirations, arm) = match self.strategy.next(self.journal.lineage(), &self.budget, &mut rng) {
+            Action::Expand { parents, inspirations, arm } => (parents, inspirations, arm),
+            Action::Wait => return Ok(Next::Wait),
+            Action::Stop if under_way > 0 => return Ok(Next::Wait),
+            Action::Stop => return Ok(Next::End(Ended::Finished(FinishReason::Exhausted))),
+        };
+        let proposer = self.setup.proposers.get(arm).ok_or(EvolveError::NoArm(arm))?;
+        let genome = self.memory.genome(&parents[0])?;
+        let price = proposer.estimate(&genome);
+        let reserved = price + Cost::evals(1);
+        if let Err(over) = self.budget.reserve(reserved) {
+            return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
+        }
+        if price != Cost::ZERO {
+            // Journalled before it is spent: a crash cannot make a paid call free.
+            self.journal.record(&[Event::Reserved { step, cost: price }])?;
+        }
+        self.trace(proposer.as_ref(), &parents[0], &genome)?;
+        let errand =
+            self.memory.errand(self.journal.lineage(), step, rng.next(), parents, &inspirations, arm, price)?;
+        Ok(Next::Errand(Box::new(errand)))
+    }
+
+    /// Journals all that came of a step as one unit.
+    fn record(&mut self, errand: &Errand, outcome: Outcome) -> Result<(), EvolveError> {
+        self.budget.settle(errand.price, outcome.cost);
+        self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
+        self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
+        let step = errand.step;
+        let mut events = vec![Event::Bid(Attempt {
+            step,
+            parents: errand.parents.clone(),
+            arm: errand.arm,
+            cost: outcome.cost,
+            outcome: outcome.bid,
+        })];
+        if let Some((refusal, change)) = outcome.refused {
+            events.push(Event::Refused { step, article: refusal.article.to_owned(), reason: refusal.reason, change });
+        }
+        events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree }));
+        if let (Some(subject), Some(judgement)) = (outcome.subject, outcome.judgement) {
+            self.admit(errand, subject.genome(), &outcome.reason, outcome.cards, judgement, &mut events)?;
+        }
+        self.memory.done(step, &events);
+        self.journal.record(&events)?;
+        if let Some(Event::Crowned { variant, .. }) = events.last() {
+            self.setup.archive.point_champion(variant)?;
+        }
+        self.setup.observer.progress(&self.journal.progress());
+        self.journal.snapshot_now_and_then()
+    }
+
+    fn admit(
+        &mut self,
+        errand: &Errand,
+        genome: &Genome,
+        reason: &str,
+        cards: Vec<Scorecard>,
+        judgement: Judgement,
+        events: &mut Vec<Event>,
+    ) -> Result<(), EvolveError> {
+        let step = errand.step;
+        let variant = self.store(genome, &errand.parents, step, reason)?;
+        let tree = genome.tree();
+        let score = cards.last().and_then(|c| c.mean(Split::Validation));
+        events.push(Event::Admitted { step, variant, tree, parents: errand.parents.clone() });
+        let kept: Vec<Arc<Scorecard>> = cards.iter().cloned().map(Arc::new).collect();
+        events.extend(cards.into_iter().map(|scorecard| Event::Examined { step, variant, scorecard }));
+        let accepted = judgement.verdict == Verdict::Accepted;
+        events.push(Event::Judged { step, variant, judgement });
+        let champion = self.journal.lineage().champion().and_then(|n| n.score);
+        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c)) {
+            if self.beats_champion(&kept)? {
+                events.push(Event::Crowned { variant, score });
+            }
+        }
+        self.memory.keep(variant, genome, kept);
+        Ok(())
+    }
+
+    /// Better than its parent is not yet better than the champion: the same judge decides.
+    fn beats_champion(&mut self, cards: &[Arc<Scorecard>]) -> Result<bool, EvolveError> {
+        let Some(champion) = self.journal.lineage().champion().map(|n| n.id) else { return Ok(true) };
+        let evaluator = self.setup.suite.evaluator();
+        let reference = self.memory.cards(&champion, &evaluator)?;
+        let (cards, reference): (Vec<_>, Vec<_>) =
+            (cards.iter().map(Arc::as_ref).collect(), reference.iter().map(Arc::as_ref).collect());
+        Ok(matches!(
+            meliora_judge::judge(&cards, &reference, &self.setup.policy),
+            meliora_judge::Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. })
+        ))
+    }
+
+    /// The baseline: reviewed, stored, examined twice (an exact suite must mark it the same both times).
+    fn begin(&mut self, genome: &Genome) -> Result<(), EvolveError> {
+        let lawful = match self.setup.constitution.review(Subject::Baseline(genome)) {
+            meliora_constitution::Ruling::Lawful(lawful) => lawful,
+            meliora_constitution::Ruling::Refused(refusal) => return Err(EvolveError::Baseline(refusal)),
+        };
+        let known = self.journal.lineage().find_tree(&genome.tree()).map(|i| self.journal.lineage().node(i).id);
+        let variant = match known {
+            Some(variant) => variant,
+            None => self.store(genome, &[], 0, "baseline")?,
+        };
+        let mut events = vec![Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() }];
+        let mut cards = Vec::new();
+        for _ in 0..2 {
+            if self.budget.reserve(Cost::evals(1)).is_err() {
+                break;
+            }
+            cards.push(self.workshop().examine(&lawful, false)?);
+        }
+        let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
+        if let Some(mark) = first.of(Split::Validation).find(|m| m.status == meliora_domain::MarkStatus::Missing) {
+            return Err(EvolveError::Evaluator { task: mark.task.to_string(), detail: mark.detail.clone() });
+        }
+        if first.of(Split::Validation).all(|m| m.status == meliora_domain::MarkStatus::Garbled) {
+            let mark = first.of(Split::Validation).next();
+            let detail = mark.map(|m| m.detail.clone()).unwrap_or_default();
+            return Err(EvolveError::Evaluator { task: mark.map(|m| m.task.to_string()).unwrap_or_default(), detail });
+        }
+        let differ = cards.windows(2).any(|w| w[0].mean(Split::Validation) != w[1].mean(Split::Validation));
+        if differ && self.setup.policy.kind == meliora_domain::Kind::Exact {
+            events.push(Event::Warned {
+                message: "two examinations of the same baseline gave different scores, so this suite is not exact; \
+                          declare `kind = \"sample\"`, or make the evaluator deterministic"
+                    .to_owned(),
+            });
+        }
+        if first.unviable(Split::Validation) {
+            let detail = first.of(Split::Validation).next().map(|m| m.detail.clone()).unwrap_or_default();
+            events.push(Event::Warned { message: format!("the baseline does no task at all: {detail}") });
+        }
+        let score = first.mean(Split::Validation).unwrap_or(0.0);
+        events.extend(cards.into_iter().map(|scorecard| Event::Examined { step: 0, variant, scorecard }));
+        events.push(Event::Crowned { variant, score });
+        self.journal.record(&events)?;
+        self.setup.archive.point_champion(&variant)?;
+        Ok(())
+    }
+
+    /// Gathers what the train tasks tell of a parent with the lines they run, once, for proposers that look at lines.
+    fn trace(
+        &mut self,
+        proposer: &dyn Proposer,
+        parent: &meliora_domain::VariantId,
+        genome: &Genome,
+    ) -> Result<(), EvolveError> {
+        let wanted = proposer.wants_lines() && self.setup.suite.count(Split::Train) > 0;
+        if !wanted || self.memory.traced(parent)? || self.budget.reserve(Cost::evals(1)).is_err() {
+            return Ok(());
+        }
+        let meliora_constitution::Ruling::Lawful(lawful) = self.setup.constitution.review(Subject::Baseline(genome))
+        else {
+            return Ok(());
+        };
+        let feedback = self.workshop().feedback(&lawful)?;
+        self.memory.keep_feedback(*parent, feedback.clone());
+        self.journal.record(&[Event::Traced { variant: *parent, feedback }])?;
+        Ok(())
+    }
+
+    fn store(
+        &self,
+        genome: &Genome,
+        parents: &[meliora_domain::VariantId],
+        step: u64,
+        reason: &str,
+    ) -> Result<meliora_domain::VariantId, EvolveError> {
+        let run = self.run().number;
+        let headline: String = reason.lines().next().unwrap_or_default().chars().take(72).collect();
+        Ok(self.setup.archive.store(&Draft {
+            genome,
+            parents,
+            message: format!("{headline}\n\n{reason}\n\nMeliora-Run: {run}\nMeliora-Step: {step}\n"),
+            date: Timestamp(FIRST_DATE + step * STEP_MILLIS),
+            tag: format!("run-{run}/step-{step}"),
+        })?)
+    }
+
+    fn solved(&self) -> bool {
+        let score = self.journal.lineage().champion().and_then(|n| n.score);
+        score.zip(self.setup.suite.ceiling()).is_some_and(|(score, ceiling)| score >= ceiling)
+    }
+
+    fn resume_ledgers(&mut self, plan: &RunPlan) {
+        let run = self.run();
+        let seconds = run.busy_millis as f64 / 1000.0;
+        let (charged, trees, ideas) = (run.charged(), run.trees.clone(), run.ideas.clone());
+        self.budget = Arc::new(Budget::new(plan.budget, plan.minutes, charged, seconds));
+        self.memory.begin(trees, ideas);
+    }
+
+    fn run(&self) -> &crate::lineage::Run {
+        self.journal.lineage().run.as_ref().expect("a run was started when this value was made")
+    }
+
+    fn counts(&self) -> std::collections::BTreeMap<String, u64> {
+        let run = self.run();
+        [
+            ("attempts", run.attempts),
+            ("accepted", run.accepted),
+            ("refused", run.refused),
+            ("duplicates", run.duplicates),
+            ("unusable", run.unusable),
+        ]
+        .map(|(name, n)| (name.to_owned(), n))
+        .into()
+    }
+
+    fn workshop(&self) -> Workshop<'a> {
+        Workshop { setup: self.setup, seen: self.memory.seen(), budget: self.budget.clone() }
+    }
+}
+
+enum Next {
+    Errand(Box<Errand>),
+    Wait,
+    End(Ended),
+}

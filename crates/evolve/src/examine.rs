@@ -1,0 +1,61 @@
+//! Examine: a lawful genome works in one cage; what it left is graded where it cannot reach.
+
+use meliora_benchmark::{Graded, Job, Order, Suite};
+use meliora_constitution::Lawful;
+use meliora_domain::{Finished, Split};
+
+use crate::port::{CageError, CageSpec, Command, ReadOnly, Sandbox, SandboxError, run_to_end};
+
+/// Source of secrets: sixteen fresh random bytes.
+pub type Nonce<'a> = &'a (dyn Fn() -> [u8; 16] + Sync);
+
+/// Examines a genome on the tasks of these splits.
+///
+/// # Errors
+/// Only when a cage cannot be had or breaks; whatever the subject does is a mark.
+pub fn examine(
+    suite: &Suite,
+    sandbox: &dyn Sandbox,
+    subject: &Lawful,
+    splits: &[Split],
+    lines: bool,
+    nonce: Nonce<'_>,
+) -> Result<Graded, SandboxError> {
+    let nonce: String = nonce().iter().map(|b| format!("{b:02x}")).collect();
+    let start = std::time::Instant::now();
+    let job = suite.work(subject.genome(), &Order { splits, lines, nonce: &nonce });
+    let finished = run(sandbox, CageSpec::work(subject), &job)?;
+    let mut graded = suite.grade(&job, &finished);
+    for exam in std::mem::take(&mut graded.exams) {
+        let finished = run(sandbox, CageSpec::exam(suite), &exam.job)?;
+        suite.settle(&mut graded, &exam, &finished);
+    }
+    graded.scorecard.seconds = start.elapsed().as_secs_f64();
+    Ok(graded)
+}
+
+/// Runs one job in a cage of its own, which is gone afterwards.
+fn run(sandbox: &dyn Sandbox, mut spec: CageSpec, job: &Job) -> Result<Finished, SandboxError> {
+    spec.limits = job.limits.clone();
+    spec.read_only = job.read_only.iter().map(|path| ReadOnly { path: path.clone() }).collect();
+    spec.env.clone_from(&job.env);
+    let cage = sandbox.open(spec)?;
+    for file in &job.files {
+        match cage.put(&file.path, &file.bytes, file.executable) {
+            Ok(()) => {}
+            // A genome that does not fit into its cage is the subject's failure, not ours.
+            Err(CageError::Full { .. }) => {
+                return Ok(Finished {
+                    stdout: Vec::new(),
+                    stderr: b"the genome does not fit into the cage's disk limit".to_vec(),
+                    ending: meliora_domain::Ending::OutputCap,
+                    seconds: 0.0,
+                });
+            }
+            Err(CageError::Machinery(e)) => return Err(e),
+            Err(e) => return Err(SandboxError { what: "putting files".into(), cause: e.to_string(), hint: None }),
+        }
+    }
+    let command = Command { argv: job.argv.clone(), cwd: job.cwd.clone(), wall: None };
+    run_to_end(cage.as_ref(), &command, &job.stdin)
+}

@@ -1,0 +1,92 @@
+//! The journal as the engine uses it: append, take into the lineage, then tell.
+
+use meliora_domain::{Event, Recorded, Timestamp};
+
+use crate::Progress;
+use crate::error::EvolveError;
+use crate::lineage::Lineage;
+use crate::port::{Archive, Observer, Snapshot};
+
+/// A snapshot is kept whenever the journal has grown by this many events.
+const SNAPSHOT_EVERY: u64 = 20_000;
+
+/// Journal and lineage, always in step.
+pub struct Journal<'a> {
+    archive: &'a dyn Archive,
+    observer: &'a dyn Observer,
+    clock: &'a (dyn Fn() -> Timestamp + Sync),
+    lineage: Lineage,
+    snapshot_at: u64,
+}
+
+impl<'a> Journal<'a> {
+    /// Opens it: from the newest snapshot that fits, and the events after it.
+    pub fn open(
+        archive: &'a dyn Archive,
+        observer: &'a dyn Observer,
+        clock: &'a (dyn Fn() -> Timestamp + Sync),
+    ) -> Result<Self, EvolveError> {
+        let lineage = lineage_of(archive)?;
+        let snapshot_at = archive.snapshot()?.map_or(0, |s| s.seq);
+        Ok(Journal { archive, observer, clock, lineage, snapshot_at })
+    }
+
+    /// The lineage as it stands.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Appends the events as one unit, takes them in, and tells the observer.
+    pub fn record(&mut self, events: &[Event]) -> Result<Vec<Recorded>, EvolveError> {
+        let recorded = self.archive.append(events, (self.clock)())?;
+        for event in &recorded {
+            self.lineage.take(event);
+            self.observer.notice(event);
+        }
+        Ok(recorded)
+    }
+
+    /// Keeps a snapshot if enough has happened since the last one.
+    pub fn snapshot_now_and_then(&mut self) -> Result<(), EvolveError> {
+        if self.lineage.seq >= self.snapshot_at + SNAPSHOT_EVERY { self.keep_snapshot() } else { Ok(()) }
+    }
+
+    /// Keeps a snapshot.
+    pub fn keep_snapshot(&mut self) -> Result<(), EvolveError> {
+        let Lineage { seq, hash, .. } = self.lineage;
+        self.archive.keep_snapshot(&Snapshot { seq, hash, bytes: self.lineage.to_bytes() })?;
+        self.snapshot_at = seq;
+        Ok(())
+    }
+
+    /// How the run stands.
+    pub fn progress(&self) -> Progress {
+        let Some(run) = &self.lineage.run else { return Progress::default() };
+        Progress {
+            attempts: run.attempts,
+            accepted: run.accepted,
+            refused: run.refused,
+            best: self.lineage.champion().and_then(|n| n.score),
+            spent: run.charged(),
+        }
+    }
+}
+
+/// The lineage that the archive's journal gives.
+pub fn lineage_of(archive: &dyn Archive) -> Result<Lineage, EvolveError> {
+    let start = archive.snapshot()?.and_then(|s| Lineage::from_bytes(&s.bytes).filter(|l| l.hash == s.hash));
+    replayed(archive, start.unwrap_or_default())
+}
+
+/// The lineage by full replay, whatever snapshots there are.
+pub fn replayed_in_full(archive: &dyn Archive) -> Result<Lineage, EvolveError> {
+    replayed(archive, Lineage::default())
+}
+
+fn replayed(archive: &dyn Archive, mut lineage: Lineage) -> Result<Lineage, EvolveError> {
+    archive.replay(lineage.seq, &mut |recorded| {
+        lineage.take(&recorded);
+        true
+    })?;
+    Ok(lineage)
+}

@@ -1,0 +1,209 @@
+//! Promotion: a champion stands in the user's tree. Rollback: a promotion backwards. Re-examination decides between them.
+
+use meliora_benchmark::Suite;
+use meliora_constitution::{Constitution, Ruling, Subject};
+use meliora_domain::{Event, Genome, Scorecard, Split, Tier, VariantId, Verdict};
+use meliora_judge::{Policy, Standing};
+
+use crate::brief::scorecards;
+use crate::error::EvolveError;
+use crate::examine::{Nonce, examine};
+use crate::journal::Journal;
+use crate::lineage::Lineage;
+use crate::port::{Archive, PromotionNote, Sandbox, Target};
+
+/// Makes a variant stand in the user's tree as a commit. Returns the commit.
+///
+/// # Errors
+/// When the variant is not accepted, its tier asks for `unproven`, or the tree is dirty or moved.
+pub fn promote(
+    journal: &mut Journal<'_>,
+    archive: &dyn Archive,
+    target: &dyn Target,
+    variant: VariantId,
+    tier: Tier,
+    unproven: bool,
+) -> Result<String, EvolveError> {
+    let lineage = journal.lineage();
+    let Some(index) = lineage.find(&variant) else {
+        return Err(crate::port::ArchiveError::NoVariant(variant.to_string()).into());
+    };
+    let node = lineage.node(index);
+    if node.verdict != Some(Verdict::Accepted) {
+        let standing = node.verdict.map_or("a baseline".to_owned(), |v| format!("{v} ({})", node.grounds));
+        return Err(EvolveError::NotAllowed {
+            what: format!("{} is {standing}; only accepted variants are promoted", variant.short()),
+            hint: Some("`meliora log` lists the accepted ones".to_owned()),
+        });
+    }
+    if tier == Tier::Together && !unproven {
+        return Err(EvolveError::NotAllowed {
+            what: "this evaluator shares its cage with what it examines, so the score could have been reached from \
+                   inside"
+                .to_owned(),
+            hint: Some("read the diff, then `meliora promote --unproven`".to_owned()),
+        });
+    }
+    let genome = archive.load(&variant)?;
+    let standing = target.read()?;
+    let Some(previous) = ancestor_with_tree(lineage, index, &standing) else {
+        return Err(crate::port::TargetError::Moved(
+            "it holds none of the states that the variant was bred from; start a new run from it".to_owned(),
+        )
+        .into());
+    };
+    let score = |id: &VariantId| lineage.find(id).and_then(|i| lineage.node(i).score);
+    let message = note(&variant, &previous, score(&variant), score(&previous), &lineage.node(index).grounds);
+    let (commit, before) = target.apply(&standing, &genome, &PromotionNote { variant, message })?;
+    journal.record(&[Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }])?;
+    Ok(commit)
+}
+
+/// The nearest ancestor whose files are those of the genome.
+fn ancestor_with_tree(lineage: &Lineage, index: u32, genome: &Genome) -> Option<VariantId> {
+    let tree = genome.tree();
+    let mut at = index;
+    while let Some(parent) = lineage.node(at).parents.first().copied() {
+        if lineage.node(parent).tree == tree {
+            return Some(lineage.node(parent).id);
+        }
+        at = parent;
+    }
+    None
+}
+
+fn note(variant: &VariantId, previous: &VariantId, score: Option<f64>, before: Option<f64>, grounds: &str) -> String {
+    let show = |s: Option<f64>| s.map_or("?".to_owned(), |s| format!("{s:.4}"));
+    format!(
+        "Promote {}: score {} -> {}\n\n{grounds}\n\nMeliora-Variant: {variant}\nMeliora-Previous: {previous}\n",
+        variant.short(),
+        show(before),
+        show(score)
+    )
+}
+
+/// Undoes the newest promotion (of `variant`, if one is named). Returns the variant that stands again and the commit.
+///
+/// # Errors
+/// When nothing is promoted, another variant stands, or the tree is dirty or moved.
+pub fn rollback(
+    journal: &mut Journal<'_>,
+    archive: &dyn Archive,
+    target: &dyn Target,
+    variant: Option<VariantId>,
+    reason: &str,
+) -> Result<(VariantId, String), EvolveError> {
+    let Some(standing) = journal.lineage().standing.last().cloned() else {
+        return Err(EvolveError::NotAllowed {
+            what: "nothing is promoted, so there is nothing to undo".into(),
+            hint: None,
+        });
+    };
+    if let Some(other) = variant.filter(|v| *v != standing.variant) {
+        return Err(EvolveError::NotAllowed {
+            what: format!("{} does not stand; {} does", other.short(), standing.variant.short()),
+            hint: Some(format!("`meliora rollback {}`", standing.variant.short())),
+        });
+    }
+    let (from, to) = (archive.load(&standing.variant)?, archive.load(&standing.previous)?);
+    let message = format!(
+        "Roll back {} to {}\n\n{reason}\n\nMeliora-Variant: {}\n",
+        standing.variant.short(),
+        standing.previous.short(),
+        standing.previous
+    );
+    let (commit, _) = target.apply(&from, &to, &PromotionNote { variant: standing.previous, message })?;
+    journal.record(&[Event::RolledBack {
+        from: standing.variant,
+        to: standing.previous,
+        commit: commit.clone(),
+        reason: reason.to_owned(),
+    }])?;
+    Ok((standing.previous, commit))
+}
+
+/// What a re-examination needs.
+pub struct Examiner<'a> {
+    /// The law.
+    pub constitution: &'a Constitution,
+    /// The exam.
+    pub suite: &'a Suite,
+    /// Cages.
+    pub sandbox: &'a dyn Sandbox,
+    /// What decides.
+    pub policy: &'a Policy,
+    /// Secrets.
+    pub nonce: Nonce<'a>,
+}
+
+impl Examiner<'_> {
+    /// One examination of a genome on these splits.
+    pub fn card(&self, genome: &Genome, splits: &[Split]) -> Result<Scorecard, EvolveError> {
+        match self.constitution.review(Subject::Baseline(genome)) {
+            Ruling::Lawful(lawful) => {
+                Ok(examine(self.suite, self.sandbox, &lawful, splits, false, self.nonce)?.scorecard)
+            }
+            Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),
+        }
+    }
+}
+
+/// What became of a re-examination.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reexamination {
+    /// Nothing of ours stands in the tree as it is now.
+    NothingStands,
+    /// It still stands, or the evidence against it is too weak; in words.
+    Stands(String),
+    /// It had dropped and was rolled back to this variant by this commit; in words.
+    RolledBack(VariantId, String, String),
+}
+
+/// Examines the promoted variant again. A drop that counts rolls it back at once, and the journal says so.
+///
+/// It is held against its own marks at promotion where the evaluator is still the same, otherwise against the
+/// variant before it, examined now under the new evaluator: marks of different evaluators are never compared.
+pub fn reexamine(
+    journal: &mut Journal<'_>,
+    archive: &dyn Archive,
+    target: &dyn Target,
+    examiner: &Examiner<'_>,
+) -> Result<Reexamination, EvolveError> {
+    let Some(standing) = journal.lineage().standing.last().cloned() else { return Ok(Reexamination::NothingStands) };
+    let genome = archive.load(&standing.variant)?;
+    if target.read()?.tree() != genome.tree() {
+        return Ok(Reexamination::NothingStands);
+    }
+    let splits = [Split::Train, Split::Validation];
+    let mut reference = scorecards(archive, &standing.variant, &examiner.suite.evaluator())?;
+    let mut now = vec![examiner.card(&genome, &splits)?];
+    let against = if reference.is_empty() {
+        reference.push(examiner.card(&archive.load(&standing.previous)?, &splits)?);
+        "the variant before it, under the evaluator of today"
+    } else {
+        "its own score at promotion"
+    };
+    let verdict = loop {
+        let (n, r): (Vec<&Scorecard>, Vec<&Scorecard>) = (now.iter().collect(), reference.iter().collect());
+        match meliora_judge::standing(&n, &r, examiner.policy) {
+            Standing::Rerun => now.push(examiner.card(&genome, &splits)?),
+            decided => break decided,
+        }
+    };
+    let mean = |cards: &[Scorecard]| cards.first().and_then(|c| c.mean(Split::Validation)).unwrap_or(0.0);
+    let (Standing::Stands(why) | Standing::Unclear(why) | Standing::Dropped(why)) = &verdict else {
+        return Ok(Reexamination::Stands(String::new()));
+    };
+    let reason = format!("{why}, held against {against}");
+    journal.record(&[Event::Reexamined {
+        variant: standing.variant,
+        score: mean(&now),
+        reference: mean(&reference),
+        reason: reason.clone(),
+    }])?;
+    if !matches!(verdict, Standing::Dropped(_)) {
+        return Ok(Reexamination::Stands(reason));
+    }
+    let (to, commit) = rollback(journal, archive, target, None, &format!("automatic: {reason}"))?;
+    Ok(Reexamination::RolledBack(to, commit, reason))
+}

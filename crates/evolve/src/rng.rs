@@ -1,0 +1,37 @@
+//! Random numbers that depend on nothing but the run's seed, its number and the step.
+
+use meliora_domain::Digest;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng};
+
+/// The random source of one step.
+#[derive(Clone, Debug)]
+pub struct Rng(ChaCha8Rng);
+
+impl Rng {
+    /// The source for a step. Equal arguments give equal numbers, on every machine.
+    pub fn of(seed: u64, run: u32, step: u64) -> Self {
+        let digest = Digest::of([&seed.to_le_bytes()[..], &run.to_le_bytes()[..], &step.to_le_bytes()[..]]);
+        Rng(ChaCha8Rng::from_seed(digest.0))
+    }
+
+    /// The next 64 bits.
+    pub fn next(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number below `bound`, each as likely as the other; 0 if `bound` is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        if bound == 0 {
+            return 0;
+        }
+        // Rejection keeps it unbiased.
+        let zone = u64::MAX - u64::MAX % bound;
+        loop {
+            let n = self.next();
+            if n < zone {
+                return n % bound;
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Carrying out one step: propose, review, examine, judge. Changes nothing but what was claimed and set aside.
+
+use std::sync::Arc;
+
+use meliora_constitution::{Lawful, Refusal, Ruling, Subject};
+use meliora_domain::{BidOutcome, Change, Cost, Feedback, Judgement, Scorecard, Split, TreeId, Verdict};
+
+use crate::brief::{Errand, Seen};
+use crate::budget::Budget;
+use crate::error::EvolveError;
+use crate::evolution::Setup;
+use crate::examine::examine;
+use crate::port::{Bid, Brief};
+
+/// What a worker needs; cheap to clone.
+#[derive(Clone)]
+pub struct Workshop<'a> {
+    /// The run's tools.
+    pub setup: &'a Setup<'a>,
+    /// What was tried.
+    pub seen: Arc<Seen>,
+    /// For re-runs.
+    pub budget: Arc<Budget>,
+}
+
+/// All that came of a step.
+pub struct Outcome {
+    /// What the proposer came back with.
+    pub bid: BidOutcome,
+    /// Its reason.
+    pub reason: String,
+    /// What the proposal cost.
+    pub cost: Cost,
+    /// Set if the law refused it.
+    pub refused: Option<(Refusal, Change)>,
+    /// Set if the genome had been tried before.
+    pub duplicate: Option<TreeId>,
+    /// The variant, if it was examined.
+    pub subject: Option<Lawful>,
+    /// Its marks.
+    pub cards: Vec<Scorecard>,
+    /// The verdict on them.
+    pub judgement: Option<Judgement>,
+    /// Examinations that were set aside beyond the first.
+    pub extra_reserved: u64,
+}
+
+impl Outcome {
+    fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
+        Outcome {
+            bid,
+            reason,
+            cost,
+            refused: None,
+            duplicate: None,
+            subject: None,
+            cards: Vec::new(),
+            judgement: None,
+            extra_reserved: 0,
+        }
+    }
+}
+
+impl Workshop<'_> {
+    /// Propose, review, examine, judge.
+    pub fn carry_out(&self, errand: &Errand) -> Result<Outcome, EvolveError> {
+        let (change, mut outcome) = match self.propose(errand)? {
+            Bid::Exhausted => return Ok(Outcome::of(BidOutcome::Exhausted, String::new(), Cost::ZERO)),
+            Bid::Unusable { reason, cost } => {
+                return Ok(Outcome::of(BidOutcome::Unusable { reason }, String::new(), cost));
+            }
+            Bid::Proposal { change, reason, idea, cost } => {
+                (change, Outcome::of(BidOutcome::Proposed { reason: reason.clone(), idea }, reason, cost))
+            }
+        };
+        let subject = Subject::Proposal { parent: &errand.genome, change: &change };
+        let lawful = match self.setup.constitution.review(subject) {
+            Ruling::Lawful(lawful) => lawful,
+            Ruling::Refused(refusal) => {
+                outcome.refused = Some((refusal, change));
+                return Ok(outcome);
+            }
+        };
+        let tree = lawful.genome().tree();
+        if !self.seen.claim(tree) {
+            outcome.duplicate = Some(tree);
+            return Ok(outcome);
+        }
+        outcome.cards.push(self.examine(&lawful, false)?);
+        outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
+        outcome.subject = Some(lawful);
+        Ok(outcome)
+    }
+
+    fn propose(&self, errand: &Errand) -> Result<Bid, EvolveError> {
+        let proposer = self.setup.proposers.get(errand.arm).ok_or(EvolveError::NoArm(errand.arm))?;
+        let brief = Brief {
+            goal: self.setup.goal,
+            step: errand.step,
+            seed: errand.seed,
+            parent: errand.parents[0],
+            genome: &errand.genome,
+            score: errand.score,
+            feedback: &errand.feedback,
+            inspirations: &errand.inspirations,
+            attempts: &errand.attempts,
+            editable: &|path| self.setup.constitution.may_write(path),
+            tried: &*self.seen,
+            reserved: errand.price,
+        };
+        Ok(proposer.propose(&brief)?)
+    }
+
+    /// Judges, examining again for as long as the judge asks and the budget allows.
+    fn judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<Judgement, EvolveError> {
+        let reference: Vec<&Scorecard> = errand.cards.iter().map(Arc::as_ref).collect();
+        loop {
+            let cards: Vec<&Scorecard> = outcome.cards.iter().collect();
+            match meliora_judge::judge(&cards, &reference, &self.setup.policy) {
+                meliora_judge::Ruling::Verdict(judgement) => return Ok(judgement),
+                meliora_judge::Ruling::Rerun => {}
+            }
+            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
+                return Ok(Judgement {
+                    verdict: Verdict::Inconclusive,
+                    effect: 0.0,
+                    p: None,
+                    reason: format!("looks better, but the budget of {over} leaves no re-run to confirm it"),
+                });
+            }
+            outcome.extra_reserved += 1;
+            let card = self.examine(lawful, false)?;
+            outcome.cards.push(card);
+        }
+    }
+
+    /// One examination on train and validation.
+    pub fn examine(&self, lawful: &Lawful, lines: bool) -> Result<Scorecard, EvolveError> {
+        let splits = [Split::Train, Split::Validation];
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &splits, lines, self.setup.nonce)?.scorecard)
+    }
+
+    /// What train tasks tell, with the lines they run.
+    pub fn feedback(&self, lawful: &Lawful) -> Result<Vec<Feedback>, EvolveError> {
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &[Split::Train], true, self.setup.nonce)?.feedback)
+    }
+}
