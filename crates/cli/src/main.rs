@@ -1,3 +1,25 @@
-//! The `meliora` program.
+//! The `meliora` program: arguments, configuration, wiring, output, exit codes. It decides nothing.
 
-fn main() {}
+mod args;
+mod command;
+mod config;
+mod exit;
+mod failure;
+mod observer;
+mod printer;
+mod project;
+mod toolbox;
+
+use clap::Parser as _;
+
+fn main() -> std::process::ExitCode {
+    let args = args::Args::parse();
+    let printer = printer::Printer::new(args.json);
+    match command::dispatch(&args, &printer) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.code.into()
+        }
+    }
+}

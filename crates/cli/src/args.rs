@@ -1,0 +1,217 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Makes programs better by themselves, and keeps only improvements that it can prove.
+#[derive(Parser, Debug)]
+#[command(name = "meliora", version, about, propagate_version = true, disable_help_subcommand = true)]
+pub struct Args {
+    /// Print JSON, one object a line, instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make a project: meliora.toml, CONSTITUTION.yaml, a genome and a first suite.
+    Init {
+        /// Folder of the project; made if it does not exist.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Evolve: continue an unfinished run, or start anew from the champion.
+    Run(Run),
+    /// Examine once, without evolution.
+    Bench(Bench),
+    /// What happened, newest last.
+    Log(Log),
+    /// One variant: where it comes from, its marks, its diff.
+    Show {
+        /// The variant: the first digits of its id, `champion` or `baseline`.
+        id: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+    /// The difference between two variants.
+    Diff {
+        /// From this variant.
+        a: String,
+        /// To this one.
+        b: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Write a variant's files into a new folder.
+    Checkout {
+        /// The variant.
+        id: String,
+        /// The folder; it must not exist or be empty.
+        dest: PathBuf,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+    /// The family tree of the last run.
+    Lineage {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Show every variant, not only those that led somewhere.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Apply a variant to your own tree, as a git commit.
+    Promote {
+        /// The variant.
+        #[arg(default_value = "champion")]
+        id: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Also where the evaluator shared a cage with what it examined.
+        #[arg(long)]
+        unproven: bool,
+    },
+    /// Undo the newest promotion, as a git commit.
+    Rollback {
+        /// The variant that stands, to be sure.
+        id: Option<String>,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Is everything here that is needed, and why did the last run not do better?
+    Doctor {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// The Python to look at.
+        #[arg(long)]
+        python: Option<String>,
+    },
+    /// The law of a project.
+    Constitution {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Constitution,
+    },
+    /// Print the JSON Schema of meliora.toml.
+    Schema,
+}
+
+/// What to do with the constitution.
+#[derive(Subcommand, Debug)]
+pub enum Constitution {
+    /// Load it and list what each rule is bound to.
+    Check {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Write the signature line that fits the file as it is now.
+    Sign {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+}
+
+/// Settings that win over meliora.toml.
+#[derive(ClapArgs, Debug, Clone, Default)]
+pub struct Overrides {
+    /// The Python that cages see: a program, or the folder of a virtual environment.
+    #[arg(long, value_name = "PYTHON")]
+    pub python: Option<String>,
+    /// Address of the model server, such as http://127.0.0.1:8080/v1.
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Name of the model; asked of the server if there is only one.
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+}
+
+/// `meliora run`.
+#[derive(ClapArgs, Debug)]
+pub struct Run {
+    /// Folder of the project: with a meliora.toml, or an OpenEvolve task.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// How parents are chosen.
+    #[arg(long, value_parser = ["greedy", "dgm"])]
+    pub strategy: Option<String>,
+    /// Who proposes; may be given several times, they take turns.
+    #[arg(long = "proposer", value_parser = ["mutate", "rewrite", "replay", "command"])]
+    pub proposers: Vec<String>,
+    /// At most this many examinations.
+    #[arg(long, value_name = "N")]
+    pub evals: Option<u64>,
+    /// At most this many tokens.
+    #[arg(long, value_name = "N")]
+    pub tokens: Option<u64>,
+    /// At most this much money, in US dollars.
+    #[arg(long, value_name = "X")]
+    pub usd: Option<f64>,
+    /// At most this many minutes.
+    #[arg(long, value_name = "M")]
+    pub minutes: Option<f64>,
+    /// Seed of every random choice.
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// How many steps are dealt with at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Shared settings.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Write what the model says into this cassette, for later replay.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Replay the model from this cassette; nothing is sent anywhere.
+    #[arg(long, value_name = "FILE")]
+    pub cassette: Option<PathBuf>,
+    /// Leave an unfinished run behind and start anew from the tree as it stands.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// `meliora bench`.
+#[derive(ClapArgs, Debug)]
+pub struct Bench {
+    /// Folder of the project.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Examine this variant; without it, your own tree as it stands.
+    #[arg(long, value_name = "ID")]
+    pub variant: Option<String>,
+    /// Open the holdout too. Each opening is counted and journalled.
+    #[arg(long)]
+    pub holdout: bool,
+    /// Shared settings.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// `meliora log`.
+#[derive(ClapArgs, Debug)]
+pub struct Log {
+    /// Folder of the project.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Only what the law refused, with what was proposed.
+    #[arg(long)]
+    pub refused: bool,
+    /// Every event, not only those that changed something.
+    #[arg(long)]
+    pub all: bool,
+    /// At most this many lines, the newest.
+    #[arg(short = 'n', long, default_value_t = 200)]
+    pub lines: usize,
+}

@@ -1,0 +1,45 @@
+//! The commands, one module each.
+
+mod bench;
+mod checkout;
+mod constitution;
+mod diff;
+mod doctor;
+mod init;
+mod lineage;
+mod log;
+mod promote;
+mod proposers;
+mod rollback;
+mod run;
+mod show;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// Does what was asked.
+pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::Init { dir } => init::init(dir, printer),
+        Command::Run(run) => run::run(run, printer),
+        Command::Bench(bench) => bench::bench(bench, printer),
+        Command::Log(log) => log::log(log, printer),
+        Command::Show { id, dir } => show::show(id, dir, printer),
+        Command::Diff { a, b, dir } => diff::diff(a, b, dir, printer),
+        Command::Checkout { id, dest, dir } => checkout::checkout(id, dest, dir, printer),
+        Command::Lineage { dir, all } => lineage::lineage(dir, *all, printer),
+        Command::Promote { id, dir, unproven } => promote::promote(id, dir, *unproven, printer),
+        Command::Rollback { id, dir } => rollback::rollback(id.as_deref(), dir, printer),
+        Command::Doctor { dir, python } => doctor::doctor(dir, python.as_deref(), printer),
+        Command::Constitution { command } => constitution::constitution(command, printer),
+        Command::Schema => {
+            let schema = schemars::schema_for!(crate::config::Config);
+            if let Ok(text) = serde_json::to_string_pretty(&schema) {
+                printer.data(text);
+            }
+            Ok(Exit::Done)
+        }
+    }
+}

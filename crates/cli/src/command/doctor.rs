@@ -1,0 +1,179 @@
+//! `meliora doctor`: is everything here, and why did the last run not do better?
+
+use std::path::Path;
+
+use meliora_evolve::{CageSpec, Circumstances, Command, Limits, Sandbox as _, diagnose, lineage_of, run_to_end};
+use meliora_sandbox::Namespaces;
+
+use crate::args::Overrides;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
+use crate::project::{Project, STATE, archive_to_read};
+
+/// One line of the examination.
+#[derive(serde::Serialize)]
+struct Line {
+    check: String,
+    good: bool,
+    /// Whether work can go on without it.
+    needed: bool,
+    what: String,
+    mend: Option<String>,
+}
+
+/// Looks at the machine, the project and its last run.
+pub fn doctor(dir: &Path, python: Option<&str>, printer: &Printer) -> Result<Exit, Failure> {
+    let mut lines = Vec::new();
+    machine(&mut lines);
+    let mut code = Exit::Done;
+    let is_project = dir.join("meliora.toml").is_file() || meliora_benchmark::Suite::is_openevolve(dir);
+    if is_project {
+        let overrides = Overrides { python: python.map(str::to_owned), ..Overrides::default() };
+        match Project::open(dir, &overrides, printer) {
+            Ok(project) => {
+                lines.push(good("project", format!("{}: {}", project.config.name, project.standing())));
+                genome(&project, &mut lines);
+                model(&project, printer, &mut lines);
+                last_run(&project, dir, &mut lines)?;
+            }
+            Err(failure) => {
+                code = failure.code;
+                lines.push(bad("project", failure.what, failure.hint));
+            }
+        }
+    } else {
+        lines.push(Line {
+            check: "project".into(),
+            good: false,
+            needed: false,
+            what: format!("{} is no project", dir.display()),
+            mend: Some("`meliora init` makes one".into()),
+        });
+    }
+    for line in &lines {
+        if printer.json() {
+            printer.object(line);
+            continue;
+        }
+        let sign = match (line.good, line.needed) {
+            (true, _) => paint(GOOD, "✓"),
+            (false, true) => paint(BAD, "✗"),
+            (false, false) => paint(NOTE, "!"),
+        };
+        printer.data(format!("{sign} {}  {}", paint(BOLD, &line.check), line.what));
+        if let Some(mend) = &line.mend {
+            printer.data(format!("    {} {mend}", paint(FAINT, "hint:")));
+        }
+    }
+    if code == Exit::Done && lines.iter().any(|l| !l.good && l.needed) {
+        code = Exit::Machinery;
+    }
+    Ok(code)
+}
+
+fn good(check: &str, what: impl Into<String>) -> Line {
+    Line { check: check.into(), good: true, needed: true, what: what.into(), mend: None }
+}
+
+fn bad(check: &str, what: impl Into<String>, mend: Option<String>) -> Line {
+    Line { check: check.into(), good: false, needed: true, what: what.into(), mend }
+}
+
+fn machine(lines: &mut Vec<Line>) {
+    match Namespaces::new() {
+        Ok(sandbox) => {
+            let mut spec = CageSpec::manual();
+            spec.limits = Limits::default();
+            let ran = sandbox.open(spec).and_then(|cage| {
+                let command = Command { argv: vec!["/usr/bin/true".into()], cwd: "/work".into(), wall: None };
+                run_to_end(cage.as_ref(), &command, b"")
+            });
+            match ran {
+                Ok(_) => lines.push(good("sandbox", sandbox.describe())),
+                Err(e) => lines.push(bad("sandbox", format!("does not start: {e}"), e.hint)),
+            }
+        }
+        Err(e) => lines.push(bad("sandbox", format!("does not start: {e}"), e.hint)),
+    }
+    let tools = crate::toolbox::find(None).unwrap_or_default();
+    for (name, tool, use_) in [
+        ("python", &tools.python, "Python suites and OpenEvolve tasks"),
+        ("node", &tools.node, "JavaScript suites"),
+        ("rustc", &tools.rustc, "Rust suites"),
+    ] {
+        lines.push(match tool {
+            Some(tool) => good(name, format!("{} ({})", tool.version, tool.program.display())),
+            None => Line {
+                check: name.into(),
+                good: false,
+                needed: false,
+                what: format!("not found, so {use_} cannot run"),
+                mend: Some("install it, or name it with `--python`".into()),
+            },
+        });
+    }
+}
+
+fn genome(project: &Project, lines: &mut Vec<Line>) {
+    match project.genome() {
+        Ok(genome) => {
+            lines.push(good("genome", format!("{} editable files, {} bytes", genome.files().len(), genome.size())))
+        }
+        Err(failure) => lines.push(bad("genome", failure.what, failure.hint)),
+    }
+}
+
+fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
+    if !project.config.run.proposers.iter().any(|p| p == "rewrite") {
+        return;
+    }
+    match super::proposers::live(project, printer) {
+        Ok(model) => {
+            use meliora_evolve::Model as _;
+            lines.push(good("model", format!("{} at {}", model.name(), model.url())));
+        }
+        Err(failure) => lines.push(bad("model", failure.what, failure.hint)),
+    }
+}
+
+fn last_run(project: &Project, dir: &Path, lines: &mut Vec<Line>) -> Result<(), Failure> {
+    if !dir.join(STATE).join("journal.db").is_file() {
+        lines.push(good("last run", "none yet; `meliora run` begins"));
+        return Ok(());
+    }
+    let archive = archive_to_read(dir)?;
+    let events = archive.verify()?;
+    lines.push(good("journal", format!("{events} events, the chain holds")));
+    let lineage = lineage_of(&archive)?;
+    let Some(run) = &lineage.run else { return Ok(()) };
+    let score = |node: Option<&meliora_evolve::Node>| {
+        node.and_then(|n| n.score).map_or("–".to_owned(), |s| format!("{s:.4}"))
+    };
+    lines.push(good(
+        "last run",
+        format!(
+            "{} attempts, score {} → {}{}",
+            run.attempts,
+            score(lineage.baseline()),
+            score(lineage.champion()),
+            if run.finished.is_none() { "; unfinished, `meliora run` goes on" } else { "" }
+        ),
+    ));
+    let circumstances = Circumstances {
+        ceiling: project.suite.ceiling(),
+        kind: project.suite.kind(),
+        tier: project.suite.tier(),
+        model: run.plan.arms.iter().any(|a| a.model.is_some()),
+    };
+    for finding in diagnose(&lineage, &circumstances) {
+        lines.push(Line {
+            check: finding.name.into(),
+            good: false,
+            needed: false,
+            what: finding.what,
+            mend: Some(finding.mend),
+        });
+    }
+    Ok(())
+}

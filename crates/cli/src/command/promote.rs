@@ -1,0 +1,39 @@
+//! `meliora promote`: a variant becomes a commit in the user's repository.
+
+use std::path::Path;
+
+use meliora_evolve::{Archive as _, Journal, Observer};
+
+use crate::args::Overrides;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::{BOLD, GOOD, Printer, paint};
+use crate::project::{Project, now, resolve};
+
+/// Watches without a word.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn notice(&self, _: &meliora_domain::Recorded) {}
+}
+
+/// Promotes.
+pub fn promote(id: &str, dir: &Path, unproven: bool, printer: &Printer) -> Result<Exit, Failure> {
+    let project = Project::open(dir, &Overrides::default(), printer)?;
+    let _lock = project.lock("meliora promote")?;
+    let archive = project.archive()?;
+    let mut journal = Journal::open(&archive, &Silent, &now)?;
+    let variant = resolve(&archive, journal.lineage(), id)?;
+    archive.load(&variant)?;
+    let target = project.target();
+    let commit = meliora_evolve::promote(&mut journal, &archive, &target, variant, project.suite.tier(), unproven)?;
+    if printer.json() {
+        printer.object(&serde_json::json!({ "event": "promoted", "variant": variant, "commit": commit }));
+    } else {
+        let commit: String = commit.chars().take(10).collect();
+        printer.data(format!("{} {} as commit {commit}", paint(GOOD, "promoted"), paint(BOLD, variant.short())));
+        printer.data("  meliora bench       examines it again; a drop of 5 % or more rolls it back by itself");
+        printer.data("  meliora rollback    undoes it by hand");
+    }
+    Ok(Exit::Done)
+}

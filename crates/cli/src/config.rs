@@ -1,0 +1,349 @@
+//! Configuration: built-in defaults < user file < `meliora.toml` < `MELIORA_*` < flags. Unknown keys are errors.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// A project's `meliora.toml`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The project's name.
+    pub name: String,
+    /// What proposers are told to make better.
+    #[serde(default)]
+    pub goal: String,
+    /// The files that may change.
+    #[serde(default)]
+    pub genome: Genome,
+    /// The exam.
+    #[serde(default)]
+    pub suite: Suite,
+    /// How to evolve.
+    #[serde(default)]
+    pub run: Run,
+    /// What a run may spend. Zero is no limit.
+    #[serde(default)]
+    pub budget: Budget,
+    /// What cages see and may use.
+    #[serde(default)]
+    pub sandbox: Sandbox,
+    /// The language model.
+    #[serde(default)]
+    pub model: Model,
+    /// The outside proposer.
+    #[serde(default)]
+    pub command: OutsideCommand,
+    /// The cassette of the `replay` proposer.
+    #[serde(default)]
+    pub replay: Replay,
+    /// What decides.
+    #[serde(default)]
+    pub judge: Judge,
+}
+
+/// `[genome]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Genome {
+    /// Folder of the genome, relative to the project.
+    pub root: PathBuf,
+    /// Globs of the files that may change, relative to `root`.
+    pub editable: Vec<String>,
+    /// Largest genome after a change, in bytes.
+    pub max_bytes: u64,
+}
+
+impl Default for Genome {
+    fn default() -> Self {
+        Genome { root: ".".into(), editable: Vec::new(), max_bytes: 64 << 20 }
+    }
+}
+
+/// `[suite]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Suite {
+    /// Folder of the suite, relative to the project.
+    pub folder: PathBuf,
+}
+
+impl Default for Suite {
+    fn default() -> Self {
+        Suite { folder: "suite".into() }
+    }
+}
+
+/// `[run]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    /// How parents are chosen: `greedy` or `dgm`.
+    pub strategy: String,
+    /// Who proposes, in turns: `mutate`, `rewrite`, `replay`, `command`.
+    pub proposers: Vec<String>,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// How many steps are dealt with at once.
+    pub jobs: usize,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Run { strategy: "greedy".into(), proposers: vec!["mutate".into()], seed: 1, jobs: 2 }
+    }
+}
+
+/// `[budget]`
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// Examinations.
+    pub evals: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// US dollars.
+    pub usd: f64,
+    /// Minutes.
+    pub minutes: f64,
+}
+
+/// `[sandbox]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sandbox {
+    /// A Python program, or the folder of a virtual environment.
+    pub python: Option<String>,
+    /// Memory of each process, in MiB.
+    pub memory_mb: u64,
+    /// Wall-clock seconds of each command.
+    pub seconds: f64,
+    /// Processes and threads at once.
+    pub processes: u32,
+    /// Size of each writable folder, in MiB.
+    pub disk_mb: u64,
+    /// Output that is kept, in MiB.
+    pub output_mb: u64,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Sandbox { python: None, memory_mb: 1024, seconds: 30.0, processes: 64, disk_mb: 64, output_mb: 4 }
+    }
+}
+
+/// `[model]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Model {
+    /// Address of the server.
+    pub base_url: String,
+    /// Name of the model; empty to ask the server.
+    pub name: String,
+    /// `openai` (chat completions) or `anthropic` (messages).
+    pub api: String,
+    /// Name of the environment variable that holds the key.
+    pub key_env: Option<String>,
+    /// Sampling temperature; chosen by the proposer if absent.
+    pub temperature: Option<f64>,
+    /// Most tokens a reply may have.
+    pub max_tokens: u32,
+    /// Seconds to wait for a reply.
+    pub timeout_seconds: f64,
+    /// US dollars per million tokens read.
+    pub price_prompt: f64,
+    /// US dollars per million tokens written.
+    pub price_completion: f64,
+    /// Tries per call.
+    pub retries: u32,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Model {
+            base_url: String::new(),
+            name: String::new(),
+            api: "openai".into(),
+            key_env: None,
+            temperature: None,
+            max_tokens: 2048,
+            timeout_seconds: 300.0,
+            price_prompt: 0.0,
+            price_completion: 0.0,
+            retries: 4,
+        }
+    }
+}
+
+/// `[command]`
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutsideCommand {
+    /// Program and arguments; relative paths are relative to the project.
+    pub argv: Vec<String>,
+    /// Further paths that its cage sees read-only.
+    pub read_only: Vec<PathBuf>,
+}
+
+/// `[replay]`
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replay {
+    /// The cassette, relative to the project.
+    pub cassette: PathBuf,
+}
+
+/// `[judge]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Judge {
+    /// Highest p-value that counts as evidence, for `sample` suites.
+    pub alpha: f64,
+    /// Relative drop after a promotion that rolls it back: 0.05 is 5 %.
+    pub margin: f64,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Judge { alpha: 0.05, margin: 0.05 }
+    }
+}
+
+/// Reads a native project's configuration, with the user's file beneath it and the environment above it.
+pub fn load(project_file: &Path) -> Result<Config, Failure> {
+    let bad = |what: String| Failure::new(Exit::Configuration, what).hint("docs/configuration.md lists every key");
+    let text = std::fs::read_to_string(project_file).map_err(|e| {
+        Failure::new(Exit::Configuration, format!("{} cannot be read: {e}", project_file.display()))
+            .hint("`meliora init` makes a project")
+    })?;
+    // The project's file alone first: its errors carry lines.
+    toml::from_str::<Config>(&text).map_err(|e| bad(format!("{}: {e}", project_file.display())))?;
+    let mut merged = toml::Table::new();
+    if let Some(path) = user_file().filter(|p| p.is_file()) {
+        let text = std::fs::read_to_string(&path).map_err(|e| bad(format!("{}: {e}", path.display())))?;
+        merge(&mut merged, parse(&text).map_err(|e| bad(format!("{}: {e}", path.display())))?);
+    }
+    merge(&mut merged, parse(&text).map_err(|e| bad(format!("{}: {e}", project_file.display())))?);
+    merge(&mut merged, from_environment(std::env::vars()));
+    let config: Config = merged.try_into().map_err(|e| bad(format!("settings of all sources together: {e}")))?;
+    check(&config).map_err(bad)?;
+    Ok(config)
+}
+
+/// What types cannot say.
+pub fn check(config: &Config) -> Result<(), String> {
+    let s = &config.sandbox;
+    if !(s.seconds > 0.0 && s.seconds <= 86_400.0) {
+        return Err(format!("[sandbox] seconds = {} is not between 0 and 86400", s.seconds));
+    }
+    if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
+        return Err("a limit of [sandbox] is 0, so nothing could run".into());
+    }
+    if config.genome.editable.is_empty() {
+        return Err("[genome] editable names no file, so nothing may change".into());
+    }
+    let b = &config.budget;
+    if !(b.usd >= 0.0 && b.usd.is_finite() && b.minutes >= 0.0 && b.minutes.is_finite()) {
+        return Err("a budget must be a number of zero or more".into());
+    }
+    let j = &config.judge;
+    if !(j.alpha > 0.0 && j.alpha < 1.0 && j.margin > 0.0 && j.margin < 1.0) {
+        return Err("[judge] alpha and margin lie between 0 and 1".into());
+    }
+    if config.run.jobs == 0 || config.run.jobs > 256 {
+        return Err("[run] jobs lies between 1 and 256".into());
+    }
+    if config.run.proposers.is_empty() || config.run.proposers.len() > 64 {
+        return Err("[run] proposers names none".into());
+    }
+    for proposer in &config.run.proposers {
+        if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
+            return Err(format!("[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"));
+        }
+    }
+    if meliora_evolve::StrategyKind::named(&config.run.strategy).is_none() {
+        return Err(format!("[run] strategy: there is no '{}'; there are greedy and dgm", config.run.strategy));
+    }
+    if !["openai", "anthropic"].contains(&config.model.api.as_str()) {
+        return Err(format!("[model] api: there is no '{}'; there are openai and anthropic", config.model.api));
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<toml::Table, toml::de::Error> {
+    text.parse()
+}
+
+fn user_file() -> Option<PathBuf> {
+    let base = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")))?;
+    Some(base.join("meliora/config.toml"))
+}
+
+/// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
+fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
+    let sections = ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge"];
+    let mut table = toml::Table::new();
+    for (name, value) in vars {
+        let Some(key) = name.strip_prefix("MELIORA_").map(str::to_lowercase) else { continue };
+        let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
+        let value = parsed.unwrap_or(toml::Value::String(value));
+        let section = sections.iter().find_map(|s| key.strip_prefix(&format!("{s}_")).map(|k| (*s, k.to_owned())));
+        match section {
+            Some((section, key)) => {
+                let entry = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+                if let toml::Value::Table(entry) = entry {
+                    entry.insert(key, value);
+                }
+            }
+            None if key == "name" || key == "goal" => {
+                table.insert(key, value);
+            }
+            // Other variables of this prefix belong to something else.
+            None => {}
+        }
+    }
+    table
+}
+
+fn merge(below: &mut toml::Table, above: toml::Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_keeps_its_other_keys() {
+        let mut merged: toml::Table = "name = 'x'\n[run]\nseed = 1\njobs = 3".parse().unwrap();
+        merge(&mut merged, from_environment([("MELIORA_RUN_SEED".to_owned(), "7".to_owned())].into_iter()));
+        assert_eq!(merged["run"]["seed"].as_integer(), Some(7));
+        assert_eq!(merged["run"]["jobs"].as_integer(), Some(3));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_are_errors_with_a_line() {
+        for (text, part) in [
+            ("name = 'x'\nnmae = 'y'", "nmae"),
+            ("name = 'x'\n[run]\nseed = 'many'", "seed"),
+            ("[run]\nseed = 1", "name"),
+            ("name = 'x'\n[budget]\nusd = true", "usd"),
+        ] {
+            let error = toml::from_str::<Config>(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

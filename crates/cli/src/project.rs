@@ -1,0 +1,289 @@
+//! A project, opened: its configuration, suite, law, tools and archive.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use meliora_benchmark::{OpenEvolveConfig, Suite, SuiteSource, Toolbox};
+use meliora_constitution::{Constitution, Reach};
+use meliora_domain::{Digest, Genome, Kind, Limits, Tier, Timestamp, VariantId};
+use meliora_evolve::{Archive, Lineage};
+use meliora_judge::Policy;
+use meliora_store::{GitTarget, LockError, ProjectLock, SqliteGitArchive};
+
+use crate::args::Overrides;
+use crate::config::{self, Config};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::toolbox;
+
+/// The folder in a project that is Meliora's own.
+pub const STATE: &str = ".meliora";
+/// Name of the law's file.
+pub const LAW: &str = "CONSTITUTION.yaml";
+
+/// A project.
+pub struct Project {
+    /// Its folder, absolute.
+    pub dir: PathBuf,
+    /// Its configuration.
+    pub config: Config,
+    /// Its exam.
+    pub suite: Suite,
+    /// Its law.
+    pub constitution: Constitution,
+    /// The tools that its cages see.
+    pub tools: Toolbox,
+}
+
+impl Project {
+    /// Opens a native project or an OpenEvolve task.
+    pub fn open(dir: &Path, overrides: &Overrides, printer: &Printer) -> Result<Self, Failure> {
+        let dir = folder(dir)?;
+        let file = dir.join("meliora.toml");
+        let native = file.is_file();
+        let mut config = if native {
+            config::load(&file)?
+        } else if Suite::is_openevolve(&dir) {
+            foreign(&dir, printer)?
+        } else {
+            return Err(Failure::new(
+                Exit::Configuration,
+                format!("{} is no project: it has neither meliora.toml nor initial_program.* and evaluator.py", dir.display()),
+            )
+            .hint("`meliora init` makes a project"));
+        };
+        if let Some(python) = &overrides.python {
+            config.sandbox.python = Some(python.clone());
+        } else if let Some(python) = config.sandbox.python.as_mut().filter(|p| p.contains('/')) {
+            // A path in the project's file is relative to the project.
+            *python = dir.join(&*python).to_string_lossy().into_owned();
+        }
+        if let Some(url) = &overrides.base_url {
+            config.model.base_url.clone_from(url);
+        }
+        if let Some(model) = &overrides.model {
+            config.model.name.clone_from(model);
+        }
+        let tools = toolbox::find(config.sandbox.python.as_deref())?;
+        let source = SuiteSource {
+            folder: if native { dir.join(&config.suite.folder) } else { dir.clone() },
+            limits: limits(&config),
+        };
+        let suite = if native { Suite::native(&source, &tools) } else { Suite::openevolve(&source, &tools) };
+        let suite = suite.map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
+        let constitution = constitution(&dir, &config, native)?;
+        Ok(Project { dir, config, suite, constitution, tools })
+    }
+
+    /// The user's own tree.
+    pub fn target(&self) -> GitTarget {
+        GitTarget::new(&self.dir.join(&self.config.genome.root), &self.config.genome.editable, &self.excluded())
+    }
+
+    /// The genome as it stands in the user's tree.
+    pub fn genome(&self) -> Result<Genome, Failure> {
+        let genome = meliora_store::read_genome(
+            &self.dir.join(&self.config.genome.root),
+            &self.config.genome.editable,
+            &self.excluded(),
+        )?;
+        if genome.is_empty() {
+            return Err(Failure::new(
+                Exit::Configuration,
+                format!(
+                    "no file in {} fits [genome] editable = {:?}",
+                    self.dir.join(&self.config.genome.root).display(),
+                    self.config.genome.editable
+                ),
+            )
+            .hint("globs are relative to [genome] root; `**/*.py` fits every Python file"));
+        }
+        Ok(genome)
+    }
+
+    fn excluded(&self) -> Vec<String> {
+        protected(&self.dir, &self.config, true)
+    }
+
+    /// The archive, made if it does not exist.
+    pub fn archive(&self) -> Result<SqliteGitArchive, Failure> {
+        let state = self.dir.join(STATE);
+        std::fs::create_dir_all(&state).map_err(|e| {
+            Failure::new(Exit::Machinery, format!("{} cannot be made: {e}", state.display()))
+                .hint("the project's folder must be writable")
+        })?;
+        // The project's own history should not hold its archive.
+        let ignore = state.join(".gitignore");
+        if !ignore.exists() {
+            let _ = std::fs::write(&ignore, "*\n");
+        }
+        Ok(SqliteGitArchive::open(&state)?)
+    }
+
+    /// The right to write to the project.
+    pub fn lock(&self, command: &str) -> Result<ProjectLock, Failure> {
+        let state = self.dir.join(STATE);
+        std::fs::create_dir_all(&state)
+            .map_err(|e| Failure::new(Exit::Machinery, format!("{} cannot be made: {e}", state.display())))?;
+        ProjectLock::take(&state, command, now()).map_err(|e| match &e {
+            LockError::Held(held) => Failure::new(Exit::Machinery, e.to_string())
+                .hint(format!("wait for it, or stop it with Ctrl-C or `kill {}`; it saves its state", held.pid)),
+            LockError::Failed { .. } => Failure::new(Exit::Machinery, e.to_string()),
+        })
+    }
+
+    /// What decides.
+    pub fn policy(&self) -> Policy {
+        Policy { kind: self.suite.kind(), alpha: self.config.judge.alpha, margin: self.config.judge.margin }
+    }
+
+    /// One line on how trustworthy its scores are.
+    pub fn standing(&self) -> String {
+        let kind = match self.suite.kind() {
+            Kind::Exact => "exact suite",
+            Kind::Sample => "sample suite",
+        };
+        match self.suite.tier() {
+            Tier::Apart => format!("{kind}, examined apart from its answer key"),
+            Tier::Together => format!("{kind}, tier `together`: the evaluator shares its cage with what it examines"),
+        }
+    }
+}
+
+/// An archive to read from, without the suite, the law or the tools.
+pub fn archive_to_read(dir: &Path) -> Result<SqliteGitArchive, Failure> {
+    let state = folder(dir)?.join(STATE);
+    if !state.join("journal.db").is_file() {
+        return Err(Failure::new(Exit::Configuration, format!("nothing has run in {} yet", dir.display()))
+            .hint("`meliora run` begins"));
+    }
+    Ok(SqliteGitArchive::open_readonly(&state)?)
+}
+
+/// The variant that a text means: `champion`, `baseline`, or the first digits of an id.
+pub fn resolve(archive: &dyn Archive, lineage: &Lineage, name: &str) -> Result<VariantId, Failure> {
+    let named = match name {
+        "champion" => Some(lineage.champion()),
+        "baseline" => Some(lineage.baseline()),
+        _ => None,
+    };
+    match named {
+        Some(Some(node)) => Ok(node.id),
+        Some(None) => Err(Failure::new(Exit::Usage, format!("there is no {name} yet")).hint("`meliora run` begins")),
+        None => Ok(archive.find(name)?),
+    }
+}
+
+fn folder(dir: &Path) -> Result<PathBuf, Failure> {
+    dir.canonicalize()
+        .map_err(|e| Failure::new(Exit::Configuration, format!("{} cannot be opened: {e}", dir.display())))
+}
+
+/// The law of a folder.
+pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constitution, Failure> {
+    let reach = Reach {
+        editable: config.genome.editable.clone(),
+        protected: protected(dir, config, native),
+        max_bytes: config.genome.max_bytes,
+    };
+    Constitution::load(&dir.join(LAW), reach).map_err(|e| Failure {
+        code: Exit::Constitution,
+        what: format!("the constitution does not load: {}", e.what),
+        hint: e.hint,
+    })
+}
+
+/// Paths relative to the genome's root that nothing may change.
+fn protected(dir: &Path, config: &Config, native: bool) -> Vec<String> {
+    let root = dir.join(&config.genome.root);
+    let mut paths = vec![dir.join(STATE), dir.join(LAW), dir.join("meliora.toml")];
+    if native {
+        paths.push(dir.join(&config.suite.folder));
+    } else {
+        paths.push(dir.join("evaluator.py"));
+    }
+    let relative = |path: &PathBuf| path.strip_prefix(&root).ok().map(|p| p.to_string_lossy().into_owned());
+    let root = root.canonicalize().unwrap_or_else(|_| root.clone());
+    let canonical = |path: &PathBuf| {
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        path.strip_prefix(&root).ok().map(|p| p.to_string_lossy().into_owned())
+    };
+    let mut out: Vec<String> = paths.iter().filter_map(|p| canonical(p).or_else(|| relative(p))).collect();
+    out.retain(|p| !p.is_empty());
+    out.dedup();
+    out
+}
+
+/// The limits of every cage.
+pub fn limits(config: &Config) -> Limits {
+    let s = &config.sandbox;
+    Limits {
+        memory: s.memory_mb << 20,
+        processes: s.processes,
+        disk: s.disk_mb << 20,
+        output: s.output_mb << 20,
+        wall: Duration::from_secs_f64(s.seconds),
+        cpu_seconds: (s.seconds.ceil() as u32).saturating_mul(2).max(1),
+        ..Limits::default()
+    }
+}
+
+/// An OpenEvolve task as a project: what its own configuration says, where that has a meaning here.
+fn foreign(dir: &Path, printer: &Printer) -> Result<Config, Failure> {
+    let foreign = OpenEvolveConfig::load(dir)
+        .map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
+    if !foreign.ignored.is_empty() {
+        printer.warn(format!("keys of the OpenEvolve configuration without a meaning here: {}", foreign.ignored.join(", ")));
+    }
+    let name = dir.file_name().map_or("task".to_owned(), |n| n.to_string_lossy().into_owned());
+    let mut table = toml::Table::new();
+    table.insert("name".into(), toml::Value::String(name));
+    let mut config: Config = table.try_into().map_err(|e| Failure::new(Exit::Configuration, format!("{e}")))?;
+    config.genome.editable = vec![foreign.program.clone()];
+    if let Some(n) = foreign.max_code_length {
+        config.genome.max_bytes = n;
+    }
+    config.goal = foreign.goal.clone().unwrap_or_default();
+    config.budget.evals = foreign.max_iterations.unwrap_or(0);
+    config.run.seed = foreign.seed.unwrap_or(config.run.seed);
+    config.run.strategy = "dgm".into();
+    if let Some(seconds) = foreign.timeout_seconds {
+        config.sandbox.seconds = seconds;
+    }
+    config.sandbox.memory_mb = config.sandbox.memory_mb.max(2048);
+    config.model.base_url = foreign.api_base.clone().unwrap_or_default();
+    config.model.name = foreign.model.clone().unwrap_or_default();
+    config.model.temperature = foreign.temperature;
+    config.model.max_tokens = foreign.max_tokens.unwrap_or(config.model.max_tokens);
+    config.model.timeout_seconds = foreign.model_timeout_seconds.unwrap_or(config.model.timeout_seconds);
+    config.model.retries = foreign.retries.unwrap_or(config.model.retries);
+    if !config.model.base_url.is_empty() {
+        config.run.proposers = vec!["rewrite".into()];
+    }
+    config::check(&config).map_err(|what| Failure::new(Exit::Configuration, what))?;
+    Ok(config)
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64))
+}
+
+/// Sixteen bytes from the system's random source.
+pub fn nonce() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        // The system's source is there from boot on; a signal may only cut a read short.
+        if let Ok(n) = rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()) {
+            filled += n;
+        }
+    }
+    bytes
+}
+
+/// Digest that stands for the law in a plan.
+pub fn law_digest(project: &Project) -> Digest {
+    project.constitution.digest()
+}

@@ -1,0 +1,103 @@
+//! Finds the interpreters and compilers that cages are to see.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use meliora_benchmark::{Tool, Toolbox};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// What a Python tells of itself: program, version, folders it needs, folders of installed modules.
+const ASK_PYTHON: &str = r#"
+import json, os, sys, sysconfig
+modules = [p for p in dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")] + [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]) if os.path.isdir(p)]
+base = getattr(sys, "_base_executable", None) or sys.executable
+print(json.dumps({"program": os.path.realpath(base), "version": sys.version.replace("\n", " "),
+                  "prefixes": [sys.base_prefix, sys.prefix, sys.base_exec_prefix], "modules": modules}))
+"#;
+
+#[derive(serde::Deserialize)]
+struct PythonAnswer {
+    program: PathBuf,
+    version: String,
+    prefixes: Vec<PathBuf>,
+    modules: Vec<PathBuf>,
+}
+
+/// The tools of this machine. A Python that was asked for by name must be there; the rest may be missing.
+pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
+    let asked = python.is_some();
+    let name = python.unwrap_or("python3");
+    let python = match ask_python(&python_program(name)) {
+        Ok(tool) => Some(tool),
+        Err(why) if asked => {
+            return Err(Failure::new(Exit::Configuration, format!("the Python '{name}' cannot be used: {why}"))
+                .hint("give a program or a virtual environment's folder: `--python .venv`, `[sandbox] python = …`"));
+        }
+        Err(_) => None,
+    };
+    Ok(Toolbox { python, node: node(), rustc: rustc() })
+}
+
+/// A folder stands for the virtual environment in it.
+fn python_program(name: &str) -> PathBuf {
+    let path = Path::new(name);
+    if path.is_dir() { path.join("bin/python3") } else { path.to_owned() }
+}
+
+fn ask_python(program: &Path) -> Result<Tool, String> {
+    let output = Command::new(program).args(["-I", "-c", ASK_PYTHON]).output().map_err(|e| e.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+    }
+    let answer: PythonAnswer =
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("its answer cannot be read: {e}"))?;
+    let mut needs = Vec::new();
+    for path in answer.prefixes.iter().chain(&answer.modules).chain(std::iter::once(&answer.program)) {
+        add_need(&mut needs, path);
+    }
+    Ok(Tool { program: answer.program, needs, version: answer.version, modules: answer.modules })
+}
+
+/// Adds a path that cages do not see anyway and that no path added before holds.
+fn add_need(needs: &mut Vec<PathBuf>, path: &Path) {
+    let Ok(path) = path.canonicalize() else { return };
+    if path.starts_with("/usr") || needs.iter().any(|n| path.starts_with(n)) {
+        return;
+    }
+    // A prefix of `/` would show the whole host.
+    if path.parent().is_some() {
+        needs.push(path);
+    }
+}
+
+fn node() -> Option<Tool> {
+    let program = which("node")?.canonicalize().ok()?;
+    let version = version_of(&program, "--version")?;
+    let mut needs = Vec::new();
+    if !program.starts_with("/usr") {
+        add_need(&mut needs, program.parent()?.parent()?);
+    }
+    Some(Tool { program, needs, version, modules: Vec::new() })
+}
+
+fn rustc() -> Option<Tool> {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().ok()?;
+    let sysroot = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    let program = sysroot.join("bin/rustc");
+    let version = version_of(&program, "--version")?;
+    let mut needs = Vec::new();
+    add_need(&mut needs, &sysroot);
+    Some(Tool { program, needs, version, modules: Vec::new() })
+}
+
+fn version_of(program: &Path, flag: &str) -> Option<String> {
+    let output = Command::new(program).arg(flag).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The first program of this name on the PATH.
+pub fn which(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
+}
