@@ -1,6 +1,15 @@
 //! Is it better, is it worse: pure statistics on paired marks. Nothing here does I/O or draws a random number.
 
-use meliora_domain::{Judgement, Kind, Scorecard};
+mod better;
+mod pairs;
+mod sign;
+mod worse;
+
+use meliora_domain::Kind;
+
+pub use better::{Ruling, judge};
+pub use sign::sign_test;
+pub use worse::{Standing, standing};
 
 /// What decides.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,37 +28,5 @@ impl Default for Policy {
     }
 }
 
-/// What the judge says.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Ruling {
-    /// The verdict.
-    Verdict(Judgement),
-    /// Examine once more: a strict gain (or drop) on an exact suite counts only if a re-run shows it too.
-    Rerun,
-}
-
-/// Judges a variant's validation marks against its parent's (the reference).
-///
-/// `variant` and `reference` hold one scorecard an examination, first examination first; all of one evaluator hash.
-/// Exact: accepted if the mean rose in the first examination and in a re-run. Sample: paired exact sign test.
-pub fn judge(_variant: &[&Scorecard], _reference: &[&Scorecard], _policy: &Policy) -> Ruling {
-    todo!()
-}
-
-/// What a re-examination of a promoted variant says.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Standing {
-    /// No drop that counts.
-    Stands(String),
-    /// A drop of the margin or more that counts.
-    Dropped(String),
-    /// A drop that is not evidence enough.
-    Unclear(String),
-    /// Examine once more.
-    Rerun,
-}
-
-/// Whether a promoted variant still stands: `now` are its marks of today, `reference` those it is held against.
-pub fn standing(_now: &[&Scorecard], _reference: &[&Scorecard], _policy: &Policy) -> Standing {
-    todo!()
-}
+#[cfg(test)]
+mod tests;

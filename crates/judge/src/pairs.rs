@@ -1,0 +1,140 @@
+//! Marks of the same tasks, side by side.
+
+use std::collections::BTreeMap;
+
+use meliora_domain::{MarkStatus, Scorecard, Split, TaskId};
+
+/// Scores of one task, both sides; a side without a mark that counts is `None`.
+type Sides = (Option<f64>, Option<f64>);
+
+/// Validation marks of two sides, paired by task.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Pairs {
+    /// (this side, the reference) of each task that both sides have a mark of.
+    scores: Vec<(f64, f64)>,
+    /// Tasks of either side.
+    tasks: usize,
+}
+
+impl Pairs {
+    /// Pairs the cards' validation marks. Several cards of one side count as one: a task's scores are averaged first, so
+    /// that a task stays one observation however often it was marked. Missing marks do not count.
+    pub(crate) fn of(these: &[&Scorecard], those: &[&Scorecard]) -> Self {
+        let (these, those) = (by_task(these), by_task(those));
+        let mut all: BTreeMap<&TaskId, Sides> = BTreeMap::new();
+        for (task, score) in these {
+            all.entry(task).or_default().0 = score;
+        }
+        for (task, score) in those {
+            all.entry(task).or_default().1 = score;
+        }
+        let scores = all.values().filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
+        Pairs { scores, tasks: all.len() }
+    }
+
+    /// Whether at least half of the tasks have marks on both sides; with fewer, nothing is concluded.
+    pub(crate) fn covered(&self) -> bool {
+        !self.scores.is_empty() && self.scores.len() * 2 >= self.tasks
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// How many tasks lack a mark on one side.
+    pub(crate) fn left_out(&self) -> usize {
+        self.tasks - self.scores.len()
+    }
+
+    /// Mean score of this side and of the reference, over the same tasks. Zeros where there is no pair.
+    pub(crate) fn means(&self) -> (f64, f64) {
+        let n = self.scores.len().max(1) as f64;
+        (self.scores.iter().map(|p| p.0).sum::<f64>() / n, self.scores.iter().map(|p| p.1).sum::<f64>() / n)
+    }
+
+    /// Mean difference; exactly zero where it is only rounding.
+    pub(crate) fn effect(&self) -> f64 {
+        let (a, b) = self.means();
+        difference(a, b)
+    }
+
+    /// On how many tasks this side scored higher, and lower.
+    pub(crate) fn wins_and_losses(&self) -> (u64, u64) {
+        let signs = self.scores.iter().map(|(a, b)| difference(*a, *b));
+        signs.fold((0, 0), |(wins, losses), d| (wins + u64::from(d > 0.0), losses + u64::from(d < 0.0)))
+    }
+
+    /// What this side and the reference reached, in words: `solves 9 of 12 tasks`, or `scores 0.8312 on average`.
+    pub(crate) fn words(&self) -> (String, String) {
+        let n = self.len();
+        let pass_or_fail = self.scores.iter().all(|(a, b)| [a, b].iter().all(|s| **s == 0.0 || **s == 1.0));
+        if pass_or_fail {
+            let solved = |side: fn(&(f64, f64)) -> f64| self.scores.iter().filter(|p| side(p) == 1.0).count();
+            return (format!("{} of {n} tasks", solved(|p| p.0)), solved(|p| p.1).to_string());
+        }
+        let (a, b) = self.means();
+        // As many digits as it takes to show the two apart.
+        let digits = (4..17).find(|d| a == b || format!("{a:.d$}") != format!("{b:.d$}")).unwrap_or(17);
+        (format!("{a:.digits$} on average"), format!("{b:.digits$}"))
+    }
+
+    /// `solves` or `scores`, `solved` or `scored`, to go with [`Pairs::words`].
+    pub(crate) fn verb(&self) -> (&'static str, &'static str) {
+        if self.words().0.ends_with("tasks") { ("solves", "solved") } else { ("scores", "scored") }
+    }
+}
+
+/// Difference of two scores; zero where it is within rounding of sums of many marks (one part in 10¹²).
+fn difference(a: f64, b: f64) -> f64 {
+    if (a - b).abs() <= 1e-12 * a.abs().max(b.abs()) { 0.0 } else { a - b }
+}
+
+fn by_task<'a>(cards: &[&'a Scorecard]) -> BTreeMap<&'a TaskId, Option<f64>> {
+    let mut sums: BTreeMap<&TaskId, (f64, u32)> = BTreeMap::new();
+    for mark in cards.iter().flat_map(|card| card.of(Split::Validation)) {
+        let (sum, n) = sums.entry(&mark.task).or_default();
+        if mark.status != MarkStatus::Missing {
+            *sum += mark.score;
+            *n += 1;
+        }
+    }
+    sums.into_iter().map(|(task, (sum, n))| (task, (n > 0).then(|| sum / f64::from(n)))).collect()
+}
+
+/// Why the cards cannot be compared at all, if so.
+pub(crate) fn incomparable(these: &[&Scorecard], those: &[&Scorecard]) -> Option<String> {
+    let (Some(first), Some(_)) = (these.first(), those.first()) else {
+        return Some("one side was never examined".into());
+    };
+    let mut cards = these.iter().chain(those);
+    if cards.clone().any(|card| card.evaluator != first.evaluator) {
+        return Some("the marks come from different evaluators, which are never compared; examine both again".into());
+    }
+    let bad = cards.any(|card| {
+        card.of(Split::Validation).any(|mark| mark.status != MarkStatus::Missing && !mark.score.is_finite())
+    });
+    bad.then(|| "a score is not a finite number; mend the evaluator".into())
+}
+
+/// Whether the card has validation marks and not one of them is of work that was done.
+pub(crate) fn unviable(card: &Scorecard) -> bool {
+    card.of(Split::Validation).next().is_some() && card.unviable(Split::Validation)
+}
+
+/// `; 3 tasks without marks on both sides are left out`, or nothing.
+pub(crate) fn gaps(pairs: &Pairs) -> String {
+    match pairs.left_out() {
+        0 => String::new(),
+        1 => "; 1 task without marks on both sides is left out".into(),
+        n => format!("; {n} tasks without marks on both sides are left out"),
+    }
+}
+
+/// Why so few pairs allow no conclusion.
+pub(crate) fn too_few(pairs: &Pairs) -> String {
+    format!(
+        "coverage: only {} of {} tasks have marks on both sides, and fewer than half prove nothing; examine again",
+        pairs.len(),
+        pairs.tasks
+    )
+}
