@@ -107,6 +107,11 @@ impl FileBody {
         std::str::from_utf8(&self.bytes).ok()
     }
 
+    /// The hash that git gives a blob with these bytes (SHA-1, git's object format).
+    pub fn blob(&self) -> &[u8; 20] {
+        &self.blob
+    }
+
     /// Whether the file has the executable bit.
     pub fn executable(&self) -> bool {
         self.executable

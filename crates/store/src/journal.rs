@@ -1,0 +1,178 @@
+//! The journal on SQLite: append, replay, verify, snapshots.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use meliora_domain::{Digest, Event, Recorded, Timestamp};
+use meliora_evolve::{ArchiveError, Snapshot};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+
+use crate::chain::{self, Line, Tail};
+use crate::error::{failed, sqlite};
+use crate::schema::{self, Access};
+
+/// How many snapshots are kept: one more than the newest, should that one not fit.
+const SNAPSHOTS: u32 = 2;
+
+pub(crate) struct Journal {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+}
+
+struct Writer {
+    db: Connection,
+    /// The end of the journal as this process knows it. Held against the database at each append.
+    tail: Tail,
+}
+
+impl Journal {
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Journal, ArchiveError> {
+        let db = schema::open(path, access)?;
+        // An event is many statements' worth of reuse; the cache must hold all that are in use at once.
+        db.set_prepared_statement_cache_capacity(16);
+        let tail = tail(&db).map_err(|e| sqlite("read the end of the journal", e))?;
+        Ok(Journal { path: path.to_owned(), writer: Mutex::new(Writer { db, tail }) })
+    }
+
+    /// A panic while the lock is held leaves an open transaction at worst, and dropping that rolls it back.
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError> {
+        let what = "append to the journal";
+        let fail = |e| sqlite(what, e);
+        let mut writer = self.writer();
+        let Writer { db, tail: known } = &mut *writer;
+        let mut end = *known;
+        let lines = events.iter().map(|e| chain::bind(&mut end, e, at)).collect::<Result<Vec<_>, _>>()?;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        let stored = tail(&transaction).map_err(fail)?;
+        if stored != *known {
+            return Err(failed(
+                what,
+                format!("it ends at event {} and should end at {}: another process wrote to it", stored.seq, known.seq),
+                "let one process at a time work on a project, then run the command again",
+            ));
+        }
+        {
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO journal (seq, at, prev, hash, kind, variant, body) VALUES (?,?,?,?,?,?,?)")
+                .map_err(fail)?;
+            for (line, body) in &lines {
+                let variant = chain::variant(&line.event).map(ToString::to_string);
+                let (seq, at) = (signed(line.seq, what)?, signed(line.at.0, what)?);
+                insert
+                    .execute(params![seq, at, &line.prev.0[..], &line.hash.0[..], chain::kind(body), variant, body])
+                    .map_err(fail)?;
+            }
+        }
+        transaction.commit().map_err(fail)?;
+        *known = end;
+        Ok(lines.into_iter().map(|(line, _)| line).collect())
+    }
+
+    /// Reads on a connection of its own, so that `each` may append.
+    pub(crate) fn replay(&self, after: u64, each: &mut dyn FnMut(Recorded) -> bool) -> Result<(), ArchiveError> {
+        let what = "read the journal";
+        let fail = |e| sqlite(what, e);
+        let db = schema::open(&self.path, Access::Read)?;
+        let mut end = match after {
+            0 => Tail::default(),
+            seq => Tail { seq, hash: hash_at(&db, seq).map_err(fail)?.ok_or_else(|| missing(seq))? },
+        };
+        let mut select = db
+            .prepare("SELECT seq, at, prev, hash, kind, variant, body FROM journal WHERE seq > ? ORDER BY seq")
+            .map_err(fail)?;
+        let mut rows = select.query([signed(after, what)?]).map_err(fail)?;
+        while let Some(row) = rows.next().map_err(fail)? {
+            let line = line(row, end.seq + 1)?;
+            let prev = end.hash;
+            chain::follow(&mut end, &line)?;
+            let event = chain::read(&line)?;
+            if !each(Recorded { seq: line.seq, at: Timestamp(line.at), prev, hash: end.hash, event }) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tail(&self) -> Tail {
+        self.writer().tail
+    }
+
+    pub(crate) fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError> {
+        let query = "SELECT s.seq, s.hash, s.bytes FROM snapshots s JOIN journal j ON j.seq = s.seq AND j.hash = s.hash
+                     ORDER BY s.seq DESC LIMIT 1";
+        let writer = self.writer();
+        writer
+            .db
+            .query_row(query, [], |row| {
+                Ok(Snapshot {
+                    seq: row.get::<_, i64>(0)?.unsigned_abs(),
+                    hash: Digest(row.get(1)?),
+                    bytes: row.get(2)?,
+                })
+            })
+            .optional()
+            .map_err(|e| sqlite("read the newest snapshot", e))
+    }
+
+    pub(crate) fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), ArchiveError> {
+        let what = "keep a snapshot";
+        let fail = |e| sqlite(what, e);
+        let mut writer = self.writer();
+        let transaction = writer.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        transaction
+            .execute(
+                "INSERT OR REPLACE INTO snapshots (seq, hash, bytes) VALUES (?,?,?)",
+                params![signed(snapshot.seq, what)?, &snapshot.hash.0[..], snapshot.bytes],
+            )
+            .map_err(fail)?;
+        transaction
+            .execute(
+                "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT ?)",
+                [SNAPSHOTS],
+            )
+            .map_err(fail)?;
+        transaction.commit().map_err(fail)
+    }
+}
+
+fn tail(db: &Connection) -> rusqlite::Result<Tail> {
+    db.prepare_cached("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| Ok(Tail { seq: row.get::<_, i64>(0)?.unsigned_abs(), hash: Digest(row.get(1)?) }))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+fn hash_at(db: &Connection, seq: u64) -> rusqlite::Result<Option<Digest>> {
+    let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+    db.query_row("SELECT hash FROM journal WHERE seq = ?", [seq], |row| row.get(0).map(Digest)).optional()
+}
+
+fn missing(seq: u64) -> ArchiveError {
+    ArchiveError::Broken { seq, why: "it is missing".into() }
+}
+
+/// SQLite's integers are signed; positions and milliseconds fit for three hundred million years.
+fn signed(number: u64, what: &str) -> Result<i64, ArchiveError> {
+    i64::try_from(number).map_err(|e| failed(what, e, "this is a bug of Meliora; please report it"))
+}
+
+/// The row as it lies in SQLite's own memory. A column of another type than ours writes is damage.
+fn line<'a>(row: &'a Row<'_>, expected: u64) -> Result<Line<'a>, ArchiveError> {
+    let columns = || -> Option<Line<'a>> {
+        let number = |i| row.get_ref(i).ok()?.as_i64().ok().and_then(|n| u64::try_from(n).ok());
+        Some(Line {
+            seq: number(0)?,
+            at: number(1)?,
+            prev: row.get_ref(2).ok()?.as_blob().ok()?,
+            hash: row.get_ref(3).ok()?.as_blob().ok()?,
+            kind: row.get_ref(4).ok()?.as_str().ok()?,
+            variant: row.get_ref(5).ok()?.as_str_or_null().ok()?,
+            body: row.get_ref(6).ok()?.as_str().ok()?,
+        })
+    };
+    columns().ok_or_else(|| ArchiveError::Broken { seq: expected, why: "its line cannot be read".into() })
+}
