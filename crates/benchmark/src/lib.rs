@@ -2,7 +2,24 @@
 //!
 //! This room plans what a cage must do and reads what came out of it; it opens no cage itself.
 
+mod exam;
+mod folder;
+mod frame;
+mod grade;
+mod json;
+mod native;
+mod openevolve;
+mod script;
+mod suite;
+mod work;
+
 use std::path::{Path, PathBuf};
+
+pub use openevolve::OpenEvolveConfig;
+
+use frame::Ticket;
+use openevolve::OpenEvolveSuite;
+use suite::NativeSuite;
 
 use meliora_domain::{Digest, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier};
 
@@ -62,12 +79,19 @@ pub struct Job {
     ticket: Ticket,
 }
 
-#[derive(Clone, PartialEq, Debug, Default)]
-struct Ticket {}
-
 /// A suite, ready to plan examinations.
 #[derive(Debug)]
-pub struct Suite {}
+pub struct Suite {
+    plan: Plan,
+    /// Hash of everything that decides a mark.
+    evaluator: Digest,
+}
+
+#[derive(Debug)]
+enum Plan {
+    Native(NativeSuite),
+    OpenEvolve(OpenEvolveSuite),
+}
 
 /// What the project says of its suite.
 #[derive(Clone, PartialEq, Debug)]
@@ -121,57 +145,84 @@ pub struct Order<'a> {
 
 impl Suite {
     /// Loads a native suite.
-    pub fn native(_source: &SuiteSource, _tools: &Toolbox) -> Result<Self, SuiteError> {
-        todo!()
+    ///
+    /// Fails if a file is missing or says something unknown or wrong, if no task decides (validation), or if a tool
+    /// that the suite needs is not in the box.
+    pub fn native(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
+        let suite = NativeSuite::load(source, tools)?;
+        Ok(Suite { evaluator: suite.digest(), plan: Plan::Native(suite) })
     }
 
     /// Loads an OpenEvolve task folder, unchanged.
-    pub fn openevolve(_source: &SuiteSource, _tools: &Toolbox) -> Result<Self, SuiteError> {
-        todo!()
+    ///
+    /// It has one task, `evaluate`, of split validation. Its kind is exact, for one deterministic score is all there
+    /// is, and its tier is together: the evaluator imports the candidate.
+    pub fn openevolve(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
+        let suite = OpenEvolveSuite::load(source, tools)?;
+        Ok(Suite { evaluator: suite.digest(), plan: Plan::OpenEvolve(suite) })
     }
 
-    /// Whether a folder holds an OpenEvolve task.
-    pub fn is_openevolve(_folder: &Path) -> bool {
-        todo!()
+    /// Whether a folder holds an OpenEvolve task: an `evaluator.py` and an `initial_program.*`.
+    pub fn is_openevolve(folder: &Path) -> bool {
+        openevolve::is_task(folder)
     }
 
     /// What its tasks stand for.
     pub fn kind(&self) -> Kind {
-        todo!()
+        match &self.plan {
+            Plan::Native(suite) => suite.settings.kind,
+            Plan::OpenEvolve(_) => Kind::Exact,
+        }
     }
 
     /// How far the subject is kept from its examiner.
     pub fn tier(&self) -> Tier {
-        todo!()
+        match &self.plan {
+            Plan::Native(_) => Tier::Apart,
+            Plan::OpenEvolve(_) => Tier::Together,
+        }
     }
 
-    /// Hash of everything that decides a mark.
+    /// Hash of everything that decides a mark: the suite's files, the drivers, the tools' versions, the limits.
     pub fn evaluator(&self) -> Digest {
-        todo!()
+        self.evaluator
     }
 
-    /// The highest mean that can be reached, where there is one.
+    /// The highest mean that can be reached, where there is one: 1 in native suites.
     pub fn ceiling(&self) -> Option<f64> {
-        todo!()
+        matches!(self.plan, Plan::Native(_)).then_some(1.0)
     }
 
     /// Number of tasks in a split.
-    pub fn count(&self, _split: Split) -> usize {
-        todo!()
+    pub fn count(&self, split: Split) -> usize {
+        match &self.plan {
+            Plan::Native(suite) => suite.tasks.iter().filter(|t| t.split == split).count(),
+            Plan::OpenEvolve(_) => usize::from(split == Split::Validation),
+        }
     }
 
-    /// The work job of an examination.
-    pub fn work(&self, _genome: &Genome, _order: &Order<'_>) -> Job {
-        todo!()
+    /// The work job of an examination. No answer key is in it.
+    pub fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
+        match &self.plan {
+            Plan::Native(suite) => suite.work(genome, order),
+            Plan::OpenEvolve(suite) => suite.work(genome, order),
+        }
     }
 
     /// Reads what a work job left. Pure; nothing in it is believed without the order's nonce.
-    pub fn grade(&self, _job: &Job, _finished: &Finished) -> Graded {
-        todo!()
+    pub fn grade(&self, job: &Job, finished: &Finished) -> Graded {
+        let (marks, metrics, exams, feedback) = match &self.plan {
+            Plan::Native(suite) => suite.grade(job, finished),
+            Plan::OpenEvolve(suite) => suite.grade(job, finished),
+        };
+        let scorecard = Scorecard { evaluator: self.evaluator, marks, metrics, seconds: finished.seconds };
+        Graded { scorecard, exams, feedback }
     }
 
-    /// Enters an exam's result into the graded marks.
-    pub fn settle(&self, _graded: &mut Graded, _exam: &Exam, _finished: &Finished) {
-        todo!()
+    /// Enters an exam's result into the graded marks. Entering the same exam twice changes nothing.
+    pub fn settle(&self, graded: &mut Graded, exam: &Exam, finished: &Finished) {
+        if let Plan::Native(suite) = &self.plan {
+            suite.settle(graded, exam, finished);
+        }
     }
 }

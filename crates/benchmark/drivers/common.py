@@ -1,0 +1,117 @@
+# What the Python drivers share. It imports nothing that costs time: no json, no signal, no traceback.
+import os
+import select
+import sys
+import time
+
+ROOT = "/work/genome/"
+WORDS = {"true": True, "false": False, "null": None, "__builtins__": {}}
+SIGKILL = 9
+NEXT = time.monotonic
+
+try:
+    from _json import encode_basestring_ascii as quote
+except ImportError:
+    from json import dumps as quote
+
+
+def read_line():
+    """One line of standard input, read byte by byte so that nothing after it is taken."""
+    line = b""
+    while True:
+        byte = os.read(0, 1)
+        if not byte or byte == b"\n":
+            return line.decode("ascii")
+        line += byte
+
+
+def read_block():
+    """A line with a length, then so many bytes."""
+    size = int(read_line())
+    parts = []
+    while size:
+        part = os.read(0, min(size, 1 << 20))
+        if not part:
+            raise EOFError("the plan is cut short")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def write_all(fd, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view):]
+
+
+class LateSite:
+    """The last finder. When an import fails it reads the .pth files once, which costs milliseconds, and tries again."""
+
+    def __init__(self, modules):
+        self.modules = modules
+
+    def find_spec(self, name, path=None, target=None):
+        if self.modules is None or path is not None:
+            return None
+        modules, self.modules = self.modules, None
+        import site
+        site.main()
+        for folder in modules:
+            site.addsitedir(folder)
+        finder = sys.modules["_frozen_importlib_external"].PathFinder
+        return finder.find_spec(name, path, target)
+
+
+def open_paths(first, modules):
+    """Sets sys.path: the given folders, the standard library, installed modules; and what else site would set."""
+    import builtins
+    here = os.path.dirname(os.path.abspath(sys.argv[0]))
+    # `lib/python311.zip` does not exist as a rule; each import would look for it.
+    library = [p for p in sys.path if p and p != here and os.path.exists(p)]
+    sys.path[:] = list(first) + library + [m for m in modules if m not in library]
+    sys.meta_path.append(LateSite(modules))
+    builtins.exit = builtins.quit = sys.exit
+
+
+def describe(error, hide=()):
+    """An exception in a few lines: kind, message, where."""
+    try:
+        text = str(error)[:400]
+    except BaseException:
+        text = "(its message cannot be read)"
+    kind = type(error).__name__
+    head = kind + (": " + text if text else "")
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if code.co_filename not in hide:
+            places.append((code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((error.filename, error.lineno, "syntax"))
+    lines = []
+    for file, number, name in places[-4:]:
+        shown = file[len(ROOT):] if file.startswith(ROOT) else file
+        lines.append("  at %s:%s in %s" % (shown, number, name))
+    return "\n".join([head] + lines)
+
+
+def end_of(status):
+    """How a waited-for process ended: ('exit' or 'signal', number)."""
+    if os.WIFSIGNALED(status):
+        return "signal", os.WTERMSIG(status)
+    return "exit", os.WEXITSTATUS(status)
+
+
+def kill_tree(pid):
+    """Kills a child with its process group and takes its status."""
+    for target in (-pid, pid):
+        try:
+            os.kill(target, SIGKILL)
+        except OSError:
+            pass
+    try:
+        return end_of(os.waitpid(pid, 0)[1])
+    except OSError:
+        return "signal", SIGKILL

@@ -1,0 +1,34 @@
+# Work driver of command-driven suites. Builds once, runs once a task, prints what came out in base64.
+# Before this stand, written by the host: build(), run(), SECONDS_EACH, BLOCKS (output files' size), ROOM, BUDGET, TASKS.
+# The nonce is read from standard input only after the last command is dead; commands never get that input.
+cd /work/suite || exit 1
+out=/tmp/.out
+mkdir -p "$out"
+encode() { head -c "$ROOM" "$1" | base64 -w0; }
+emit() { printf '%s' "{\"task\":$1,\"end\":\"$2\",\"code\":$3,\"said\":\"" "$4" '","error":"' "$5" "\"}" >>"$out/frames"; printf '\n' >>"$out/frames"; }
+begin=$(date +%s)
+: >"$out/frames"
+( ulimit -c 0; build ) </dev/null >"$out/build" 2>&1
+built=$?
+i=0
+while [ "$i" -lt "$TASKS" ]; do
+    if [ "$built" -ne 0 ]; then
+        emit "$i" build "$built" "" "$(encode "$out/build")"
+    elif [ $(($(date +%s) - begin)) -ge "$BUDGET" ]; then
+        emit "$i" budget 0 "" ""
+    else
+        ( ulimit -c 0; ulimit -f "$BLOCKS"; run ) <"/work/tasks/$i" >"$out/said" 2>"$out/error"
+        code=$?
+        case "$code" in
+            0) end=done ;;
+            124 | 137) end=time ;;
+            153) end=size ;;
+            *) end=exit; if [ "$code" -gt 128 ]; then end=signal; code=$((code - 128)); fi ;;
+        esac
+        emit "$i" "$end" "$code" "$(encode "$out/said")" "$(tail -c 2000 "$out/error" | base64 -w0)"
+    fi
+    i=$((i + 1))
+done
+read -r nonce
+while read -r line; do printf '\n%s %s\n' "$nonce" "$line"; done <"$out/frames"
+exit 0
