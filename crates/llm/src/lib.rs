@@ -1,1 +1,20 @@
-//! placeholder
+//! Chat models: over HTTP (OpenAI-compatible and Anthropic), and from cassettes that were recorded before.
+//!
+//! Blocking. Never prints, never reads the environment: keys, addresses and proxies are handed in.
+//! A key reaches the request's header and nothing else: no error, no reply, no cassette.
+
+mod cassette;
+mod config;
+mod http;
+mod nearest;
+mod retry;
+mod secret;
+mod tokens;
+mod wire;
+
+pub use cassette::{Cassette, CassetteError, Recorder};
+pub use config::{Api, ModelConfig};
+pub use http::HttpModel;
+pub use retry::{Sleep, Waiter};
+pub use secret::Secret;
+pub use tokens::{chat_tokens, text_tokens};
