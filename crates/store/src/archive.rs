@@ -74,6 +74,10 @@ impl Archive for SqliteGitArchive {
         self.journal.replay(after, each)
     }
 
+    fn about(&self, variant: &VariantId) -> Result<Vec<Recorded>, ArchiveError> {
+        self.journal.about(variant)
+    }
+
     fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError> {
         self.journal.snapshot()
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use meliora_domain::{Digest, Event, Recorded, Timestamp};
+use meliora_domain::{VariantId, Digest, Event, Recorded, Timestamp};
 use meliora_evolve::{ArchiveError, Snapshot};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
@@ -95,6 +95,29 @@ impl Journal {
             }
         }
         Ok(())
+    }
+
+    /// The events about one variant. Each line's own hash is checked; the chain is checked by `replay`.
+    pub(crate) fn about(&self, variant: &VariantId) -> Result<Vec<Recorded>, ArchiveError> {
+        let fail = |e| sqlite("read the journal", e);
+        let writer = self.writer();
+        let mut select = writer
+            .db
+            .prepare_cached(
+                "SELECT seq, at, prev, hash, kind, variant, body FROM journal WHERE variant = ? ORDER BY seq",
+            )
+            .map_err(fail)?;
+        let mut rows = select.query([variant.to_string()]).map_err(fail)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(fail)? {
+            let line = line(row, 0)?;
+            let prev = line.prev.try_into().map(Digest).unwrap_or_default();
+            let mut tail = Tail { seq: line.seq.saturating_sub(1), hash: prev };
+            chain::follow(&mut tail, &line)?;
+            let event = chain::read(&line)?;
+            events.push(Recorded { seq: line.seq, at: Timestamp(line.at), prev, hash: tail.hash, event });
+        }
+        Ok(events)
     }
 
     pub(crate) fn tail(&self) -> Tail {

@@ -65,6 +65,11 @@ impl Archive for MemoryArchive {
         Ok(())
     }
 
+    fn about(&self, variant: &VariantId) -> Result<Vec<Recorded>, ArchiveError> {
+        let inner = self.inner();
+        Ok(inner.journal.iter().filter(|r| chain::variant(&r.event) == Some(variant)).cloned().collect())
+    }
+
     fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError> {
         let inner = self.inner();
         let fits = |s: &&Snapshot| inner.journal.iter().any(|r| r.seq == s.seq && r.hash == s.hash);

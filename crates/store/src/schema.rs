@@ -23,6 +23,7 @@ const TABLES: &str = "
         variant TEXT,
         body TEXT NOT NULL
     ) STRICT;
+    CREATE INDEX journal_by_variant ON journal (variant) WHERE variant IS NOT NULL;
     CREATE TRIGGER journal_is_not_updated BEFORE UPDATE ON journal
         BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
     CREATE TRIGGER journal_is_not_deleted BEFORE DELETE ON journal
