@@ -1,0 +1,189 @@
+//! An open cage, seen from the host.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use meliora_domain::Limits;
+use meliora_evolve::{Cage, CageEntry, CageError, CageUsage, Command, Process, SandboxError};
+use rustix::fs::{MemfdFlags, OFlags};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::pipe::PipeFlags;
+use rustix::process::Signal;
+
+use crate::files::Folders;
+use crate::plan::{failed, os_failed};
+use crate::process::{Pipes, Running};
+use crate::reaper::{Reaper, Remains};
+use crate::watch;
+use crate::wire::{Report, Request, SPAWN_FDS};
+
+/// What a cage and its commands share.
+pub(crate) struct Inner {
+    control: OwnedFd,
+    pub(crate) folders: Folders,
+    /// `/proc` of the cage.
+    proc: OwnedFd,
+    pub(crate) limits: Limits,
+    /// Given to the reaper with the end of the cage.
+    remains: Mutex<Option<Remains>>,
+    reaper: Arc<Reaper>,
+    next_id: AtomicU32,
+    cpu_us: AtomicU64,
+    peak_kib: AtomicU64,
+    /// Whether the processes held more memory together than they may, and were killed.
+    pub(crate) overrun: AtomicBool,
+}
+
+/// The cage that is handed out. Its end is the end of everything in it, whoever still holds a command.
+pub(crate) struct NamespaceCage(Arc<Inner>);
+
+impl NamespaceCage {
+    pub(crate) fn new(
+        control: OwnedFd,
+        folders: Folders,
+        proc: OwnedFd,
+        limits: Limits,
+        remains: Remains,
+        reaper: Arc<Reaper>,
+    ) -> Self {
+        NamespaceCage(Arc::new(Inner {
+            control,
+            folders,
+            proc,
+            limits,
+            remains: Mutex::new(Some(remains)),
+            reaper,
+            next_id: AtomicU32::new(1),
+            cpu_us: AtomicU64::new(0),
+            peak_kib: AtomicU64::new(0),
+            overrun: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Drop for NamespaceCage {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
+impl Inner {
+    /// Kills PID 1 and with it everything in the cage. Once is enough.
+    pub(crate) fn kill(&self) {
+        let remains = self.remains.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(remains) = remains {
+            // It can only fail when it is dead already.
+            rustix::process::pidfd_send_signal(&remains.pidfd, Signal::KILL).ok();
+            self.reaper.take(remains);
+        }
+    }
+
+    pub(crate) fn request(&self, request: Request) -> Result<(), SandboxError> {
+        self.send(request, &[])
+    }
+
+    fn send(&self, request: Request, fds: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
+        let bytes = request.encode();
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SPAWN_FDS))];
+        let mut control = SendAncillaryBuffer::new(&mut room);
+        if !fds.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(fds));
+        }
+        let sent = rustix::net::sendmsg(&self.control, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL);
+        match sent {
+            Ok(_) => Ok(()),
+            // A cage that is gone has nothing left to signal; a command for it is an error.
+            Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) if fds.is_empty() => Ok(()),
+            Err(errno) => Err(os_failed("request to the cage", errno.raw_os_error())),
+        }
+    }
+
+    pub(crate) fn over_memory(&self) -> bool {
+        let over = watch::resident(&self.proc) > self.limits.memory;
+        if over {
+            self.overrun.store(true, Ordering::Release);
+        }
+        over
+    }
+
+    pub(crate) fn note(&self, report: &Report) {
+        self.cpu_us.fetch_max(report.cage_cpu_us, Ordering::Relaxed);
+        self.peak_kib.fetch_max(report.cage_peak_kib, Ordering::Relaxed);
+    }
+}
+
+impl Cage for NamespaceCage {
+    fn put(&self, path: &str, bytes: &[u8], executable: bool) -> Result<(), CageError> {
+        self.0.folders.put(path, bytes, executable)
+    }
+
+    fn get(&self, path: &str, limit: u64) -> Result<Vec<u8>, CageError> {
+        self.0.folders.get(path, limit)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<CageEntry>, CageError> {
+        self.0.folders.list(path)
+    }
+
+    fn usage(&self) -> CageUsage {
+        CageUsage {
+            cpu_seconds: self.0.cpu_us.load(Ordering::Relaxed) as f64 / 1e6,
+            peak_memory: self.0.peak_kib.load(Ordering::Relaxed) * 1024,
+        }
+    }
+
+    fn spawn(&self, command: &Command) -> Result<Box<dyn Process>, SandboxError> {
+        let cage = &self.0;
+        let program = command.argv.first().ok_or_else(|| failed("command", "it has no program"))?.clone();
+        let mut strings = Vec::new();
+        for text in std::iter::once(&command.cwd).chain(&command.argv) {
+            if text.contains('\0') {
+                return Err(failed("command", "it has a zero byte in it"));
+            }
+            strings.extend_from_slice(text.as_bytes());
+            strings.push(0);
+        }
+        let failure = |errno: rustix::io::Errno| os_failed("pipes of the command", errno.raw_os_error());
+        let memory = rustix::fs::memfd_create(c"command", MemfdFlags::CLOEXEC).map_err(failure)?;
+        let mut file = std::fs::File::from(memory);
+        std::io::Write::write_all(&mut file, &strings).map_err(|error| failed("pipes of the command", error))?;
+
+        // Ours do not block; the command's ends are other descriptions and do.
+        let pipe = |ours_reads: bool| {
+            let (reads, writes) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+            let (ours, theirs) = if ours_reads { (reads, writes) } else { (writes, reads) };
+            rustix::fs::fcntl_setfl(&ours, OFlags::NONBLOCK)?;
+            Ok((ours, theirs))
+        };
+        let (stdin, their_stdin) = pipe(false).map_err(failure)?;
+        let (stdout, their_stdout) = pipe(true).map_err(failure)?;
+        let (stderr, their_stderr) = pipe(true).map_err(failure)?;
+        let (report, their_report) = pipe(true).map_err(failure)?;
+
+        let id = cage.next_id.fetch_add(1, Ordering::Relaxed);
+        let start = Instant::now();
+        let request = Request::Spawn { id, argc: command.argv.len() as u32, length: strings.len() as u32 };
+        cage.send(
+            request,
+            &[file.as_fd(), their_stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd(), their_report.as_fd()],
+        )?;
+        let wall = command.wall.map_or(cage.limits.wall, |wall| wall.min(cage.limits.wall));
+        Ok(Box::new(Running {
+            cage: Arc::clone(cage),
+            id,
+            program,
+            pipes: Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr), report },
+            deadline: start + wall,
+            next_look: start,
+            queue: VecDeque::new(),
+            kept: 0,
+            breach: None,
+            ending: None,
+        }))
+    }
+}

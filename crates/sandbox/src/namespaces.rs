@@ -1,0 +1,180 @@
+//! The sandbox: looks once at what this machine can do, then opens cages.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+
+use meliora_domain::Limits;
+use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType,
+};
+use rustix::process::Signal;
+
+use crate::cage::NamespaceCage;
+use crate::checklist::Step;
+use crate::files::Folders;
+use crate::identity::{Lease, Pool};
+use crate::init;
+use crate::plan::{Ground, Plan, failed, os_failed};
+use crate::reaper::{Reaper, Remains, collect};
+use crate::sys;
+use crate::wire::READY_FDS;
+
+/// Cages of Linux namespaces: own users, processes, mounts, network, IPC and host name; no capability; a seccomp
+/// allow-list; Landlock; resource limits. Works as root and as an ordinary user.
+pub struct Namespaces {
+    ground: Ground,
+    pool: Pool,
+    landlock_abi: u32,
+    reaper: Arc<Reaper>,
+}
+
+impl Namespaces {
+    /// Looks at this machine and opens one empty cage to be sure.
+    ///
+    /// # Errors
+    /// Names the layer that is missing, and what would mend it. There is no weaker cage.
+    pub fn new() -> Result<Self, SandboxError> {
+        let landlock_abi = sys::landlock_abi().map_err(|errno| {
+            let (what, hint) = Step::explain(Step::Landlock as u32);
+            SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) }
+        })?;
+        let namespaces = Namespaces {
+            ground: Ground::survey(landlock_abi)?,
+            pool: Pool::survey(),
+            landlock_abi,
+            reaper: Arc::new(Reaper::start().map_err(|error| failed("reaper thread", error))?),
+        };
+        drop(namespaces.open(CageSpec::manual())?);
+        Ok(namespaces)
+    }
+
+    fn start(&self, spec: &CageSpec) -> Result<NamespaceCage, SandboxError> {
+        let failure = |errno: rustix::io::Errno| os_failed("control socket", errno.raw_os_error());
+        let (ours, theirs) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(failure)?;
+        // Clear of 0, 1 and 2, which the child makes its own.
+        let theirs = rustix::io::fcntl_dupfd_cloexec(&theirs, 3).map_err(failure)?;
+        let lease = self.pool.lease()?;
+        let plan = Plan::new(&self.ground, spec, theirs.as_raw_fd())?;
+        let (pid, pidfd) = clone(&plan)?;
+        // From here on the child must be collected, whatever happens.
+        let remains = Remains { pidfd, lease };
+        drop(theirs);
+        plan.release();
+        match settle(&ours, pid, &remains.lease) {
+            Ok([work, tmp, proc]) => {
+                let owner = matches!(self.pool, Pool::Own { .. }).then_some((remains.lease.uid, remains.lease.gid));
+                let folders = Folders { work, tmp, owner };
+                let limits: Limits = spec.limits.clone();
+                Ok(NamespaceCage::new(ours, folders, proc, limits, remains, Arc::clone(&self.reaper)))
+            }
+            Err(error) => {
+                rustix::process::pidfd_send_signal(&remains.pidfd, Signal::KILL).ok();
+                collect(remains);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Sandbox for Namespaces {
+    fn open(&self, spec: CageSpec) -> Result<Box<dyn Cage>, SandboxError> {
+        Ok(Box::new(self.start(&spec)?))
+    }
+
+    fn describe(&self) -> String {
+        let user = match self.pool {
+            Pool::Own { .. } => "an own user for each cage",
+            Pool::Starter { .. } => "the starting user in each cage",
+        };
+        format!(
+            "namespaces (user, pid, mount, network, ipc, uts, cgroup), {user}, no capabilities, \
+             seccomp allow-list, landlock ABI {}, rlimits, memory watch",
+            self.landlock_abi
+        )
+    }
+}
+
+/// Clones this process into new namespaces. The child never returns from here.
+fn clone(plan: &Plan) -> Result<(i32, OwnedFd), SandboxError> {
+    let flags = libc::CLONE_NEWUSER
+        | libc::CLONE_NEWPID
+        | libc::CLONE_NEWNS
+        | libc::CLONE_NEWNET
+        | libc::CLONE_NEWIPC
+        | libc::CLONE_NEWUTS
+        | libc::CLONE_NEWCGROUP
+        | libc::CLONE_PIDFD;
+    let mut pidfd: libc::c_int = -1;
+    // SAFETY: all zero is a valid value of this plain structure.
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    // The host's signal handlers are host code; PID 1 must not run it.
+    arguments.flags = flags as u32 as u64 | 0x1_0000_0000; // CLONE_CLEAR_SIGHAND, linux/sched.h
+    arguments.pidfd = (&raw mut pidfd) as u64;
+    // SAFETY: without CLONE_VM and a stack of its own this is a fork: the child goes on here with a copy of all memory.
+    // It runs `init::live` only, which makes no use of anything that another thread may have held at this moment.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
+    match pid {
+        0 => init::live(plan),
+        pid if pid > 0 => {
+            // SAFETY: the kernel just stored this new descriptor for us.
+            Ok((pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) }))
+        }
+        _ => {
+            let errno = sys::errno();
+            let hint = match errno {
+                libc::EPERM => Some(
+                    "unprivileged user namespaces are switched off: set kernel.unprivileged_userns_clone=1 or \
+                     kernel.apparmor_restrict_unprivileged_userns=0, or, in a container, allow clone3 with \
+                     CLONE_NEWUSER in its seccomp profile",
+                ),
+                libc::ENOSPC | libc::EUSERS => {
+                    Some("too many namespaces: raise user.max_user_namespaces and its like, which may be 0")
+                }
+                libc::ENOSYS | libc::EINVAL => {
+                    Some("Linux 5.7 or newer is needed, with user, pid, network, ipc, uts and cgroup namespaces")
+                }
+                _ => None,
+            };
+            Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed("user namespace", errno) })
+        }
+    }
+}
+
+/// Gives the child its identity and waits until its cage stands.
+fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<[OwnedFd; READY_FDS], SandboxError> {
+    let failure = |errno: rustix::io::Errno| os_failed("cage start", errno.raw_os_error());
+    lease.grant(pid)?;
+    rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL)
+        .map_err(failure)?;
+    let mut words = [0; 8];
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(READY_FDS))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut room);
+    let read = loop {
+        match rustix::net::recvmsg(control, &mut [IoSliceMut::new(&mut words)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+        {
+            Err(rustix::io::Errno::INTR) => {}
+            other => break other.map_err(failure)?.bytes,
+        }
+    };
+    let mut fds = Vec::new();
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(received) = message {
+            fds.extend(received);
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = words;
+    let (step, errno) = (u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
+    match <[OwnedFd; READY_FDS]>::try_from(fds) {
+        Ok(folders) if read == words.len() && step == 0 => Ok(folders),
+        _ if read == 0 => Err(failed("cage start", "PID 1 of the cage died before it was ready")),
+        _ => {
+            let (what, hint) = Step::explain(step);
+            Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) })
+        }
+    }
+}
