@@ -7,13 +7,19 @@
 mod archive;
 mod chain;
 mod error;
+mod files;
+mod globs;
 mod journal;
 mod lock;
 mod memory;
 mod objects;
 mod schema;
+mod target;
 mod variants;
 
 pub use archive::SqliteGitArchive;
+pub use files::read_genome;
+pub use globs::Globs;
 pub use lock::{Held, LockError, ProjectLock};
 pub use memory::MemoryArchive;
+pub use target::GitTarget;
