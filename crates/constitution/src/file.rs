@@ -139,6 +139,8 @@ impl Law {
             with_snippet: false,
             merge_keys: serde_saphyr::MergeKeyPolicy::Error,
             reject_unsupported_tags: true,
+            // A law says what it says in one place; and a large text aliased often is a large memory.
+            budget: serde_saphyr::budget! { max_aliases: 0 },
         };
         let parsed: LawText = serde_saphyr::from_str_with_options(text, options).map_err(|e| LawError {
             what: e.to_string(),

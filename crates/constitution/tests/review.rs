@@ -1,5 +1,7 @@
 //! The door, attacked from outside: what gets through and what is refused, under which article.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+
 use meliora_constitution::{Constitution, Reach, Ruling, Subject, article};
 use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath};
 use proptest::prelude::*;

@@ -41,7 +41,7 @@ pub fn judge(variant: &[&Scorecard], reference: &[&Scorecard], policy: &Policy) 
 
 fn exact(variant: &[&Scorecard], reference: &[&Scorecard]) -> Ruling {
     let mut smallest: Option<Pairs> = None;
-    for (run, card) in variant.iter().enumerate() {
+    for card in variant {
         let pairs = against_best(card, reference);
         if !pairs.covered() {
             return verdict(Verdict::Inconclusive, pairs.effect(), None, too_few(&pairs));
@@ -60,7 +60,6 @@ fn exact(variant: &[&Scorecard], reference: &[&Scorecard]) -> Ruling {
                 None if effect < 0.0 => format!("{verb} only {now} where its parent {past} {was}"),
                 None => format!("{verb} {now}, no more than its parent"),
             };
-            debug_assert!(run == 0 || smallest.is_some());
             return verdict(Verdict::Rejected, effect, None, why + &gaps(&pairs));
         }
         if smallest.as_ref().is_none_or(|least| effect < least.effect()) {
