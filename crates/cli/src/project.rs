@@ -8,7 +8,7 @@ use meliora_constitution::{Constitution, Reach};
 use meliora_domain::{Digest, Genome, Kind, Limits, Tier, Timestamp, VariantId};
 use meliora_evolve::{Archive, Lineage};
 use meliora_judge::Policy;
-use meliora_store::{GitTarget, LockError, ProjectLock, SqliteGitArchive};
+use meliora_store::{GitTarget, Globs, LockError, ProjectLock, SqliteGitArchive};
 
 use crate::args::Overrides;
 use crate::config::{self, Config};
@@ -77,17 +77,15 @@ impl Project {
     }
 
     /// The user's own tree.
-    pub fn target(&self) -> GitTarget {
-        GitTarget::new(&self.dir.join(&self.config.genome.root), &self.config.genome.editable, &self.excluded())
+    pub fn target(&self) -> Result<GitTarget, Failure> {
+        let root = self.dir.join(&self.config.genome.root);
+        Ok(GitTarget::new(&root, &self.config.genome.editable, &self.excluded())?)
     }
 
     /// The genome as it stands in the user's tree.
     pub fn genome(&self) -> Result<Genome, Failure> {
-        let genome = meliora_store::read_genome(
-            &self.dir.join(&self.config.genome.root),
-            &self.config.genome.editable,
-            &self.excluded(),
-        )?;
+        let globs = Globs::new(&self.config.genome.editable, &self.excluded())?;
+        let genome = meliora_store::read_genome(&self.dir.join(&self.config.genome.root), &globs)?;
         if genome.is_empty() {
             return Err(Failure::new(
                 Exit::Configuration,

@@ -32,7 +32,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     };
     let variant = args.variant.as_deref().map(|id| resolve(&archive, journal.lineage(), id)).transpose()?;
     let again = if variant.is_none() {
-        reexamine(&mut journal, &archive, &project.target(), &examiner)?
+        reexamine(&mut journal, &archive, &project.target()?, &examiner)?
     } else {
         Reexamination::NothingStands
     };

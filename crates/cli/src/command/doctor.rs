@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use meliora_evolve::{CageSpec, Circumstances, Command, Limits, Sandbox as _, diagnose, lineage_of, run_to_end};
+use meliora_domain::Limits;
+use meliora_evolve::{CageSpec, Circumstances, Command, Sandbox as _, diagnose, lineage_of, run_to_end};
 use meliora_sandbox::Namespaces;
 
 use crate::args::Overrides;

@@ -17,7 +17,8 @@ pub fn lineage(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure
     let Some(run) = &lineage.run else { return Ok(Exit::Done) };
     let mut children: Vec<Vec<NodeIndex>> = vec![Vec::new(); lineage.nodes().len()];
     let mut shown = vec![all; lineage.nodes().len()];
-    for (i, node) in (0..).zip(lineage.nodes()).rev() {
+    for i in (0..lineage.nodes().len() as NodeIndex).rev() {
+        let node = lineage.node(i);
         let kept = matches!(node.verdict, Some(Verdict::Accepted | Verdict::Inconclusive | Verdict::Suspect));
         shown[i as usize] |= kept || run.baseline == Some(i);
         if let Some(parent) = node.parents.first() {

@@ -25,7 +25,7 @@ pub fn promote(id: &str, dir: &Path, unproven: bool, printer: &Printer) -> Resul
     let mut journal = Journal::open(&archive, &Silent, &now)?;
     let variant = resolve(&archive, journal.lineage(), id)?;
     archive.load(&variant)?;
-    let target = project.target();
+    let target = project.target()?;
     let commit = meliora_evolve::promote(&mut journal, &archive, &target, variant, project.suite.tier(), unproven)?;
     if printer.json() {
         printer.object(&serde_json::json!({ "event": "promoted", "variant": variant, "commit": commit }));

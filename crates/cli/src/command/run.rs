@@ -132,7 +132,7 @@ fn look_again(
         policy: &policy,
         nonce: &nonce,
     };
-    match reexamine(journal, archive, &project.target(), &examiner)? {
+    match reexamine(journal, archive, &project.target()?, &examiner)? {
         Reexamination::RolledBack(to, commit, why) => {
             let commit: String = commit.chars().take(10).collect();
             printer.warn(format!("rolled back to {} by commit {commit}: {why}", to.short()));
