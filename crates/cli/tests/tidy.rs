@@ -1,0 +1,91 @@
+//! The house rules that a machine can check: arrows, charters, sizes.
+
+use std::path::{Path, PathBuf};
+
+/// Which rooms each room may know. The picture in ARCHITECTURE.md shows the same.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("judge", &["domain"]),
+    ("constitution", &["domain"]),
+    ("benchmark", &["domain"]),
+    ("evolve", &["domain", "judge", "constitution", "benchmark"]),
+    ("llm", &["domain", "evolve"]),
+    ("propose", &["domain", "evolve", "llm"]),
+    ("sandbox", &["domain", "evolve"]),
+    ("store", &["domain", "evolve"]),
+    (
+        "cli",
+        &["domain", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store"],
+    ),
+];
+
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for (room, _) in ARROWS {
+        sources(&crates().join(room).join("src"), &mut out);
+    }
+    out
+}
+
+#[test]
+fn rooms_know_only_the_rooms_below_them() {
+    for (room, below) in ARROWS {
+        let text = std::fs::read_to_string(crates().join(room).join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = text.parse().unwrap();
+        for name in manifest["dependencies"].as_table().unwrap().keys() {
+            if let Some(other) = name.strip_prefix("meliora-") {
+                assert!(below.contains(&other), "{room} may not know {other}");
+            }
+        }
+    }
+    let rooms = std::fs::read_dir(crates()).unwrap().count();
+    assert_eq!(rooms, ARROWS.len(), "a room is missing from ARROWS");
+}
+
+#[test]
+fn every_module_opens_with_its_charter() {
+    for path in all_sources() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//!"), "{} has no charter", path.display());
+    }
+}
+
+#[test]
+fn no_file_outgrows_500_lines_without_its_tests() {
+    for path in all_sources() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().count();
+        assert!(lines <= 500, "{} has {lines} lines before its tests", path.display());
+    }
+}
+
+#[test]
+fn the_library_never_prints_and_never_reads_the_environment() {
+    for path in all_sources() {
+        if path.components().any(|c| c.as_os_str() == "cli") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in ["println!(", "eprintln!(", "env::var"] {
+            let used = code.lines().any(|l| l.contains(word) && !l.trim_start().starts_with("//"));
+            assert!(!used, "{} uses {word}", path.display());
+        }
+    }
+}
