@@ -199,3 +199,37 @@ fn line<'a>(row: &'a Row<'_>, expected: u64) -> Result<Line<'a>, ArchiveError> {
     };
     columns().ok_or_else(|| ArchiveError::Broken { seq: expected, why: "its line cannot be read".into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_and_costs_nothing_that_was_written_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("journal.db"), Access::Write).unwrap();
+        let event = |n: u64| Event::Warned { message: format!("{n}{}", " ".repeat(2000)) };
+        let limit = |pages: u32| journal.writer().db.pragma_update(None, "max_page_count", pages).unwrap();
+        // SQLite answers a full disk and its own limit alike.
+        limit(20);
+        let mut written = 0;
+        let error = loop {
+            match journal.append(&[event(written), event(written + 1)], Timestamp(1)) {
+                Ok(_) => written += 2,
+                Err(e) => break e,
+            }
+            assert!(written < 1000, "the limit does not hold");
+        };
+        assert!(matches!(error, ArchiveError::Full(_)), "{error}");
+        limit(10_000);
+        assert_eq!(journal.append(&[event(0)], Timestamp(2)).unwrap()[0].seq, written + 1);
+        let mut seen = 0;
+        journal
+            .replay(0, &mut |_| {
+                seen += 1;
+                true
+            })
+            .unwrap();
+        assert_eq!(seen, written + 1);
+    }
+}
