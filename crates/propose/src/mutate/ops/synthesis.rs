@@ -1,0 +1,281 @@
+//! Statements that are not there: donors of the same function, updates, exits, and guards at a function's entry.
+
+use super::returns::literals;
+use super::statements::{docstring, owns_lines};
+use crate::mutate::language::Lang;
+use crate::mutate::prior::Family;
+use crate::mutate::scope::Tags;
+use crate::mutate::sketch::Sketch;
+use crate::mutate::tree::{Id, Kind};
+
+/// Candidates at one node.
+pub(super) fn at(s: &mut Sketch<'_>, id: Id) {
+    if s.kind(id) == Kind::Function {
+        guards(s, id);
+    }
+    if s.ast.is_statement(id) && s.ast.function(id).is_some() && s.leads_line(id) && owns_lines(s, id) {
+        gaps(s, id);
+    }
+}
+
+/// A place for a statement: the byte where its line is put, and its indentation.
+struct Gap {
+    at: usize,
+    indent: String,
+    /// How unlikely it is that something is missing here.
+    cost: f32,
+    /// Whether it stands at the end of its block.
+    last: bool,
+}
+
+fn gaps(s: &mut Sketch<'_>, id: Id) {
+    if docstring(s, id) || s.kind(id) == Kind::Function {
+        return;
+    }
+    let node = s.node(id);
+    let block = node.parent;
+    let siblings = &s.node(block).items;
+    let nth = siblings.iter().position(|i| *i == id).unwrap_or(0);
+    let indent = s.indent_of(node.start).to_owned();
+    let owner = s.kind(s.node(block).parent);
+    let looped = matches!(owner, Kind::For | Kind::While | Kind::CFor | Kind::Loop);
+    let exits = matches!(node.kind, Kind::Return | Kind::Break | Kind::Continue | Kind::Raise)
+        || node.a.is_some_and(|a| node.kind == Kind::ExprStmt && matches!(s.kind(a), Kind::Return | Kind::Break | Kind::Continue));
+    let before = match (nth, exits, looped) {
+        (_, true, _) => 0.2,
+        (0, _, true) => 0.5,
+        (0, _, _) => 0.9,
+        _ => 0.7,
+    };
+    let tail = s.lang() == Lang::Rust && s.is_value(id);
+    let gap = Gap { at: s.line_start(node.start), indent: indent.clone(), cost: if tail { 0.2 } else { before }, last: false };
+    fill(s, id, &gap);
+    if nth + 1 == siblings.len() && !exits && !tail {
+        let at = s.line_end(node.end.saturating_sub(1).max(node.start));
+        let cost = if looped { 0.0 } else { 0.3 };
+        fill(s, id, &Gap { at, indent, cost, last: true });
+    }
+}
+
+fn insert(s: &mut Sketch<'_>, family: Family, id: Id, gap: &Gap, text: &str, cost: f32) {
+    let line = format!("{}{text}", gap.indent);
+    let whole = if gap.at > 0 && !s.text[..gap.at].ends_with('\n') { format!("\n{line}") } else { format!("{line}\n") };
+    s.put(family, id, (gap.at, gap.at), whole, gap.cost + cost);
+}
+
+fn fill(s: &mut Sketch<'_>, id: Id, gap: &Gap) {
+    let names = s.names_at(id, Tags::default(), "");
+    let names: Vec<(String, f32, Tags)> = names.into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(12).collect();
+    let mut texts: Vec<(String, f32)> = Vec::new();
+    donors(s, id, &names, &mut texts);
+    updates(s, id, &names, &mut texts);
+    texts.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let mut seen: Vec<String> = Vec::new();
+    for (text, cost) in texts {
+        if seen.len() >= 60 {
+            break;
+        }
+        if !seen.contains(&text) {
+            insert(s, Family::Insert, id, gap, &text, cost);
+            seen.push(text);
+        }
+    }
+    exits(s, id, gap, &names);
+}
+
+/// Simple statements of the same function, as they are and with one name for another.
+fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec<(String, f32)>) {
+    let Some(scope) = s.ast.function(id) else { return };
+    let (end, row) = (s.node(scope).end, s.node(id).row);
+    let visible: Vec<&str> = names.iter().map(|n| n.0.as_str()).collect();
+    for other in scope..s.ast.nodes.len() {
+        let node = s.node(other);
+        if node.start >= end {
+            break;
+        }
+        if node.kind != Kind::ExprStmt || docstring(s, other) || s.of(other).contains('\n') {
+            continue;
+        }
+        let text = s.of(other);
+        let far = node.row.abs_diff(row).min(20) as f32 * 0.06;
+        texts.push((text.to_owned(), 0.9 + far));
+        let inner: Vec<Id> = (other..s.ast.nodes.len())
+            .take_while(|i| s.node(*i).start < node.end)
+            .filter(|i| s.kind(*i) == Kind::Name && !(s.node(*i).bind && s.kind(s.node(*i).parent) == Kind::Member))
+            .collect();
+        for place in inner {
+            let called = s.kind(s.node(place).parent) == Kind::Call && s.node(s.node(place).parent).a == Some(place);
+            if called {
+                continue;
+            }
+            let tags = s.tags(place);
+            let old = s.of(place);
+            for (nth, name) in visible.iter().enumerate().filter(|n| *n.1 != old) {
+                let (_, near, kind) = &names[nth];
+                let clash = tags.clash(*kind);
+                if clash >= 3.0 {
+                    continue;
+                }
+                let (from, to) = (s.node(place).start - node.start, s.node(place).end - node.start);
+                let new = format!("{}{name}{}", &text[..from], &text[to..]);
+                texts.push((new, 0.5 + far + near * 0.5 + clash * 0.5));
+            }
+        }
+    }
+}
+
+/// What loops need and forget: the mark, the collected value, the step, the one before.
+fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec<(String, f32)>) {
+    let end = s.words().end;
+    let body = s.ast.function(id).map_or("", |f| s.of(f));
+    let local = |name: &str| body.contains(&format!("{name} = ")) || body.contains(&format!("{name}, "));
+    for (name, near, tags) in names {
+        if tags.has(Tags::NUM) && local(name) {
+            texts.push((format!("{name} += 1{end}"), 0.2 + near));
+            texts.push((format!("{name} -= 1{end}"), 0.6 + near));
+            texts.push((format!("{name} = 0{end}"), 0.9 + near));
+        }
+        let Some((put, cost)) = adder(s, body, name, *tags) else { continue };
+        for (value, by, kind) in names.iter().filter(|n| n.0 != *name) {
+            let collection = if kind.has(Tags::SEQ) && !kind.has(Tags::NUM) { 0.6 } else { 0.0 };
+            texts.push((format!("{name}.{put}({value}){end}"), cost + (near + by) * 0.5 + collection));
+        }
+    }
+    for (a, near, tags) in names.iter().filter(|n| local(&n.0)) {
+        let before = ["prev", "last", "old"].iter().any(|p| a.starts_with(p));
+        for (b, by, kind) in names.iter().filter(|n| n.0 != *a) {
+            let clash = tags.clash(*kind);
+            if clash < 3.0 {
+                let bonus = if before { -0.3 } else { 0.4 };
+                texts.push((format!("{a} = {b}{end}"), 0.6 + bonus + (near + by) * 0.5 + clash * 0.5));
+            }
+        }
+    }
+    for (map, near, _) in names.iter().filter(|n| body.contains(&format!("{}[", n.0)) && n.2.has(Tags::BAG)) {
+        for (key, by, _) in names.iter().filter(|n| n.0 != *map).take(4) {
+            for (value, more, _) in names.iter().filter(|n| n.0 != *map && n.0 != *key).take(3) {
+                texts.push((format!("{map}[{key}] = {value}{end}"), 1.4 + (near + by + more) * 0.4));
+            }
+        }
+    }
+}
+
+/// The method with which a collection takes one more value.
+fn adder(s: &Sketch<'_>, body: &str, name: &str, tags: Tags) -> Option<(&'static str, f32)> {
+    let uses = |method: &str| body.contains(&format!("{name}.{method}("));
+    let marks = ["seen", "visit", "done", "used", "mark", "explored"].iter().any(|m| name.contains(m));
+    let (list, set) = match s.lang() {
+        Lang::Python => ("append", "add"),
+        Lang::Rust => ("push", "insert"),
+        _ => ("push", "add"),
+    };
+    if uses(list) {
+        return Some((list, 0.3));
+    }
+    let begun = [format!("{name} = set("), format!("{name} = new Set("), format!("{name} = HashSet")];
+    if uses(set) || begun.iter().any(|b| body.contains(b.as_str())) || marks && !body.contains(&format!("{name} = []")) {
+        return Some((set, if marks { 0.0 } else { 0.3 }));
+    }
+    if tags.has(Tags::BAG) && !tags.has(Tags::SEQ) && body.contains(&format!("in {name}")) {
+        return Some((set, 0.4));
+    }
+    tags.has(Tags::SEQ).then_some((list, 0.5))
+}
+
+fn exits(s: &mut Sketch<'_>, id: Id, gap: &Gap, names: &[(String, f32, Tags)]) {
+    let end = s.words().end;
+    if s.ast.in_loop(id).is_some() && gap.last {
+        for (nth, word) in ["break", "continue"].into_iter().enumerate() {
+            insert(s, Family::InsertReturn, id, gap, &format!("{word}{end}"), nth as f32 * 0.3);
+        }
+    }
+    if gap.last {
+        for (name, cost, _) in names.iter().take(8) {
+            insert(s, Family::InsertReturn, id, gap, &format!("return {name}{end}"), 0.1 + cost);
+        }
+        insert(s, Family::InsertReturn, id, gap, &format!("return{end}"), 1.0);
+        let Some(function) = s.ast.function(id) else { return };
+        for (literal, cost) in literals(s, function).into_iter().take(6) {
+            insert(s, Family::InsertReturn, id, gap, &format!("return {literal}{end}"), 0.4 + cost);
+        }
+    }
+}
+
+/// Base cases and edge cases at a function's entry, from its parameters.
+fn guards(s: &mut Sketch<'_>, id: Id) {
+    let Some(body) = s.node(id).c.filter(|c| s.kind(*c) == Kind::Block) else { return };
+    let items = s.node(body).items.clone();
+    let first = items.iter().copied().find(|i| !docstring(s, *i));
+    let Some(first) = first.filter(|f| s.leads_line(*f)) else { return };
+    let Some(params) = s.node(id).items.iter().copied().find(|p| s.kind(*p) == Kind::Params) else { return };
+    let names: Vec<(String, Tags)> = s
+        .ast
+        .ids()
+        .skip(params)
+        .take_while(|n| s.node(*n).start < s.node(params).end)
+        .filter(|n| s.kind(*n) == Kind::Name && s.node(*n).bind && s.of(*n) != s.words().this)
+        .map(|n| (s.of(n).to_owned(), s.scopes.tags_of_name(s.ast, first, s.of(n))))
+        .collect();
+    let (lang, w) = (s.lang(), s.words());
+    let function_name = s.node(id).a.map_or("", |a| s.of(a)).to_owned();
+    let recursive = s.of(body).contains(&format!("{function_name}("));
+    let results = literals(s, id);
+    let mut made: Vec<(String, String, f32)> = Vec::new();
+    for (nth, (name, tags)) in names.iter().enumerate().take(4) {
+        let base = nth as f32 * 0.3;
+        let mut conditions: Vec<(String, f32)> = Vec::new();
+        let seq = tags.has(Tags::SEQ.with(Tags::STR).with(Tags::BAG)) || tags.0 == 0;
+        let num = tags.has(Tags::NUM) || tags.0 == 0;
+        if seq {
+            conditions.push((lang.is_empty(name), 0.0));
+            conditions.push((format!("{} <= 1", lang.len_of(name)), 0.3));
+            conditions.push((format!("{} {} 1", lang.len_of(name), w.eq), 0.6));
+            conditions.push((format!("{} {} 0", lang.len_of(name), w.eq), 1.5));
+        }
+        if num {
+            let unsure = if tags.0 == 0 { 0.6 } else { 0.0 };
+            for (cost, test) in [format!("{name} {} 0", w.eq), format!("{name} <= 1"), format!("{name} < 0"), format!("{name} < 2"), format!("{name} <= 0"), format!("{name} {} 1", w.eq)]
+                .into_iter()
+                .enumerate()
+            {
+                conditions.push((test, unsure + cost as f32 * 0.15));
+            }
+        }
+        if tags.has(Tags::OBJ.with(Tags::OPT)) || !tags.has(Tags::NUM) {
+            conditions.push((lang.is_null(name), 0.5));
+        }
+        for (condition, cost) in conditions {
+            for (result, by) in results.iter().take(9) {
+                made.push((condition.clone(), result.clone(), base + cost + by));
+            }
+            for (more, (value, _)) in names.iter().enumerate().take(3) {
+                made.push((condition.clone(), value.clone(), base + cost + 0.2 + more as f32 * 0.3));
+            }
+            made.push((condition.clone(), format!("[{name}]"), base + cost + 1.5));
+        }
+    }
+    for (i, a) in names.iter().enumerate().take(3) {
+        for b in names.iter().skip(i + 1).take(3) {
+            if a.1.clash(b.1) < 3.0 {
+                for (cost, op) in [w.eq, ">", "<", ">="].into_iter().enumerate() {
+                    for (result, by) in results.iter().take(6).chain([(a.0.clone(), 0.4), (b.0.clone(), 0.6)].iter()) {
+                        made.push((format!("{} {op} {}", a.0, b.0), result.clone(), 1.0 + cost as f32 * 0.4 + by));
+                    }
+                }
+            }
+        }
+    }
+    made.sort_by(|x, y| x.2.total_cmp(&y.2));
+    let late = if recursive { 0.0 } else { 0.4 };
+    let indent = s.indent_of(s.node(first).start).to_owned();
+    let unit = if indent.starts_with('\t') { "\t" } else { "    " };
+    let at = s.line_start(s.node(first).start);
+    for (condition, result, cost) in made.into_iter().take(160) {
+        let text = match lang {
+            Lang::Python => format!("{indent}if {condition}:\n{indent}{unit}return {result}\n"),
+            Lang::Rust => format!("{indent}if {condition} {{\n{indent}{unit}return {result};\n{indent}}}\n"),
+            _ => format!("{indent}if ({condition}) return {result};\n"),
+        };
+        s.put(Family::Guard, first, (at, at), text, cost + late);
+    }
+}

@@ -1,0 +1,380 @@
+//! Which names can be used at a place, and what kind of value each seems to hold.
+//!
+//! The kinds are guesses from how a name is used nearby. They order candidates and never forbid one.
+
+use std::collections::BTreeMap;
+
+use super::tree::{Ast, Id, Kind};
+
+/// A set of guesses about a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Tags(pub(super) u8);
+
+impl Tags {
+    pub(super) const NUM: Tags = Tags(1);
+    pub(super) const SEQ: Tags = Tags(2);
+    pub(super) const STR: Tags = Tags(4);
+    pub(super) const FUNC: Tags = Tags(8);
+    pub(super) const BOOL: Tags = Tags(16);
+    pub(super) const OBJ: Tags = Tags(32);
+    /// A set or a map.
+    pub(super) const BAG: Tags = Tags(64);
+    /// Something that can be absent.
+    pub(super) const OPT: Tags = Tags(128);
+
+    pub(super) fn has(self, other: Tags) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) fn with(self, other: Tags) -> Tags {
+        Tags(self.0 | other.0)
+    }
+
+    /// How badly two kinds go together: 0 is well, 3 is not at all.
+    pub(super) fn clash(self, other: Tags) -> f32 {
+        if self.0 == 0 || other.0 == 0 {
+            0.6
+        } else if self.has(other) {
+            0.0
+        } else {
+            3.0
+        }
+    }
+}
+
+/// Where a name comes from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Origin {
+    Local,
+    Param,
+    Outer,
+    Global,
+    Function,
+}
+
+/// A name and where it can be used.
+#[derive(Clone, Debug)]
+pub(super) struct Binding {
+    pub(super) name: String,
+    pub(super) origin: Origin,
+    /// Bytes between which it is visible.
+    from: usize,
+    to: usize,
+    /// The function it belongs to; 0 for the module.
+    owner: Id,
+    pub(super) tags: Tags,
+    /// Lines where it stands, in order.
+    rows: Vec<usize>,
+}
+
+impl Binding {
+    /// Lines to the nearest use of the name.
+    pub(super) fn distance(&self, row: usize) -> usize {
+        self.rows.iter().map(|r| r.abs_diff(row)).min().unwrap_or(50)
+    }
+}
+
+/// All names of a file.
+pub(super) struct Scopes {
+    bindings: Vec<Binding>,
+    /// Guesses by function (0 for the module) and name.
+    tags: BTreeMap<(Id, String), Tags>,
+}
+
+const SEQ_METHODS: &[&str] = &[
+    "append", "extend", "pop", "insert", "sort", "reverse", "popleft", "appendleft", "push", "shift", "unshift", "len",
+    "push_back", "push_front", "pop_front", "pop_back", "iter", "slice", "length", "map", "filter", "join", "concat",
+    "swap", "last", "first",
+];
+const BAG_METHODS: &[&str] = &[
+    "add", "discard", "update", "issuperset", "issubset", "union", "get", "keys", "values", "items", "setdefault", "has",
+    "set", "entry", "contains_key", "contains", "delete", "insert", "size",
+];
+const STR_METHODS: &[&str] = &[
+    "lower", "upper", "strip", "split", "startswith", "endswith", "find", "rfind", "replace", "isdigit", "isalpha",
+    "isalnum", "toLowerCase", "toUpperCase", "charAt", "charCodeAt", "trim", "chars", "join", "format", "isspace",
+    "substring", "to_lowercase", "as_bytes", "padStart", "repeat",
+];
+
+impl Scopes {
+    /// Reads the file's names.
+    pub(super) fn read(ast: &Ast, text: &str) -> Scopes {
+        let mut scopes = Scopes { bindings: Vec::new(), tags: BTreeMap::new() };
+        scopes.guess(ast, text);
+        for id in ast.ids() {
+            let node = &ast.nodes[id];
+            if node.kind == Kind::Name && node.bind {
+                scopes.bind(ast, text, id);
+            }
+        }
+        scopes.finish(ast, text);
+        scopes
+    }
+
+    fn bind(&mut self, ast: &Ast, text: &str, id: Id) {
+        let node = &ast.nodes[id];
+        let name = &text[node.start..node.end];
+        if name.contains("::") || name == "_" {
+            return;
+        }
+        let parent = &ast.nodes[node.parent];
+        let end_of = |f: Option<Id>| f.map_or(text.len(), |f| ast.nodes[f].end);
+        let (origin, from, to, owner) = match parent.kind {
+            Kind::Member | Kind::Keyword | Kind::Call => return,
+            Kind::Pair | Kind::Dict if ast.lang.words().braces => return,
+            Kind::Function if parent.a == Some(id) => {
+                let owner = ast.function(node.parent);
+                if ast.ancestors(node.parent).nth(1).is_some_and(|c| ast.nodes[c].kind == Kind::Class) {
+                    return;
+                }
+                (Origin::Function, 0, end_of(owner), owner.unwrap_or(0))
+            }
+            Kind::Class => (Origin::Function, 0, text.len(), 0),
+            _ => {
+                let around = ast.ancestors(id).find(|p| {
+                    let kind = ast.nodes[*p].kind;
+                    matches!(kind, Kind::Function | Kind::Lambda | Kind::Comp | Kind::Module | Kind::Class)
+                });
+                let around = around.unwrap_or(0);
+                let in_params = ast
+                    .ancestors(id)
+                    .take_while(|p| *p != around)
+                    .any(|p| matches!(ast.nodes[p].kind, Kind::Params));
+                let (start, end) = (ast.nodes[around].start, ast.nodes[around].end);
+                match ast.nodes[around].kind {
+                    Kind::Comp | Kind::Lambda => {
+                        (Origin::Local, start, end, ast.function(id).unwrap_or(0))
+                    }
+                    Kind::Function if in_params => (Origin::Param, start, end, around),
+                    Kind::Function => {
+                        // A name that a loop binds is there in all of the loop, also above its line.
+                        let outer_loop = ast
+                            .ancestors(id)
+                            .take_while(|p| *p != around)
+                            .filter(|p| matches!(ast.nodes[*p].kind, Kind::For | Kind::While | Kind::CFor | Kind::Loop))
+                            .last();
+                        let statement = ast.statement(id);
+                        let own = matches!(ast.nodes[statement].kind, Kind::For | Kind::CFor);
+                        let from = match outer_loop {
+                            Some(l) if !own => ast.nodes[l].start,
+                            _ if own => ast.nodes[statement].start,
+                            _ => ast.nodes[statement].end,
+                        };
+                        // Braces end the life of what is declared in them.
+                        let block = ast.ancestors(id).find(|p| {
+                            matches!(ast.nodes[*p].kind, Kind::Block | Kind::For | Kind::CFor | Kind::Function)
+                        });
+                        let to = match block {
+                            Some(b) if ast.lang.words().braces => ast.nodes[b].end,
+                            _ => end,
+                        };
+                        (Origin::Local, from, to, around)
+                    }
+                    Kind::Class => return,
+                    _ => (Origin::Global, 0, text.len(), 0),
+                }
+            }
+        };
+        if let Some(known) = self.bindings.iter_mut().find(|b| b.name == name && b.owner == owner && b.to == to) {
+            known.from = known.from.min(from);
+            return;
+        }
+        let tags = Tags::default();
+        self.bindings.push(Binding { name: name.to_owned(), origin, from, to, owner, tags, rows: Vec::new() });
+    }
+
+    fn finish(&mut self, ast: &Ast, text: &str) {
+        let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for node in ast.nodes.iter().filter(|n| n.kind == Kind::Name) {
+            rows.entry(&text[node.start..node.end]).or_default().push(node.row);
+        }
+        for binding in &mut self.bindings {
+            let key = (binding.owner, binding.name.clone());
+            binding.tags = self.tags.get(&key).copied().unwrap_or_default();
+            if binding.origin == Origin::Function {
+                binding.tags = binding.tags.with(Tags::FUNC);
+            }
+            binding.rows = rows.get(binding.name.as_str()).cloned().unwrap_or_default();
+        }
+    }
+
+    /// The names that can be used at this node, in no order.
+    pub(super) fn visible<'s>(&'s self, ast: &Ast, id: Id) -> Vec<&'s Binding> {
+        let at = ast.nodes[id].start;
+        let functions: Vec<Id> = ast.ancestors(id).filter(|p| ast.nodes[*p].kind == Kind::Function).collect();
+        let mut names: Vec<&Binding> = Vec::new();
+        for binding in &self.bindings {
+            let own = binding.owner == 0 || functions.contains(&binding.owner);
+            if own && binding.from <= at && at < binding.to && !names.iter().any(|n| n.name == binding.name) {
+                names.push(binding);
+            }
+        }
+        names
+    }
+
+    /// What a name seems to hold in the function around this node.
+    pub(super) fn tags_of_name(&self, ast: &Ast, id: Id, name: &str) -> Tags {
+        let functions = ast.ancestors(id).filter(|p| ast.nodes[*p].kind == Kind::Function).chain([0]);
+        for function in functions {
+            if let Some(tags) = self.tags.get(&(function, name.to_owned())) {
+                return *tags;
+            }
+        }
+        Tags::default()
+    }
+
+    /// What an expression seems to be.
+    pub(super) fn tags_of(&self, ast: &Ast, text: &str, id: Id) -> Tags {
+        let node = &ast.nodes[id];
+        match node.kind {
+            Kind::Int | Kind::Float | Kind::Unary => Tags::NUM,
+            Kind::Str | Kind::Template => Tags::STR,
+            Kind::Bool | Kind::Not | Kind::Compare | Kind::Logic => Tags::BOOL,
+            Kind::Null => Tags::OPT,
+            Kind::List | Kind::Tuple => Tags::SEQ,
+            Kind::Comp => Tags::SEQ,
+            Kind::Set | Kind::Dict => Tags::BAG,
+            Kind::Lambda => Tags::FUNC,
+            Kind::Paren | Kind::Around => node.a.map_or(Tags::default(), |a| self.tags_of(ast, text, a)),
+            Kind::Binary => {
+                let sides = [node.a, node.b].into_iter().flatten().map(|s| self.tags_of(ast, text, s));
+                let both = sides.fold(Tags::default(), Tags::with);
+                if both.has(Tags::SEQ) || both.has(Tags::STR) { Tags(both.0 & 6) } else { Tags::NUM }
+            }
+            Kind::Index => match node.b.map(|b| ast.nodes[b].kind) {
+                Some(Kind::Slice) => node.a.map_or(Tags::SEQ, |a| self.tags_of(ast, text, a)),
+                _ => Tags::default(),
+            },
+            Kind::Name => self.tags_of_name(ast, id, &text[node.start..node.end]),
+            Kind::Call => {
+                let called = node.a.map_or("", |a| &text[ast.nodes[a].start..ast.nodes[a].end]);
+                match called.rsplit(['.', ':']).next().unwrap_or("") {
+                    "len" | "int" | "abs" | "sum" | "ord" | "floor" | "ceil" | "float" | "index" | "count" | "sqrt"
+                    | "pow" | "indexOf" | "parseInt" | "Number" => Tags::NUM,
+                    "list" | "sorted" | "range" | "reversed" | "split" | "deque" | "slice" | "collect" | "tuple" => {
+                        Tags::SEQ
+                    }
+                    "set" | "dict" | "defaultdict" | "Counter" | "Set" | "Map" => Tags::BAG,
+                    "str" | "join" | "lower" | "upper" | "strip" | "chr" | "String" => Tags::STR,
+                    "any" | "all" | "isinstance" | "startswith" | "endswith" | "bool" => Tags::BOOL,
+                    _ => Tags::default(),
+                }
+            }
+            _ => Tags::default(),
+        }
+    }
+
+    fn guess(&mut self, ast: &Ast, text: &str) {
+        // Twice, so that what one name tells flows into the names that are set from it.
+        for _ in 0..2 {
+            for id in ast.ids() {
+                self.guess_at(ast, text, id);
+            }
+        }
+    }
+
+    fn guess_at(&mut self, ast: &Ast, text: &str, id: Id) {
+        let node = &ast.nodes[id];
+        let name_of = |n: Id| {
+            let n = &ast.nodes[n];
+            (n.kind == Kind::Name).then(|| text[n.start..n.end].to_owned())
+        };
+        let mut learn = |n: Option<Id>, tags: Tags| {
+            let Some(n) = n else { return };
+            let Some(name) = name_of(n) else { return };
+            let owner = owner_of(ast, n);
+            let known = self.tags.entry((owner, name)).or_default();
+            *known = known.with(tags);
+        };
+        match node.kind {
+            Kind::Binary | Kind::Aug => {
+                let op = node.ops.first().map_or("", |o| &text[o.0..o.1]);
+                let other = |n: Option<Id>| n.map(|n| ast.nodes[n].kind);
+                let numeric = !op.starts_with('+') && !op.starts_with('*') && !op.starts_with('%');
+                let by_number = matches!(other(node.a), Some(Kind::Int)) || matches!(other(node.b), Some(Kind::Int));
+                if numeric || by_number {
+                    learn(node.a, Tags::NUM);
+                    learn(node.b, Tags::NUM);
+                }
+            }
+            Kind::Compare => {
+                let op = node.ops.first().map_or("", |o| &text[o.0..o.1]);
+                let number = [node.a, node.b].into_iter().flatten().any(|n| ast.nodes[n].kind == Kind::Int);
+                let none = [node.a, node.b].into_iter().flatten().any(|n| ast.nodes[n].kind == Kind::Null);
+                let string = [node.a, node.b].into_iter().flatten().any(|n| ast.nodes[n].kind == Kind::Str);
+                if op.ends_with("in") {
+                    learn(node.b, Tags::BAG);
+                } else if none {
+                    learn(node.a, Tags::OPT.with(Tags::OBJ));
+                } else if string {
+                    learn(node.a, Tags::STR);
+                } else if number || op.starts_with(['<', '>']) {
+                    learn(node.a, Tags::NUM);
+                    learn(node.b, Tags::NUM);
+                }
+            }
+            Kind::Index => {
+                let (a, b) = (node.a, node.b);
+                learn(a, if b.is_some_and(|b| ast.nodes[b].kind == Kind::Slice) { Tags::SEQ } else { Tags(66) });
+                if b.is_some_and(|b| ast.nodes[b].kind == Kind::Name) {
+                    learn(b, Tags::NUM);
+                }
+            }
+            Kind::Slice | Kind::Update => [node.a, node.b, node.c].into_iter().for_each(|n| learn(n, Tags::NUM)),
+            Kind::Not => learn(node.a, Tags::BOOL.with(Tags::SEQ)),
+            Kind::For | Kind::CompFor => {
+                let (target, iterated) = (node.a, node.b);
+                learn(iterated, Tags::SEQ);
+                let over = iterated.map_or("", |b| &text[ast.nodes[b].start..ast.nodes[b].end]);
+                if over.starts_with("range(") || over.contains("..") {
+                    learn(target, Tags::NUM);
+                }
+                if over.starts_with("enumerate(") {
+                    learn(target.and_then(|t| ast.nodes[t].items.first().copied()), Tags::NUM);
+                }
+            }
+            Kind::Member => {
+                let field = node.b.map_or("", |b| &text[ast.nodes[b].start..ast.nodes[b].end]);
+                let tags = if SEQ_METHODS.contains(&field) {
+                    Tags::SEQ
+                } else if BAG_METHODS.contains(&field) {
+                    Tags::BAG
+                } else if STR_METHODS.contains(&field) {
+                    Tags::STR
+                } else {
+                    Tags::OBJ
+                };
+                learn(node.a, tags);
+            }
+            Kind::Call => {
+                let called = node.a.map_or("", |a| &text[ast.nodes[a].start..ast.nodes[a].end]);
+                let args = node.b.map(|b| ast.nodes[b].items.clone()).unwrap_or_default();
+                let first = args.first().copied();
+                match called {
+                    "len" | "sorted" | "sum" | "any" | "all" | "enumerate" | "reversed" | "list" | "set" | "tuple" => {
+                        learn(first, Tags::SEQ);
+                    }
+                    "range" | "abs" | "chr" => args.iter().for_each(|a| learn(Some(*a), Tags::NUM)),
+                    _ => {}
+                }
+                learn(node.a, Tags::FUNC);
+            }
+            Kind::Assign | Kind::Default => {
+                if let (Some(a), Some(b)) = (node.a, node.b) {
+                    let tags = self.tags_of(ast, text, b);
+                    if let Some(name) = name_of(a).filter(|_| tags.0 != 0) {
+                        let owner = owner_of(ast, a);
+                        let known = self.tags.entry((owner, name)).or_default();
+                        *known = known.with(tags);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The function that a name's guesses are kept under.
+fn owner_of(ast: &Ast, id: Id) -> Id {
+    ast.function(id).unwrap_or(0)
+}
