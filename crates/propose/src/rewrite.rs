@@ -1,1 +1,304 @@
-//! Rewrites by a language model.
+//! Rewrites by a language model: asks, reads the answer, makes of it a change with exact edits.
+//!
+//! An answer that cannot be read is an outcome. One that can be read but does not fit the files is handed on as it
+//! is: the law refuses it where everyone sees it.
+
+mod fit;
+mod focus;
+mod items;
+mod prompt;
+mod reply;
+
+use std::sync::Arc;
+
+use meliora_domain::{Change, Cost, Edit, Genome, GenomePath};
+use meliora_evolve::{Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reservation, Role};
+
+use focus::Place;
+use prompt::Form;
+use reply::Parsed;
+
+/// How a model is asked.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// Tokens that a prompt may have; with `max_tokens` no more than the server's context.
+    pub context_tokens: u64,
+    /// Tokens that an answer may have at most; small files are given fewer.
+    pub max_tokens: u32,
+    /// Sampling temperature; `None` begins cool and gets warmer as attempts fail.
+    pub temperature: Option<f64>,
+    /// Standing instructions, where a model needs any.
+    pub system: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        // Together they fit the 8,192 tokens that small local servers are commonly started with.
+        Settings { context_tokens: 5500, max_tokens: 2048, temperature: None, system: None }
+    }
+}
+
+/// A proposer that lets a language model rewrite the genome.
+pub struct Rewrite {
+    model: Arc<dyn Model>,
+    settings: Settings,
+}
+
+impl Rewrite {
+    /// With this model.
+    pub fn new(model: Arc<dyn Model>, settings: Settings) -> Self {
+        Rewrite { model, settings }
+    }
+}
+
+impl Proposer for Rewrite {
+    /// # Errors
+    /// If the server cannot be reached, refuses, or the cassette lacks the request. What the model says, however
+    /// useless, and a server that gives up on one call, are bids.
+    fn propose(&self, brief: &Brief<'_>) -> Result<Bid, ProposeError> {
+        let has_text = |(path, body): (&GenomePath, &meliora_domain::FileBody)| {
+            (brief.editable)(path.as_str()) && body.text().is_some()
+        };
+        if !brief.genome.files().any(has_text) {
+            return Ok(Bid::Exhausted);
+        }
+        let mut plan = prompt::plan(brief, &self.settings);
+        shorten(&mut plan.chat, self.settings.context_tokens);
+        let reply = match self.model.chat(&plan.chat, Reservation(brief.reserved)) {
+            Ok(reply) => reply,
+            Err(ModelError::Failed { tries, cause, spent }) => {
+                let reason = format!("the model gave no answer after {tries} tries: {cause}");
+                return Ok(Bid::Unusable { reason, cost: spent });
+            }
+            Err(e) => return Err(broken(&e)),
+        };
+        let cost = reply.cost();
+        if reply.truncated {
+            let reason = format!("the answer was cut off at {} tokens", plan.chat.max_tokens);
+            return Ok(Bid::Unusable { reason, cost });
+        }
+        Ok(match understand(&reply.text, &plan.form, brief.genome) {
+            Ok((change, reason)) => Bid::Proposal { change, reason, idea: None, cost },
+            Err(reason) => Bid::Unusable { reason, cost },
+        })
+    }
+
+    /// The longest prompt and answer that the settings allow, whatever the genome.
+    fn estimate(&self, _genome: &Genome) -> Cost {
+        let system = self.settings.system.clone().unwrap_or_default();
+        let longest = "abc".repeat(usize::try_from(self.settings.context_tokens).unwrap_or(usize::MAX / 3) + 1);
+        let messages = [(Role::System, system), (Role::User, longest)];
+        let messages = messages.into_iter().map(|(role, content)| Message { role, content }).collect();
+        self.model.estimate(&Chat { messages, temperature: 0.0, max_tokens: self.settings.max_tokens, seed: 0 })
+    }
+
+    fn wants_lines(&self) -> bool {
+        true
+    }
+}
+
+/// Cuts the middle out of a prompt that is too long all the same: the answer's form stands at its end.
+fn shorten(chat: &mut Chat, most: u64) {
+    let Some(message) = chat.messages.last_mut() else { return };
+    let tokens = meliora_llm::text_tokens(&message.content);
+    if tokens <= most {
+        return;
+    }
+    let lines: Vec<&str> = message.content.lines().collect();
+    let mut room = most.saturating_sub(8);
+    let (mut front, mut back) = (0, lines.len());
+    // The end keeps a quarter.
+    let mut tail = room / 4;
+    while back > 0 && meliora_llm::text_tokens(lines[back - 1]) < tail {
+        back -= 1;
+        let size = meliora_llm::text_tokens(lines[back]) + 1;
+        tail = tail.saturating_sub(size);
+        room = room.saturating_sub(size);
+    }
+    while front < back && meliora_llm::text_tokens(lines[front]) < room {
+        room = room.saturating_sub(meliora_llm::text_tokens(lines[front]) + 1);
+        front += 1;
+    }
+    message.content = format!("{}\n(…)\n{}", lines[..front].join("\n"), lines[back..].join("\n"));
+}
+
+fn broken(error: &ModelError) -> ProposeError {
+    let hint = match error {
+        ModelError::Unreachable { .. } => "is the server running? its address is given with --base-url",
+        ModelError::Refused(told) if told.contains("context") => {
+            "the prompt is too long for the server: give it more context, or the model less (`context_tokens`)"
+        }
+        ModelError::Refused(told) if told.contains("401") || told.contains("403") => {
+            "set the key in the environment variable that [model] key_env names"
+        }
+        ModelError::Refused(_) => "check --base-url and --model",
+        ModelError::NotRecorded(_) => {
+            "record the cassette again, or run with the files and the seed it was recorded with"
+        }
+        ModelError::OverReservation { .. } => "raise the budget of tokens or money, or lower `context_tokens`",
+        ModelError::Failed { .. } => "try again later",
+    };
+    ProposeError { what: error.to_string(), hint: Some(hint.into()), spent: Cost::ZERO }
+}
+
+/// The change in an answer, and the reason for it; `Err` says why there is none.
+fn understand(text: &str, form: &Form, genome: &Genome) -> Result<(Change, String), String> {
+    let known = |path: &str| GenomePath::new(path).is_ok_and(|p| genome.get(&p).is_some());
+    let parsed = reply::parse(text, &known).map_err(|e| e.to_string())?;
+    match form {
+        Form::Line(place) if parsed.blocks.is_empty() => line_change(text, &parsed, place, genome),
+        Form::Line(place) => code_change(parsed, Some(&place.path), genome),
+        Form::Code { path } => code_change(parsed, path.as_deref(), genome),
+    }
+}
+
+/// The reason that is kept: the model's first sentence and what it changed.
+fn reason(words: &str, change: &Change, genome: &Genome) -> String {
+    let sentence = words.split_inclusive(['.', '!', '?']).next().unwrap_or_default().trim();
+    let sentence: String = sentence.chars().take(160).collect();
+    let what = summary(change, genome);
+    if sentence.len() < 12 { what } else { format!("{sentence} {what}") }
+}
+
+/// The first lines that a change alters, in a few words.
+fn summary(change: &Change, genome: &Genome) -> String {
+    let Some(edit) = change.edits.first() else { return "no edit".into() };
+    let clip = |text: &str| text.trim().chars().take(100).collect::<String>();
+    let old = GenomePath::new(edit.path()).ok().and_then(|p| genome.get(&p)?.text().map(str::to_owned));
+    let (old, new) = match edit {
+        Edit::Replace { search, replace, .. } => (search.clone(), replace.as_str()),
+        Edit::Write { content, .. } => (old.unwrap_or_default(), content.as_str()),
+        Edit::Delete { path } => return format!("{path}: deleted"),
+    };
+    let (olds, news): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let same = olds.iter().zip(&news).take_while(|(a, b)| a.trim_end() == b.trim_end()).count();
+    let (a, b) = (olds.get(same).copied().unwrap_or_default(), news.get(same).copied().unwrap_or_default());
+    if clip(a) == clip(b) {
+        return format!("{}: nothing changed", edit.path());
+    }
+    let more = change.edits.len().saturating_sub(1);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more edits") };
+    format!("{}: `{}` -> `{}`{more}", edit.path(), clip(a), clip(b))
+}
+
+/// The answer to a prompt that asked for one line.
+fn line_change(text: &str, parsed: &Parsed, place: &Place, genome: &Genome) -> Result<(Change, String), String> {
+    let path = GenomePath::new(&place.path).map_err(|e| e.to_string())?;
+    let file = genome.get(&path).and_then(|f| f.text()).unwrap_or_default();
+    let code = match parsed.fences.as_slice() {
+        [] => {
+            let bare: Vec<&str> = text.trim().lines().collect();
+            match bare.as_slice() {
+                [one] => one.trim().trim_matches('`').to_owned(),
+                _ => return Err("the answer has no code block and more than one line".into()),
+            }
+        }
+        [first, ..] => first.code.clone(),
+    };
+    let lines: Vec<&str> = file.split_inclusive('\n').collect();
+    let old = lines.get(place.line).copied().unwrap_or_default();
+    let end = if old.ends_with("\r\n") { "\r\n" } else { "\n" };
+    let trimmed = |i: Option<usize>| i.and_then(|i| lines.get(i)).map_or("", |l| l.trim());
+    let (before, after) = (trimmed(place.line.checked_sub(1)), trimmed(Some(place.line + 1)));
+    let mut answer: Vec<&str> = code.lines().filter(|l| !l.trim().is_empty()).collect();
+    if answer.len() > 1 {
+        // Neighbours that were copied along.
+        if answer.first().is_some_and(|l| l.trim() == before) {
+            answer.remove(0);
+        }
+        if answer.len() > 1 && answer.last().is_some_and(|l| l.trim() == after) {
+            answer.pop();
+        }
+    }
+    if answer.is_empty() {
+        return Err("the code block in the answer is empty".into());
+    }
+    if answer.len() > 4 {
+        // The whole function or file was written instead.
+        return code_change(parsed.clone(), Some(&place.path), genome);
+    }
+    let new = items::reindent(&answer.join("\n"), items::indent_of(old)).replace('\n', end);
+    let mut content = lines[..place.line].concat();
+    content += &new;
+    content += &lines[place.line + 1..].concat();
+    let shown: Vec<&str> = answer.iter().map(|l| l.trim()).collect();
+    let reason = format!("{} line {}: `{}` -> `{}`", place.path, place.line + 1, old.trim(), shown.join("; "));
+    Ok((Change { edits: vec![replacement(&place.path, file, content)] }, reason))
+}
+
+/// A SEARCH/REPLACE edit that makes one text of another, with as many lines around it as make its place unique.
+fn replacement(path: &str, old: &str, new: String) -> Edit {
+    let (a, b): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
+    let front = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
+    let back = a[front..].iter().rev().zip(b[front..].iter().rev()).take_while(|(x, y)| x == y).count();
+    for more in 0..a.len() {
+        let (start, end) = (front.saturating_sub(more), back.saturating_sub(more));
+        let search = a[start..a.len() - end].concat();
+        if !search.is_empty() && old.matches(&search).count() == 1 {
+            return Edit::Replace { path: path.to_owned(), search, replace: b[start..b.len() - end].concat() };
+        }
+        if start == 0 && end == 0 {
+            break;
+        }
+    }
+    Edit::Write { path: path.to_owned(), content: new }
+}
+
+/// The answer to a prompt that asked for code.
+fn code_change(parsed: Parsed, path: Option<&str>, genome: &Genome) -> Result<(Change, String), String> {
+    let mut edits: Vec<Edit> = Vec::new();
+    if !parsed.blocks.is_empty() {
+        for block in parsed.blocks {
+            let path = block.path.or(path.map(str::to_owned)).ok_or("a SEARCH block names no file")?;
+            edits.push(Edit::Replace { path, search: block.search, replace: block.replace });
+        }
+    } else if !parsed.fences.is_empty() {
+        edits = fence_edits(&parsed, path, genome)?;
+    }
+    edits.extend(parsed.deleted.iter().map(|path| Edit::Delete { path: path.clone() }));
+    if edits.is_empty() {
+        return Err("the answer holds no code, only words".into());
+    }
+    let change = fit::fit(genome, Change { edits });
+    let reason = reason(&parsed.words, &change, genome);
+    Ok((change, reason))
+}
+
+fn fence_edits(parsed: &Parsed, default: Option<&str>, genome: &Genome) -> Result<Vec<Edit>, String> {
+    let text_of = |path: &str| GenomePath::new(path).ok().and_then(|p| genome.get(&p)?.text());
+    let mut edits = Vec::new();
+    for fence in parsed.fences.iter().filter(|f| f.path.is_some()) {
+        let path = fence.path.clone().unwrap_or_default();
+        edits.push(put(&path, text_of(&path), &fence.code)?);
+    }
+    if edits.is_empty() {
+        let path = default.ok_or("the code names no file and the genome has several")?;
+        if parsed.fences.iter().all(|f| f.language == "diff") {
+            return Err("the answer is a diff; whole code or SEARCH/REPLACE blocks are read".into());
+        }
+        // Models show the old code, or single lines of it, before the new: the last code that fits is meant.
+        let mut last = Err("the answer holds no code".to_owned());
+        for fence in parsed.fences.iter().filter(|f| f.language != "diff") {
+            match put(path, text_of(path), &fence.code) {
+                Ok(edit) => last = Ok(edit),
+                Err(why) if last.is_err() => last = Err(why),
+                Err(_) => {}
+            }
+        }
+        edits.push(last?);
+    }
+    Ok(edits)
+}
+
+fn put(path: &str, old: Option<&str>, code: &str) -> Result<Edit, String> {
+    let Some(old) = old else { return Ok(Edit::Write { path: path.to_owned(), content: items::with_end(code) }) };
+    let extension = path.rsplit('.').next().unwrap_or_default();
+    let mut merged = items::merge(extension, old, code)?;
+    if old.contains("\r\n") {
+        merged.text = merged.text.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    Ok(replacement(path, old, merged.text))
+}
+
+#[cfg(test)]
+mod tests;
