@@ -1,4 +1,5 @@
 //! What a killed process, a damaged file and a foreign file do to the archive: nothing is lost in silence.
+#![allow(clippy::unwrap_used)] // a test that meets an error shall fail
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,4 +1,5 @@
 //! What a promotion does to the user's repository, and what it leaves alone.
+#![allow(clippy::unwrap_used)] // a test that meets an error shall fail
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
