@@ -69,6 +69,8 @@ impl Drop for ProjectLock {
     fn drop(&mut self) {
         // So that the next holder is not taken for this one in the moment before it has written its own name.
         let _ = self.file.set_len(0);
+        // Said and not left to closing the file: a child that is just starting may still have the file for a moment.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 

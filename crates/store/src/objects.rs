@@ -10,20 +10,17 @@ use meliora_evolve::{ArchiveError, Draft};
 
 use crate::error::{failed, git};
 
+/// Takes a folder's hash and content.
+type Sink<'a> = dyn FnMut(Oid, &[u8]) -> Result<(), ArchiveError> + 'a;
+
 /// Makes the folders of a genome, inner ones first, and gives each with its hash to `sink`. Returns the root's hash.
-pub(crate) fn trees(
-    genome: &Genome,
-    sink: &mut dyn FnMut(Oid, &[u8]) -> Result<(), ArchiveError>,
-) -> Result<TreeId, ArchiveError> {
+pub(crate) fn trees(genome: &Genome, sink: &mut Sink<'_>) -> Result<TreeId, ArchiveError> {
     let files: Vec<(&str, &FileBody)> = genome.files().map(|(path, body)| (path.as_str(), body)).collect();
     folder(&files, sink).map(|oid| TreeId(raw(oid)))
 }
 
 /// A folder whose files have these paths relative to it.
-fn folder(
-    files: &[(&str, &FileBody)],
-    sink: &mut dyn FnMut(Oid, &[u8]) -> Result<(), ArchiveError>,
-) -> Result<Oid, ArchiveError> {
+fn folder(files: &[(&str, &FileBody)], sink: &mut Sink<'_>) -> Result<Oid, ArchiveError> {
     let mut inner: BTreeMap<&str, Vec<(&str, &FileBody)>> = BTreeMap::new();
     // git's order is by name, a folder's as if it ended in '/'.
     let mut entries: Vec<(String, &str, &str, [u8; 20])> = Vec::new();

@@ -1,11 +1,11 @@
 //! The user's own repository: a champion is applied to it as one commit, or not at all.
 //!
-//! The order is made so that nothing is lost wherever it is cut off:
-//! 1. everything is checked; 2. the new commit is written to the object database, where nobody sees it yet;
-//! 3. new contents are written aside; 4. files are renamed into place; 5. the index follows; 6. the branch moves, if it
-//! still stands where it stood. A failure undoes what was done. A process killed in steps 4 or 5 leaves changes that
-//! `git status` shows and the next attempt refuses as uncommitted; `git checkout HEAD -- .`
-//! restores them. (Leftovers of step 3 are untracked files named `.NAME.meliora-…`, which no genome takes in.)
+//! The order is made so that nothing is lost wherever it is cut off: (1) everything is checked; (2) the new commit is
+//! written to the object database, where nobody sees it yet; (3) new contents are written aside; (4) files are renamed
+//! into place; (5) the index follows; (6) the branch moves, if it still stands where it stood. A failure undoes what was
+//! done. A process killed in steps 4 or 5 leaves changes that `git status` shows and the next attempt refuses as
+//! uncommitted; `git checkout HEAD -- .` restores them. (Leftovers of steps 3 and 4 are untracked files named
+//! `.NAME.meliora-…`, which no genome takes in.)
 
 mod checks;
 mod steps;

@@ -1,4 +1,5 @@
 //! What every archive must do, asked of the one on disk and of the one in memory alike.
+#![allow(clippy::unwrap_used)] // a test that meets an error shall fail
 
 use meliora_domain::{
     Cost, Digest, Event, FileBody, Genome, GenomePath, Mark, MarkStatus, Recorded, Scorecard, Split, TaskId, Timestamp,

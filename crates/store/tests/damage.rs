@@ -1,4 +1,5 @@
 //! What a killed process, a damaged file and a foreign file do to the archive: nothing is lost in silence.
+#![allow(clippy::unwrap_used)] // a test that meets an error shall fail
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -113,7 +114,8 @@ fn a_database_of_a_newer_or_of_no_meliora_is_named_and_left_as_it_is() {
     };
     let text = |path: &Path| fs::write(path, "these are my notes, not a database\n".repeat(100)).unwrap();
     let foreign = |path: &Path| Connection::open(path).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
-    let cases: [(&dyn Fn(&Path), &str); 3] =
+    type Make<'a> = &'a dyn Fn(&Path);
+    let cases: [(Make<'_>, &str); 3] =
         [(&newer, "newer Meliora"), (&text, "not a SQLite database"), (&foreign, "another program")];
     for (make, says) in cases {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
 //! What a promotion does to the user's repository, and what it leaves alone.
+#![allow(clippy::unwrap_used)] // a test that meets an error shall fail
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -8,6 +9,9 @@ use std::process::Command;
 use meliora_domain::{FileBody, Genome, GenomePath, VariantId};
 use meliora_evolve::{PromotionNote, Target, TargetError};
 use meliora_store::{GitTarget, Globs, read_genome};
+
+/// Path, bytes and mode of each.
+type Files = Vec<(String, Vec<u8>, u32)>;
 
 struct Project {
     dir: tempfile::TempDir,
@@ -57,7 +61,7 @@ impl Project {
     }
 
     /// Everything that stands: branch, status, and each file outside `.git` with its bytes and mode.
-    fn state(&self) -> (String, String, Vec<(String, Vec<u8>, u32)>) {
+    fn state(&self) -> (String, String, Files) {
         let mut files = Vec::new();
         gather(self.dir.path(), &mut files);
         files.sort();
@@ -65,7 +69,7 @@ impl Project {
     }
 }
 
-fn gather(dir: &Path, files: &mut Vec<(String, Vec<u8>, u32)>) {
+fn gather(dir: &Path, files: &mut Files) {
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
         if entry.file_name() == ".git" {
@@ -134,8 +138,7 @@ fn a_promotion_is_one_commit_by_the_user_and_a_rollback_restores_every_byte() {
         let (_, before) = project.target().apply(&new, &old, &note()).unwrap();
         assert_eq!(before, commit);
         assert_eq!(project.state().1, status);
-        let modes_aside =
-            |files: Vec<(String, Vec<u8>, u32)>| files.into_iter().map(|f| (f.0, f.1)).collect::<Vec<_>>();
+        let modes_aside = |files: Files| files.into_iter().map(|f| (f.0, f.1)).collect::<Vec<_>>();
         assert_eq!(modes_aside(project.state().2), modes_aside(files));
         assert_eq!(project.git(&["diff", "HEAD^^", "HEAD"]), "");
         project.git(&["fsck", "--strict"]);
