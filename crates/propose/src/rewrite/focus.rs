@@ -59,22 +59,20 @@ pub(crate) fn focus<'a>(
     let count = groups.len().max(1);
     let failing = if groups.is_empty() { Vec::new() } else { groups.swap_remove(turn % count).1 };
     let mut passing: Vec<&Feedback> = feedback.iter().filter(|f| f.passed).collect();
+    let broken: BTreeSet<(&str, u32)> =
+        failing.iter().flat_map(|f| f.lines.iter().flat_map(|(p, l)| l.iter().map(|n| (p.as_str(), *n)))).collect();
     let shared = |p: &Feedback| {
-        let runs = |f: &&Feedback| {
-            f.lines
-                .iter()
-                .map(|(path, l)| p.lines.get(path).map_or(0, |m| l.iter().filter(|n| m.contains(n)).count()))
-                .sum::<usize>()
-        };
-        failing.iter().map(runs).max().unwrap_or(0)
+        let lines = p.lines.iter().flat_map(|(path, l)| l.iter().map(|n| (path.as_str(), *n)));
+        lines.filter(|line| broken.contains(line)).count()
     };
-    passing.sort_by_key(|p| std::cmp::Reverse(shared(p)));
+    passing.sort_by_cached_key(|p| std::cmp::Reverse(shared(p)));
     let suspects = suspects(genome, &failing, &passing, editable);
     Focus { failing, passing, suspects, groups: count }
 }
 
 fn outline(path: &GenomePath, text: &str) -> Option<Vec<(Item, usize, usize)>> {
-    let line_of = |byte: usize| text[..byte].matches('\n').count();
+    let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+    let line_of = |byte: usize| starts.partition_point(|start| *start <= byte) - 1;
     let with_lines = |item: Item| {
         let (first, last) = (line_of(item.bytes.start), line_of(item.bytes.end));
         (item, first, last)
