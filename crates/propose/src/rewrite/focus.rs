@@ -26,6 +26,9 @@ pub(crate) struct Focus<'a> {
     pub(crate) groups: usize,
 }
 
+/// Functions, as file and name, and the failing tasks that run just those.
+type Group<'p, 'f> = (BTreeSet<(&'p str, &'p str)>, Vec<&'f Feedback>);
+
 /// The group of failing tasks whose turn it is, attempt after attempt, and where its defect may be.
 pub(crate) fn focus<'a>(
     genome: &Genome,
@@ -39,7 +42,7 @@ pub(crate) fn focus<'a>(
         .filter_map(|(path, body)| Some((path.as_str(), outline(path, body.text()?)?)))
         .collect();
     // Failing tasks that end up in the same functions are one trouble.
-    let mut groups: Vec<(BTreeSet<(&str, &str)>, Vec<&Feedback>)> = Vec::new();
+    let mut groups: Vec<Group<'_, 'a>> = Vec::new();
     for task in feedback.iter().filter(|f| !f.passed) {
         let mut touched = BTreeSet::new();
         for (path, lines) in &task.lines {
@@ -149,7 +152,7 @@ fn weight(line: &str) -> Option<u8> {
 pub(crate) fn enclosing(genome: &Genome, place: &Place) -> Option<Item> {
     let path = GenomePath::new(&place.path).ok()?;
     let outline = outline(&path, genome.get(&path)?.text()?)?;
-    outline.into_iter().filter(|(_, first, last)| (*first..*last).contains(&place.line)).map(|(item, ..)| item).last()
+    outline.into_iter().rfind(|(_, first, last)| (*first..*last).contains(&place.line)).map(|(item, ..)| item)
 }
 
 #[cfg(test)]
