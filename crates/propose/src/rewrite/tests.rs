@@ -133,6 +133,15 @@ fn the_second_attempt_asks_for_the_most_suspicious_line() {
 }
 
 #[test]
+fn a_missing_line_that_opens_a_block_is_said_to_do_so() {
+    let asked: Vec<Chat> =
+        (1..8).flat_map(|turn| ask(reply("x"), &genome(&[("a.py", FILE)]), &failed(turn)).1).collect();
+    let of = |hole: &str| asked.iter().find(|c| c.messages[0].content.contains(hole)).unwrap();
+    assert!(of("not `for x in a:`").messages[0].content.contains("begins with `for` and opens the block"));
+    assert!(!of("not `b -= x`").messages[0].content.contains("begins with"));
+}
+
+#[test]
 fn a_line_is_read_however_it_is_wrapped() {
     let good = FILE.replace("b -= x", "b += x");
     for answer in [
