@@ -1,5 +1,8 @@
 //! The HTTP client against a small server that plays every way in which real ones fail.
 
+// The helpers of an integration test are not seen as tests by the lint's own exception.
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};

@@ -18,6 +18,8 @@ use focus::Place;
 use prompt::Form;
 use reply::Parsed;
 
+pub use reply::render;
+
 /// How a model is asked.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
@@ -141,6 +143,12 @@ fn broken(error: &ModelError) -> ProposeError {
     ProposeError { what: error.to_string(), hint: Some(hint.into()), spent: Cost::ZERO }
 }
 
+/// The change in a text of SEARCH/REPLACE blocks or fenced files, and the reason for it; `Err` says why there is none.
+pub(crate) fn read_text(text: &str, genome: &Genome) -> Result<(Change, String), String> {
+    let only = genome.files().next().filter(|_| genome.files().len() == 1).map(|(path, _)| path.to_string());
+    understand(text, &Form::Code { path: only }, genome)
+}
+
 /// The change in an answer, and the reason for it; `Err` says why there is none.
 fn understand(text: &str, form: &Form, genome: &Genome) -> Result<(Change, String), String> {
     let known = |path: &str| GenomePath::new(path).is_ok_and(|p| genome.get(&p).is_some());
@@ -213,7 +221,8 @@ fn line_change(text: &str, parsed: &Parsed, place: &Place, genome: &Genome) -> R
     if answer.is_empty() {
         return Err("the code block in the answer is empty".into());
     }
-    if answer.len() > 4 {
+    let has_items = |text: &str| items::items(path.extension(), text).is_some_and(|i| !i.is_empty());
+    if answer.len() > 4 || (answer.len() > 1 && has_items(&code)) {
         // The whole function or file was written instead.
         return code_change(parsed.clone(), Some(&place.path), genome);
     }

@@ -26,6 +26,9 @@ pub(crate) struct Focus<'a> {
     pub(crate) groups: usize,
 }
 
+/// Functions, as file and name, and the failing tasks that run just those.
+type Group<'p, 'f> = (BTreeSet<(&'p str, &'p str)>, Vec<&'f Feedback>);
+
 /// The group of failing tasks whose turn it is, attempt after attempt, and where its defect may be.
 pub(crate) fn focus<'a>(
     genome: &Genome,
@@ -39,7 +42,7 @@ pub(crate) fn focus<'a>(
         .filter_map(|(path, body)| Some((path.as_str(), outline(path, body.text()?)?)))
         .collect();
     // Failing tasks that end up in the same functions are one trouble.
-    let mut groups: Vec<(BTreeSet<(&str, &str)>, Vec<&Feedback>)> = Vec::new();
+    let mut groups: Vec<Group<'_, 'a>> = Vec::new();
     for task in feedback.iter().filter(|f| !f.passed) {
         let mut touched = BTreeSet::new();
         for (path, lines) in &task.lines {
@@ -59,22 +62,20 @@ pub(crate) fn focus<'a>(
     let count = groups.len().max(1);
     let failing = if groups.is_empty() { Vec::new() } else { groups.swap_remove(turn % count).1 };
     let mut passing: Vec<&Feedback> = feedback.iter().filter(|f| f.passed).collect();
+    let broken: BTreeSet<(&str, u32)> =
+        failing.iter().flat_map(|f| f.lines.iter().flat_map(|(p, l)| l.iter().map(|n| (p.as_str(), *n)))).collect();
     let shared = |p: &Feedback| {
-        let runs = |f: &&Feedback| {
-            f.lines
-                .iter()
-                .map(|(path, l)| p.lines.get(path).map_or(0, |m| l.iter().filter(|n| m.contains(n)).count()))
-                .sum::<usize>()
-        };
-        failing.iter().map(runs).max().unwrap_or(0)
+        let lines = p.lines.iter().flat_map(|(path, l)| l.iter().map(|n| (path.as_str(), *n)));
+        lines.filter(|line| broken.contains(line)).count()
     };
-    passing.sort_by_key(|p| std::cmp::Reverse(shared(p)));
+    passing.sort_by_cached_key(|p| std::cmp::Reverse(shared(p)));
     let suspects = suspects(genome, &failing, &passing, editable);
     Focus { failing, passing, suspects, groups: count }
 }
 
 fn outline(path: &GenomePath, text: &str) -> Option<Vec<(Item, usize, usize)>> {
-    let line_of = |byte: usize| text[..byte].matches('\n').count();
+    let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+    let line_of = |byte: usize| starts.partition_point(|start| *start <= byte) - 1;
     let with_lines = |item: Item| {
         let (first, last) = (line_of(item.bytes.start), line_of(item.bytes.end));
         (item, first, last)
@@ -151,7 +152,7 @@ fn weight(line: &str) -> Option<u8> {
 pub(crate) fn enclosing(genome: &Genome, place: &Place) -> Option<Item> {
     let path = GenomePath::new(&place.path).ok()?;
     let outline = outline(&path, genome.get(&path)?.text()?)?;
-    outline.into_iter().filter(|(_, first, last)| (*first..*last).contains(&place.line)).map(|(item, ..)| item).last()
+    outline.into_iter().rfind(|(_, first, last)| (*first..*last).contains(&place.line)).map(|(item, ..)| item)
 }
 
 #[cfg(test)]

@@ -148,6 +148,11 @@ fn line(brief: &Brief<'_>, about: &Focus<'_>, place: &Place, settings: &Settings
     );
     ask += &format!("The missing line is not `{}`: with that line some tests fail.\n", old.trim());
     ask += &told("Failing tests:", &about.failing, 4);
+    // Without this, small models write the first line of the block that the missing line opens.
+    let opener = old.trim().split([' ', '(']).next().filter(|w| matches!(*w, "if" | "elif" | "while" | "for"));
+    if let Some(word) = opener {
+        ask += &format!("The missing line begins with `{word}` and opens the block below it.\n\n");
+    }
     if !tried.is_empty() {
         ask += &format!("Nor is it one of these, which were tried: {}\n\n", tried.join(", "));
     }

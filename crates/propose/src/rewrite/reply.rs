@@ -61,6 +61,8 @@ pub(crate) fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Parsed, 
     }
     let mut parsed = Parsed::default();
     let mut words = true;
+    // Backticks of a fence that only packs blocks.
+    let mut packing: Option<usize> = None;
     let mut path: Option<String> = None;
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
@@ -71,6 +73,8 @@ pub(crate) fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Parsed, 
             let before = || parsed.blocks.last().and_then(|b| b.path.clone());
             let path = path.take().or_else(before);
             parsed.blocks.push(Block { path, search, replace });
+        } else if packing.is_some_and(|ticks| closes(line, ticks)) {
+            packing = None;
         } else if let Some((ticks, info)) = opening(line) {
             // Blocks often come wrapped in a fence; the fence is then only packing.
             if lines.peek().is_some_and(|next| marker(next, '<', "SEARCH") || path_on(next, known).is_some()) {
@@ -80,6 +84,7 @@ pub(crate) fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Parsed, 
                 let packs = named.is_none() || ahead.peek().is_some_and(|l| marker(l, '<', "SEARCH"));
                 if packs {
                     words = false;
+                    packing = Some(ticks);
                     continue;
                 }
             }
@@ -87,7 +92,7 @@ pub(crate) fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Parsed, 
             // An answer may end without the closing fence.
             let mut code = String::new();
             for line in lines.by_ref() {
-                if line.trim_end().len() >= ticks && line.trim_end().chars().all(|c| c == '`') {
+                if closes(line, ticks) {
                     break;
                 }
                 code.push_str(line);
@@ -143,6 +148,12 @@ fn opening(line: &str) -> Option<(usize, &str)> {
     (ticks >= 3 && !info.contains('`')).then(|| (ticks, info.trim()))
 }
 
+/// Whether the line is the end of a fence of so many backticks.
+fn closes(line: &str, ticks: usize) -> bool {
+    let line = line.trim();
+    line.len() >= ticks && line.chars().all(|c| c == '`')
+}
+
 /// The path that a line consists of, as people and models decorate it: `**File: a.py**`, `### a.py:`, "`a.py`".
 fn path_on(line: &str, known: &dyn Fn(&str) -> bool) -> Option<String> {
     let decoration = |c: char| c.is_whitespace() || matches!(c, '#' | '*' | '`' | ':' | '"' | '\'' | '/');
@@ -175,8 +186,9 @@ fn comment_path(code: &str, known: &dyn Fn(&str) -> bool) -> Option<String> {
     known(name).then(|| name.to_owned())
 }
 
-/// A change in the form that [`parse`] reads. Texts that hold a marker line of their own do not survive it.
-pub(crate) fn render(change: &Change) -> String {
+/// A change as SEARCH/REPLACE blocks and fenced files, the form in which answers are read.
+/// Texts that hold a marker line of their own do not survive it.
+pub fn render(change: &Change) -> String {
     let mut out = String::new();
     for edit in &change.edits {
         match edit {
