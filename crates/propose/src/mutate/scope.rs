@@ -34,6 +34,8 @@ impl Tags {
     pub(super) fn clash(self, other: Tags) -> f32 {
         if self.0 == 0 || other.0 == 0 {
             0.6
+        } else if self == Tags::OPT || other == Tags::OPT {
+            0.3
         } else if self.has(other) {
             0.0
         } else {
@@ -47,7 +49,6 @@ impl Tags {
 pub(super) enum Origin {
     Local,
     Param,
-    Outer,
     Global,
     Function,
 }
@@ -68,6 +69,11 @@ pub(super) struct Binding {
 }
 
 impl Binding {
+    /// Whether it is bound and never read.
+    pub(super) fn idle(&self) -> bool {
+        self.rows.len() == 1
+    }
+
     /// Lines to the nearest use of the name.
     pub(super) fn distance(&self, row: usize) -> usize {
         self.rows.iter().map(|r| r.abs_diff(row)).min().unwrap_or(50)

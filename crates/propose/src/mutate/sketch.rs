@@ -22,6 +22,9 @@ pub(super) struct Candidate {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Bond {
     Atom,
+    /// Products and powers.
+    Product,
+    /// Sums, and whatever else is arithmetic.
     Arith,
     Compare,
     Logic,
@@ -100,7 +103,7 @@ impl<'a> Sketch<'a> {
             Kind::Binary if bond >= Bond::Compare => true,
             Kind::Binary => {
                 let op = self.op(parent);
-                !(op == "+" || op == "-" && up.a == Some(id))
+                !(op == "+" || op == "-" && (up.a == Some(id) || bond == Bond::Product))
             }
             Kind::Compare => bond >= Bond::Compare,
             Kind::Not => bond >= Bond::Logic || self.words().braces,
@@ -130,6 +133,12 @@ impl<'a> Sketch<'a> {
             Kind::Slice | Kind::Around => format!("({text})"),
             _ => text.to_owned(),
         }
+    }
+
+    /// The text of a node as the left side of a product.
+    pub(super) fn factor(&self, id: Id) -> String {
+        let product = self.kind(id) == Kind::Binary && matches!(self.op(id), "*" | "/" | "//" | "%");
+        if product { self.of(id).to_owned() } else { self.tight(id) }
     }
 
     /// A condition without the parentheses around it.
@@ -203,14 +212,15 @@ impl<'a> Sketch<'a> {
     fn name_cost(&self, b: &Binding, row: usize, like: Tags, not: &str) -> f32 {
         let origin = match b.origin {
             Origin::Local | crate::mutate::scope::Origin::Param => 0.0,
-            Origin::Outer => 0.5,
             Origin::Global => 1.0,
             Origin::Function if like.has(Tags::FUNC) => 0.5,
             Origin::Function => 4.0,
         };
         let far = b.distance(row).min(20) as f32 * 0.08;
         let alike = if similar(&b.name, not) { -0.7 } else { 0.0 };
-        origin + far + alike + like.clash(b.tags)
+        // A name that nothing reads was meant to be read somewhere.
+        let idle = if b.idle() && b.origin != Origin::Function { -0.6 } else { 0.0 };
+        origin + far + alike + idle + like.clash(b.tags)
     }
 
     /// The indentation of the line on which a byte stands.

@@ -131,7 +131,7 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
     for (nth, (open, close)) in s.lang().wrappers().iter().enumerate() {
         let fits = match *open {
             "len(" | "sorted(" | "list(" | "set(" | "reversed(" | "sum(" | "tuple(" | "enumerate(" | "iter(" | "max(" | "min(" => {
-                Tags::SEQ.with(Tags::BAG).with(Tags::STR).clash(tags)
+                Tags::SEQ.with(Tags::BAG).with(Tags::STR).with(Tags::OPT).clash(tags)
             }
             "abs(" | "int(" | "range(" | "chr(" | "float(" | "Math.floor(" | "Math.abs(" | "Math.ceil(" | "Math.sqrt(" => {
                 Tags::NUM.clash(tags)
@@ -148,7 +148,9 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
     }
     for (nth, suffix) in s.lang().suffixes().iter().enumerate() {
         let fits = match *suffix {
-            ".lower()" | ".upper()" | ".strip()" | ".split()" | ".rstrip()" | ".lstrip()" => Tags::STR.clash(tags),
+            ".lower()" | ".upper()" | ".strip()" | ".split()" | ".rstrip()" | ".lstrip()" => {
+                Tags::STR.with(Tags::SEQ).clash(tags)
+            }
             ".items()" | ".keys()" | ".values()" | ".get()" => Tags::BAG.clash(tags),
             "[::-1]" | ".copy()" | ".pop()" => Tags::SEQ.with(Tags::STR).clash(tags),
             _ => 0.6,

@@ -144,6 +144,7 @@ fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
     }
     terms.extend(donors(s, id, inner));
     terms.extend(bases(s, inner));
+    terms.extend(bounds(s, inner));
     terms.sort_by(|a, b| a.1.total_cmp(&b.1));
     terms
 }
@@ -182,6 +183,29 @@ fn bases(s: &Sketch<'_>, inner: Id) -> Vec<(String, f32)> {
     found
 }
 
+/// Bounds of the subscripts that a condition reads: `xs[i + 1]` gives `i + 1 < len(xs)`.
+fn bounds(s: &Sketch<'_>, inner: Id) -> Vec<(String, f32)> {
+    let end = s.node(inner).end;
+    let mut found = Vec::new();
+    for id in (inner..s.ast.nodes.len()).take_while(|id| s.node(*id).start < end) {
+        let node = s.node(id);
+        let (Some(base), Some(at)) = (node.a, node.b) else { continue };
+        if node.kind != Kind::Index || matches!(s.kind(at), Kind::Slice | Kind::Int | Kind::Str | Kind::Tuple) {
+            continue;
+        }
+        let (base, at) = (s.of(base), s.of(at));
+        found.push((format!("{at} < {}", s.lang().len_of(base)), 0.0));
+        found.push((format!("{at} >= 0"), 0.1));
+        found.push((format!("{at} > 0"), 0.3));
+        found.push((s.lang().member(at, base), 0.3));
+        found.push((s.lang().is_empty(base), 0.4));
+        if s.lang() == Lang::Python {
+            found.push((base.to_owned(), 0.2));
+        }
+    }
+    found
+}
+
 fn word_in(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == word)
 }
@@ -199,7 +223,7 @@ fn clauses(s: &mut Sketch<'_>, id: Id, inner: Id) {
     let terms = terms(s, id, inner);
     let looped = matches!(s.kind(id), Kind::While | Kind::CFor | Kind::CompIf);
     for (term, cost) in terms.into_iter().take(40).filter(|t| t.0 != text && !text.contains(&t.0)) {
-        let guards = term.contains("None") || term.starts_with(s.words().not) || term.contains("null") || term.contains("len");
+        let guards = term.contains("None") || term.starts_with(s.words().not) || term.contains("null") || term.contains("len") || cost <= 0.3;
         for (op, late) in [(or, looped), (and, !looped)] {
             let old = if mixed(op) { format!("({text})") } else { text.clone() };
             let late = if late { 0.4 } else { 0.0 };

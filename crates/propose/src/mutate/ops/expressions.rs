@@ -216,7 +216,7 @@ fn add(s: &mut Sketch<'_>, id: Id) {
     if tags.has(Tags::BOOL) || tags.has(Tags::FUNC) || s.of(id).len() > 90 {
         return;
     }
-    let (text, tight) = (s.operand(id), s.tight(id));
+    let (text, tight, factor) = (s.operand(id), s.tight(id), s.factor(id));
     let literal = if matches!(node.kind, Kind::Int | Kind::Str) { 0.8 } else { 0.0 };
     let number = Tags::NUM.clash(tags);
     if number < 3.0 {
@@ -224,18 +224,26 @@ fn add(s: &mut Sketch<'_>, id: Id) {
         let half = if s.lang() == Lang::Python { format!("{tight} // 2") } else { format!("{tight} / 2") };
         let forms = [power, Some(format!("{tight} * 2")), Some(half), Some(format!("{tight} % 2")), Some(format!("{tight} * {tight}"))];
         for (nth, form) in forms.into_iter().flatten().enumerate() {
-            s.swap(Family::OperandAdd, id, &form, Bond::Arith, 0.4 + nth as f32 * 0.3 + place + number + literal);
+            s.swap(Family::OperandAdd, id, &form, Bond::Product, 0.4 + nth as f32 * 0.3 + place + number + literal);
+        }
+    }
+    if number < 3.0 && literal == 0.0 {
+        let sequences = s.names_at(id, Tags::SEQ, "").into_iter().filter(|n| n.2.has(Tags::SEQ.with(Tags::STR)));
+        for (name, cost, _) in sequences.take(3) {
+            let len = s.lang().len_of(&name);
+            s.swap(Family::OperandAdd, id, &format!("{factor} % {len}"), Bond::Product, 0.6 + cost + place);
+            s.swap(Family::OperandAdd, id, &format!("{len} - {tight}"), Bond::Arith, 1.0 + cost + place);
         }
     }
     let names = s.names_at(id, if tags.0 == 0 { Tags::NUM } else { tags }, s.of(id));
     for (name, cost, other) in names.into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(7) {
         let cost = cost + place + literal;
         if Tags::NUM.clash(other) < 3.0 && number < 3.0 {
-            for (nth, form) in [format!("{text} - {name}"), format!("{text} + {name}"), format!("{tight} * {name}"), format!("{tight} % {name}"), format!("{name} - {tight}")]
-                .into_iter()
-                .enumerate()
-            {
-                s.swap(Family::OperandAdd, id, &form, Bond::Arith, 0.3 + cost + nth as f32 * 0.15);
+            let sums = [format!("{text} - {name}"), format!("{text} + {name}"), format!("{name} - {tight}")];
+            let products = [format!("{factor} * {name}"), format!("{factor} % {name}")];
+            let forms = sums.into_iter().map(|f| (f, Bond::Arith)).chain(products.into_iter().map(|f| (f, Bond::Product)));
+            for (nth, (form, bond)) in forms.enumerate() {
+                s.swap(Family::OperandAdd, id, &form, bond, 0.3 + cost + nth as f32 * 0.15);
             }
         }
         if (Tags::SEQ.with(Tags::STR)).clash(other) < 3.0 && (Tags::SEQ.with(Tags::STR)).clash(tags) < 3.0 {
@@ -274,8 +282,8 @@ fn donate(s: &mut Sketch<'_>, id: Id) {
         }
         let fits = matches!(there.kind, Kind::Index | Kind::Call | Kind::Member | Kind::Binary | Kind::Name) && there.start >= from;
         let name = if fits { s.of(other) } else { continue };
-        // Plain names are swapped elsewhere; here they replace larger expressions.
-        if there.kind == Kind::Name && matches!(node.kind, Kind::Name | Kind::Int) {
+        // Plain names come from the scope, below.
+        if there.kind == Kind::Name {
             continue;
         }
         let inside = there.start >= node.start && there.end <= node.end || there.start <= node.start && there.end >= node.end;
@@ -294,6 +302,11 @@ fn donate(s: &mut Sketch<'_>, id: Id) {
         let far = there.row.abs_diff(node.row).min(20) as f32 * 0.1;
         let size = name.len().abs_diff(text.len()) as f32 * 0.03;
         found.push((other, 0.2 + kinds + far + size + tags.clash(s.tags(other)).min(2.0)));
+    }
+    if !matches!(node.kind, Kind::Name | Kind::Int) && !node.bind {
+        for (name, cost, _) in s.names_at(id, tags, text).into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(8) {
+            s.swap(Family::Replace, id, &name, Bond::Atom, 0.4 + cost);
+        }
     }
     found.sort_by(|x, y| x.1.total_cmp(&y.1));
     for (other, cost) in found.into_iter().take(14) {

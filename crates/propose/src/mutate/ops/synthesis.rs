@@ -98,7 +98,9 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
         }
         let text = s.of(other);
         let far = node.row.abs_diff(row).min(20) as f32 * 0.06;
-        texts.push((text.to_owned(), 0.9 + far));
+        // What its own block does already is seldom done twice.
+        let again = if node.parent == s.node(id).parent { 0.8 } else { 0.0 };
+        texts.push((text.to_owned(), 0.9 + far + again));
         let inner: Vec<Id> = (other..s.ast.nodes.len())
             .take_while(|i| s.node(*i).start < node.end)
             .filter(|i| s.kind(*i) == Kind::Name && !(s.node(*i).bind && s.kind(s.node(*i).parent) == Kind::Member))
@@ -131,13 +133,14 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
     let local = |name: &str| body.contains(&format!("{name} = ")) || body.contains(&format!("{name}, "));
     for (name, near, tags) in names {
         if tags.has(Tags::NUM) && local(name) {
-            texts.push((format!("{name} += 1{end}"), 0.2 + near));
-            texts.push((format!("{name} -= 1{end}"), 0.6 + near));
+            let (up, down) = steps(s, id, name);
+            texts.push((format!("{name} += 1{end}"), up + near));
+            texts.push((format!("{name} -= 1{end}"), down + near));
             texts.push((format!("{name} = 0{end}"), 0.9 + near));
         }
         let Some((put, cost)) = adder(s, body, name, *tags) else { continue };
         for (value, by, kind) in names.iter().filter(|n| n.0 != *name) {
-            let collection = if kind.has(Tags::SEQ) && !kind.has(Tags::NUM) { 0.6 } else { 0.0 };
+            let collection = if kind.has(Tags::SEQ) && !kind.has(Tags::NUM.with(Tags::STR)) { 0.6 } else { 0.0 };
             texts.push((format!("{name}.{put}({value}){end}"), cost + (near + by) * 0.5 + collection));
         }
     }
@@ -160,6 +163,22 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
     }
 }
 
+/// How unlikely it is that a number should be stepped up or down here: a loop that tests it wants it moved.
+fn steps(s: &Sketch<'_>, id: Id, name: &str) -> (f32, f32) {
+    let Some(looped) = s.ast.in_loop(id).filter(|l| matches!(s.kind(*l), Kind::While | Kind::CFor)) else { return (0.2, 0.6) };
+    let test = s.node(looped).a.map_or("", |a| s.of(a));
+    let falls = test.contains(&format!("{name} >"));
+    let rises = test.contains(&format!("{name} <"));
+    let whole = s.of(looped);
+    let moved = whole.contains(&format!("{name} +=")) || whole.contains(&format!("{name} -=")) || whole.contains(&format!("{name} = "));
+    let base = if moved { 0.6 } else { -0.3 };
+    match (rises, falls) {
+        (true, _) => (base, base + 0.6),
+        (_, true) => (base + 0.6, base),
+        _ => (0.2, 0.6),
+    }
+}
+
 /// The method with which a collection takes one more value.
 fn adder(s: &Sketch<'_>, body: &str, name: &str, tags: Tags) -> Option<(&'static str, f32)> {
     let uses = |method: &str| body.contains(&format!("{name}.{method}("));
@@ -169,6 +188,13 @@ fn adder(s: &Sketch<'_>, body: &str, name: &str, tags: Tags) -> Option<(&'static
         Lang::Rust => ("push", "insert"),
         _ => ("push", "add"),
     };
+    let empty = ["[]", "set()", "deque()", "new Set()", "Vec::new()", "vec![]"].iter().any(|e| body.contains(&format!("{name} = {e}")));
+    let fills = [list, set, "extend", "insert", "push_back", "unshift", "appendleft"];
+    if empty && !fills.iter().any(|m| uses(m)) && !body.contains(&format!("{name}[")) && !body.contains(&format!("{name} +")) {
+        // It begins empty and nothing is ever put into it.
+        let bag = ["set()", "new Set()"].iter().any(|e| body.contains(&format!("{name} = {e}")));
+        return Some((if bag { set } else { list }, -0.5));
+    }
     if uses(list) {
         return Some((list, 0.3));
     }
