@@ -57,7 +57,13 @@ fn all(_: &str) -> bool {
 }
 
 /// The genomes of up to `most` bids in a row, each remembered as tried, with reasons and ideas.
-fn bids(mutate: &Mutate, genome: &Genome, feedback: &[Feedback], memory: &Memory, most: usize) -> Vec<(Genome, String, Digest)> {
+fn bids(
+    mutate: &Mutate,
+    genome: &Genome,
+    feedback: &[Feedback],
+    memory: &Memory,
+    most: usize,
+) -> Vec<(Genome, String, Digest)> {
     let mut made = Vec::new();
     while made.len() < most {
         match mutate.propose(&brief(genome, feedback, &all, memory)).unwrap() {
@@ -84,7 +90,10 @@ const PAIR: &str = "def add(a, b):\n    return a - b\n\n\ndef twice(x):\n    ret
 fn every_bid_applies_parses_and_is_new_until_none_is_left() {
     let programs = [
         ("a.py", PAIR),
-        ("a.rs", "fn f(xs: &[i32]) -> i32 {\n    let mut n = 0;\n    for x in xs {\n        n += x;\n    }\n    n\n}\n"),
+        (
+            "a.rs",
+            "fn f(xs: &[i32]) -> i32 {\n    let mut n = 0;\n    for x in xs {\n        n += x;\n    }\n    n\n}\n",
+        ),
         ("a.js", "function f(xs) {\n  let n = 0;\n  for (const x of xs) {\n    n += x;\n  }\n  return n;\n}\n"),
         ("a.ts", "export function f(xs: number[]): number {\n  return xs.length > 0 ? xs[0] : -1;\n}\n"),
         ("a.tsx", "export const F = (p: { n: number }) => <b>{p.n + 1}</b>;\n"),
@@ -131,7 +140,12 @@ fn an_idea_is_known_again_where_another_function_changed() {
         made.iter().filter(|(_, reason, _)| reason.starts_with("a.py:2 ")).map(|(.., idea)| *idea).collect()
     };
     let (here, there) = (ideas(&before), ideas(&after));
-    assert!(here.intersection(&there).count() > here.len() / 2, "{} of {}", here.intersection(&there).count(), here.len());
+    assert!(
+        here.intersection(&there).count() > here.len() / 2,
+        "{} of {}",
+        here.intersection(&there).count(),
+        here.len()
+    );
 }
 
 #[test]
@@ -141,7 +155,8 @@ fn an_idea_that_failed_elsewhere_comes_after_all_new_ones() {
         bids(&Mutate::new(), &genome, &[], &Memory::default(), 100_000).into_iter().map(|(.., idea)| idea).collect();
     let memory = Memory::default();
     memory.ideas.lock().unwrap().insert(order[0]);
-    let again: Vec<Digest> = bids(&Mutate::new(), &genome, &[], &memory, 100_000).into_iter().map(|(.., idea)| idea).collect();
+    let again: Vec<Digest> =
+        bids(&Mutate::new(), &genome, &[], &memory, 100_000).into_iter().map(|(.., idea)| idea).collect();
     assert_eq!(again.first(), Some(&order[1]));
     assert_eq!(again.last(), Some(&order[0]));
     assert_eq!(again.len(), order.len());
@@ -214,4 +229,21 @@ proptest! {
         prop_assert_eq!(trees.len(), made.len());
         prop_assert!(!trees.contains(&genome.tree()));
     }
+}
+
+#[test]
+#[ignore = "a stopwatch, run by hand in release"]
+fn stopwatch() {
+    let program = "def f(xs, n):\n    total = 0\n    for i in range(len(xs)):\n        if xs[i] > n:\n            total += xs[i]\n    return total\n\n\n";
+    for copies in [14, 140, 1400, 7000] {
+        let text: String = (0..copies).map(|k| program.replace("def f", &format!("def f{k}"))).collect();
+        let start = std::time::Instant::now();
+        let ast = Ast::parse(Lang::Python, &text).unwrap();
+        let drawn = crate::mutate::deck::candidates(&ast, &text, &crate::mutate::localise::Suspicion::of("", &[]));
+        println!("{} lines: {} candidates in {:?}", copies * 8, drawn.len(), start.elapsed());
+    }
+    let genome = genome(&[("a.py", &program.repeat(14))]);
+    let start = std::time::Instant::now();
+    let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 10_000).len();
+    println!("{made} bids in {:?}", start.elapsed());
 }

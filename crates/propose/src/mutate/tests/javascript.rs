@@ -118,5 +118,5 @@ fn textbook_slips_in_javascript_are_repaired_early() {
 
 #[test]
 fn textbook_slips_in_typescript_are_repaired_early() {
-    measure(Lang::TypeScript, TYPED, 600, 40);
+    measure(Lang::TypeScript, TYPED, 900, 150);
 }
