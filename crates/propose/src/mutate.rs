@@ -1,1 +1,86 @@
-//! Mutation operators on syntax trees.
+//! Mutation operators on syntax trees: small edits of Python, Rust, JavaScript and TypeScript, the likeliest repair first.
+//!
+//! A parent's candidates are drawn once ([`ops`]), weighed by where failing tests went ([`localise`]) and by how often real
+//! repairs look so ([`prior`]), and dealt out one by one ([`rank`]). A candidate is checked (it parses, it applies) when its
+//! turn comes, not before. Nothing is random: the same brief gives the same bid.
+
+mod deck;
+mod language;
+mod localise;
+mod ops;
+mod prior;
+mod rank;
+mod render;
+mod scope;
+mod sketch;
+mod tree;
+
+use std::sync::Mutex;
+
+use meliora_domain::{Cost, Digest};
+use meliora_evolve::{Bid, Brief, ProposeError, Proposer};
+
+use deck::Deck;
+
+/// Parents whose candidates are kept.
+const KEPT: usize = 8;
+
+/// The proposer that mutates syntax trees.
+#[derive(Default)]
+pub struct Mutate {
+    /// Ranked candidates of the latest parents, the newest last. A cache: it never changes what is proposed.
+    decks: Mutex<Vec<(Digest, Deck)>>,
+}
+
+impl Mutate {
+    /// A mutator with nothing cached.
+    pub fn new() -> Self {
+        Mutate::default()
+    }
+}
+
+impl Proposer for Mutate {
+    fn propose(&self, brief: &Brief<'_>) -> Result<Bid, ProposeError> {
+        let key = key(brief);
+        // A panic elsewhere cannot leave a deck half made: it is put back only when whole.
+        let mut decks = self.decks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut deck = match decks.iter().position(|(k, _)| *k == key) {
+            Some(found) => decks.remove(found).1,
+            None => Deck::new(brief),
+        };
+        let bid = deck.deal(brief);
+        decks.push((key, deck));
+        if decks.len() > KEPT {
+            decks.remove(0);
+        }
+        Ok(bid.map_or(Bid::Exhausted, |card| Bid::Proposal {
+            change: card.change,
+            reason: card.reason,
+            idea: Some(card.idea),
+            cost: Cost::ZERO,
+        }))
+    }
+
+    fn wants_lines(&self) -> bool {
+        true
+    }
+}
+
+/// What a parent's ranking depends on: its files, which of them may change, and what the train tasks told.
+fn key(brief: &Brief<'_>) -> Digest {
+    let mut told = Vec::new();
+    for task in brief.feedback {
+        told.push(u8::from(task.passed));
+        for (path, lines) in &task.lines {
+            told.extend_from_slice(path.as_bytes());
+            told.push(0);
+            lines.iter().for_each(|line| told.extend_from_slice(&line.to_le_bytes()));
+        }
+        told.push(2);
+    }
+    let may: Vec<u8> = brief.genome.files().map(|(path, _)| u8::from((brief.editable)(path.as_str()))).collect();
+    Digest::of([&brief.parent.0[..], &brief.genome.tree().0[..], &told[..], &may[..]])
+}
+
+#[cfg(test)]
+mod tests;

@@ -165,7 +165,7 @@ impl Deck {
 /// All candidates of a file, ranked.
 pub(super) fn candidates(ast: &Ast, text: &str, suspicion: &Suspicion) -> Vec<(f64, Candidate)> {
     let mut sketch = Sketch::new(text, ast);
-    ops::draw(&mut sketch);
+    ops::draw(&mut sketch, suspicion);
     rank(ast, text, sketch.out, suspicion)
 }
 

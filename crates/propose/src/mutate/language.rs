@@ -44,8 +44,6 @@ pub(super) struct Words {
     pub(super) this: &'static str,
     /// Literals that stand for nothing, most common first.
     pub(super) empties: &'static [&'static str],
-    /// Whether an `if` takes its condition in parentheses.
-    pub(super) parens: bool,
 }
 
 const PYTHON: Words = Words {
@@ -64,7 +62,6 @@ const PYTHON: Words = Words {
     braces: false,
     this: "self",
     empties: &["[]", "{}", "\"\"", "()", "set()"],
-    parens: false,
 };
 
 const RUST: Words = Words {
@@ -83,7 +80,6 @@ const RUST: Words = Words {
     braces: true,
     this: "self",
     empties: &["Vec::new()", "String::new()", "vec![]", "None", "\"\""],
-    parens: false,
 };
 
 const JAVASCRIPT: Words = Words {
@@ -102,7 +98,6 @@ const JAVASCRIPT: Words = Words {
     braces: true,
     this: "this",
     empties: &["[]", "{}", "\"\"", "undefined", "new Set()", "new Map()"],
-    parens: true,
 };
 
 impl Lang {
@@ -325,7 +320,15 @@ impl Lang {
                 &["rows", "cols"],
                 &["width", "height"],
                 &["zip", "zip_longest"],
-                &["ValueError", "TypeError", "KeyError", "IndexError", "ZeroDivisionError", "Exception", "StopIteration"],
+                &[
+                    "ValueError",
+                    "TypeError",
+                    "KeyError",
+                    "IndexError",
+                    "ZeroDivisionError",
+                    "Exception",
+                    "StopIteration",
+                ],
             ],
             Lang::Rust => &[
                 &["push", "extend", "push_str", "insert", "push_back", "push_front"],

@@ -71,8 +71,9 @@ impl Family {
             Family::LoopCondition | Family::Literal | Family::ReturnTest => 0.6,
             Family::Wrap | Family::OperandAdd | Family::Indent | Family::ArgumentDrop => 0.5,
             // Code that is missing.
-            Family::Insert | Family::Clause | Family::OperandDrop | Family::ConstantReset => 0.5,
-            Family::Replace | Family::Target | Family::ArgumentInsert | Family::Move => 0.4,
+            Family::Insert => 0.6,
+            Family::Clause | Family::OperandDrop | Family::ConstantReset | Family::Target => 0.5,
+            Family::Replace | Family::ArgumentInsert | Family::Move => 0.4,
             // Edits that special-case: what passes thereby is right less often.
             Family::Guard | Family::Text => 0.35,
             Family::ClauseDrop | Family::InsertReturn | Family::Duplicate => 0.25,
@@ -134,8 +135,12 @@ impl Family {
     }
 }
 
-/// How much a family's weight shrinks for its `nth` candidate of one line (from 0). Zipf's law with this exponent, so that a
-/// line with hundreds of names does not starve the others.
-pub(super) fn diminish(nth: usize) -> f64 {
-    (1.0 + nth as f64).powf(-0.8)
+/// How much a family's weight shrinks for its `nth` candidate of one line (from 0). Zipf's law, so that a line with hundreds
+/// of names does not starve the others; gentler where what is missing must be made up from many parts.
+pub(super) fn diminish(family: Family, nth: usize) -> f64 {
+    let exponent = match family {
+        Family::Insert | Family::Clause | Family::Wrap | Family::OperandAdd | Family::Replace => 0.65,
+        _ => 0.8,
+    };
+    (1.0 + nth as f64).powf(-exponent)
 }

@@ -27,7 +27,7 @@ pub(super) fn rank(ast: &Ast, text: &str, candidates: Vec<Candidate>, suspicion:
                 continue;
             }
             let near = 1.0 / (1.0 + 0.25 * f64::from(candidate.cost.max(0.0)));
-            ranked.push((line * family.prior() * near * diminish(nth), candidate));
+            ranked.push((line * family.prior() * near * diminish(family, nth), candidate));
             nth += 1;
         }
     }

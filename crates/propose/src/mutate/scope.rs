@@ -2,7 +2,7 @@
 //!
 //! The kinds are guesses from how a name is used nearby. They order candidates and never forbid one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::{Ast, Id, Kind};
 
@@ -34,6 +34,8 @@ impl Tags {
     pub(super) fn clash(self, other: Tags) -> f32 {
         if self.0 == 0 || other.0 == 0 {
             0.6
+        } else if self == Tags::OPT || other == Tags::OPT {
+            0.3
         } else if self.has(other) {
             0.0
         } else {
@@ -47,7 +49,6 @@ impl Tags {
 pub(super) enum Origin {
     Local,
     Param,
-    Outer,
     Global,
     Function,
 }
@@ -68,38 +69,114 @@ pub(super) struct Binding {
 }
 
 impl Binding {
+    /// Whether it is bound and never read.
+    pub(super) fn idle(&self) -> bool {
+        self.rows.len() == 1
+    }
+
     /// Lines to the nearest use of the name.
     pub(super) fn distance(&self, row: usize) -> usize {
         self.rows.iter().map(|r| r.abs_diff(row)).min().unwrap_or(50)
     }
 }
 
+/// How many names of one function or module are looked at on either side of a place.
+const MOST: usize = 150;
+
 /// All names of a file.
 pub(super) struct Scopes {
     bindings: Vec<Binding>,
+    /// Places of the bindings of each function (0 for the module).
+    owned: BTreeMap<Id, Vec<usize>>,
+    /// Place of the binding of a name, by its function and where it ends.
+    known: BTreeMap<(Id, usize, String), usize>,
     /// Guesses by function (0 for the module) and name.
     tags: BTreeMap<(Id, String), Tags>,
 }
 
 const SEQ_METHODS: &[&str] = &[
-    "append", "extend", "pop", "insert", "sort", "reverse", "popleft", "appendleft", "push", "shift", "unshift", "len",
-    "push_back", "push_front", "pop_front", "pop_back", "iter", "slice", "length", "map", "filter", "join", "concat",
-    "swap", "last", "first",
+    "append",
+    "extend",
+    "pop",
+    "insert",
+    "sort",
+    "reverse",
+    "popleft",
+    "appendleft",
+    "push",
+    "shift",
+    "unshift",
+    "len",
+    "push_back",
+    "push_front",
+    "pop_front",
+    "pop_back",
+    "iter",
+    "slice",
+    "length",
+    "map",
+    "filter",
+    "join",
+    "concat",
+    "swap",
+    "last",
+    "first",
 ];
 const BAG_METHODS: &[&str] = &[
-    "add", "discard", "update", "issuperset", "issubset", "union", "get", "keys", "values", "items", "setdefault", "has",
-    "set", "entry", "contains_key", "contains", "delete", "insert", "size",
+    "add",
+    "discard",
+    "update",
+    "issuperset",
+    "issubset",
+    "union",
+    "get",
+    "keys",
+    "values",
+    "items",
+    "setdefault",
+    "has",
+    "set",
+    "entry",
+    "contains_key",
+    "contains",
+    "delete",
+    "insert",
+    "size",
 ];
 const STR_METHODS: &[&str] = &[
-    "lower", "upper", "strip", "split", "startswith", "endswith", "find", "rfind", "replace", "isdigit", "isalpha",
-    "isalnum", "toLowerCase", "toUpperCase", "charAt", "charCodeAt", "trim", "chars", "join", "format", "isspace",
-    "substring", "to_lowercase", "as_bytes", "padStart", "repeat",
+    "lower",
+    "upper",
+    "strip",
+    "split",
+    "startswith",
+    "endswith",
+    "find",
+    "rfind",
+    "replace",
+    "isdigit",
+    "isalpha",
+    "isalnum",
+    "toLowerCase",
+    "toUpperCase",
+    "charAt",
+    "charCodeAt",
+    "trim",
+    "chars",
+    "join",
+    "format",
+    "isspace",
+    "substring",
+    "to_lowercase",
+    "as_bytes",
+    "padStart",
+    "repeat",
 ];
 
 impl Scopes {
     /// Reads the file's names.
     pub(super) fn read(ast: &Ast, text: &str) -> Scopes {
-        let mut scopes = Scopes { bindings: Vec::new(), tags: BTreeMap::new() };
+        let mut scopes =
+            Scopes { bindings: Vec::new(), owned: BTreeMap::new(), known: BTreeMap::new(), tags: BTreeMap::new() };
         scopes.guess(ast, text);
         for id in ast.ids() {
             let node = &ast.nodes[id];
@@ -136,15 +213,11 @@ impl Scopes {
                     matches!(kind, Kind::Function | Kind::Lambda | Kind::Comp | Kind::Module | Kind::Class)
                 });
                 let around = around.unwrap_or(0);
-                let in_params = ast
-                    .ancestors(id)
-                    .take_while(|p| *p != around)
-                    .any(|p| matches!(ast.nodes[p].kind, Kind::Params));
+                let in_params =
+                    ast.ancestors(id).take_while(|p| *p != around).any(|p| matches!(ast.nodes[p].kind, Kind::Params));
                 let (start, end) = (ast.nodes[around].start, ast.nodes[around].end);
                 match ast.nodes[around].kind {
-                    Kind::Comp | Kind::Lambda => {
-                        (Origin::Local, start, end, ast.function(id).unwrap_or(0))
-                    }
+                    Kind::Comp | Kind::Lambda => (Origin::Local, start, end, ast.function(id).unwrap_or(0)),
                     Kind::Function if in_params => (Origin::Param, start, end, around),
                     Kind::Function => {
                         // A name that a loop binds is there in all of the loop, also above its line.
@@ -175,10 +248,13 @@ impl Scopes {
                 }
             }
         };
-        if let Some(known) = self.bindings.iter_mut().find(|b| b.name == name && b.owner == owner && b.to == to) {
-            known.from = known.from.min(from);
+        let key = (owner, to, name.to_owned());
+        if let Some(known) = self.known.get(&key) {
+            self.bindings[*known].from = self.bindings[*known].from.min(from);
             return;
         }
+        self.known.insert(key, self.bindings.len());
+        self.owned.entry(owner).or_default().push(self.bindings.len());
         let tags = Tags::default();
         self.bindings.push(Binding { name: name.to_owned(), origin, from, to, owner, tags, rows: Vec::new() });
     }
@@ -201,12 +277,18 @@ impl Scopes {
     /// The names that can be used at this node, in no order.
     pub(super) fn visible<'s>(&'s self, ast: &Ast, id: Id) -> Vec<&'s Binding> {
         let at = ast.nodes[id].start;
-        let functions: Vec<Id> = ast.ancestors(id).filter(|p| ast.nodes[*p].kind == Kind::Function).collect();
+        let functions = ast.ancestors(id).filter(|p| ast.nodes[*p].kind == Kind::Function).chain([0]);
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         let mut names: Vec<&Binding> = Vec::new();
-        for binding in &self.bindings {
-            let own = binding.owner == 0 || functions.contains(&binding.owner);
-            if own && binding.from <= at && at < binding.to && !names.iter().any(|n| n.name == binding.name) {
-                names.push(binding);
+        for function in functions {
+            let places = self.owned.get(&function).map_or(&[][..], |p| p);
+            // Of a module with very many names, the last ones before this place and some after it.
+            let here = places.partition_point(|p| self.bindings[*p].from <= at);
+            let few = &places[here.saturating_sub(MOST)..(here + MOST).min(places.len())];
+            for binding in few.iter().map(|p| &self.bindings[*p]) {
+                if binding.from <= at && at < binding.to && seen.insert(&binding.name) {
+                    names.push(binding);
+                }
             }
         }
         names

@@ -1,5 +1,7 @@
 //! What operators draw on and where they put their candidates.
 
+use std::collections::BTreeSet;
+
 use super::language::{Lang, Words};
 use super::prior::Family;
 use super::scope::{Binding, Origin, Scopes, Tags};
@@ -22,6 +24,9 @@ pub(super) struct Candidate {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Bond {
     Atom,
+    /// Products and powers.
+    Product,
+    /// Sums, and whatever else is arithmetic.
     Arith,
     Compare,
     Logic,
@@ -33,11 +38,50 @@ pub(super) struct Sketch<'a> {
     pub(super) ast: &'a Ast,
     pub(super) scopes: Scopes,
     pub(super) out: Vec<Candidate>,
+    /// Every word of the text.
+    words: BTreeSet<&'a str>,
+    /// Every attribute that is read or written, as it stands there: `self.size`.
+    pub(super) fields: BTreeSet<&'a str>,
+    /// Nodes of the kinds that are looked up from anywhere, in source order.
+    pub(super) members: Vec<Id>,
+    pub(super) strings: Vec<Id>,
+    pub(super) functions: Vec<Id>,
+    pub(super) keywords: Vec<Id>,
 }
+
+/// How many nodes of a kind are looked at on either side of a place. What is farther away is seldom meant, and looking at all
+/// would take a time that grows with the square of the file.
+const NEAR: usize = 100;
+
+/// How many names are taken for one another at one place.
+const MOST_NAMES: usize = 60;
 
 impl<'a> Sketch<'a> {
     pub(super) fn new(text: &'a str, ast: &'a Ast) -> Self {
-        Sketch { text, ast, scopes: Scopes::read(ast, text), out: Vec::new() }
+        let of = |kind: Kind| ast.ids().filter(|id| ast.nodes[*id].kind == kind).collect();
+        Sketch {
+            text,
+            ast,
+            scopes: Scopes::read(ast, text),
+            out: Vec::new(),
+            words: text.split(|c: char| !c.is_alphanumeric() && c != '_').collect(),
+            fields: ast.nodes.iter().filter(|n| n.kind == Kind::Member).map(|n| &text[n.start..n.end]).collect(),
+            members: of(Kind::Member),
+            strings: of(Kind::Str),
+            functions: of(Kind::Function),
+            keywords: of(Kind::Keyword),
+        }
+    }
+
+    /// Whether the file uses any of this text's words.
+    pub(super) fn uses(&self, text: &str) -> bool {
+        text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| !w.is_empty() && self.words.contains(w))
+    }
+
+    /// Those of a list of nodes that are nearest to a node.
+    pub(super) fn near(list: &[Id], id: Id) -> Vec<Id> {
+        let at = list.partition_point(|other| *other < id);
+        list[at.saturating_sub(NEAR)..(at + NEAR).min(list.len())].to_vec()
     }
 
     pub(super) fn lang(&self) -> Lang {
@@ -100,7 +144,7 @@ impl<'a> Sketch<'a> {
             Kind::Binary if bond >= Bond::Compare => true,
             Kind::Binary => {
                 let op = self.op(parent);
-                !(op == "+" || op == "-" && up.a == Some(id))
+                !(op == "+" || op == "-" && (up.a == Some(id) || bond == Bond::Product))
             }
             Kind::Compare => bond >= Bond::Compare,
             Kind::Not => bond >= Bond::Logic || self.words().braces,
@@ -130,6 +174,12 @@ impl<'a> Sketch<'a> {
             Kind::Slice | Kind::Around => format!("({text})"),
             _ => text.to_owned(),
         }
+    }
+
+    /// The text of a node as the left side of a product.
+    pub(super) fn factor(&self, id: Id) -> String {
+        let product = self.kind(id) == Kind::Binary && matches!(self.op(id), "*" | "/" | "//" | "%");
+        if product { self.of(id).to_owned() } else { self.tight(id) }
     }
 
     /// A condition without the parentheses around it.
@@ -197,20 +247,22 @@ impl<'a> Sketch<'a> {
             .map(|b| (b.name.clone(), self.name_cost(b, row, like, not), b.tags))
             .collect();
         names.sort_by(|a, b| a.1.total_cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
+        names.truncate(MOST_NAMES);
         names
     }
 
     fn name_cost(&self, b: &Binding, row: usize, like: Tags, not: &str) -> f32 {
         let origin = match b.origin {
             Origin::Local | crate::mutate::scope::Origin::Param => 0.0,
-            Origin::Outer => 0.5,
             Origin::Global => 1.0,
             Origin::Function if like.has(Tags::FUNC) => 0.5,
             Origin::Function => 4.0,
         };
         let far = b.distance(row).min(20) as f32 * 0.08;
         let alike = if similar(&b.name, not) { -0.7 } else { 0.0 };
-        origin + far + alike + like.clash(b.tags)
+        // A name that nothing reads was meant to be read somewhere.
+        let idle = if b.idle() && b.origin != Origin::Function { -0.6 } else { 0.0 };
+        origin + far + alike + idle + if like.0 == 0 { 0.0 } else { like.clash(b.tags) }
     }
 
     /// The indentation of the line on which a byte stands.

@@ -62,6 +62,8 @@ fn measure(lang: Lang, slips: &[Slip], within: usize, median: usize) {
         }
     }
     places.sort_unstable();
+    let logs = places.iter().map(|n| (*n.min(&100_000) as f64).ln()).sum::<f64>() / places.len() as f64;
+    println!("typical {:.1}", logs.exp());
     println!("median {}, last {}", places[places.len() / 2], places[places.len() - 1]);
     assert!(late.is_empty(), "not within {within}: {late:?}");
     assert!(places[places.len() / 2] <= median, "the median is {}", places[places.len() / 2]);

@@ -353,8 +353,15 @@ fn takes_token(kind: Kind, token: &str) -> bool {
 fn kind_of(lang: Lang, ts: &tree_sitter::Node<'_>, text: &str) -> Kind {
     let python = lang == Lang::Python;
     match ts.kind() {
-        "identifier" | "self" | "this" | "shorthand_property_identifier" | "property_identifier" | "field_identifier"
-        | "private_property_identifier" | "super" | "scoped_identifier" => Kind::Name,
+        "identifier"
+        | "self"
+        | "this"
+        | "shorthand_property_identifier"
+        | "property_identifier"
+        | "field_identifier"
+        | "private_property_identifier"
+        | "super"
+        | "scoped_identifier" => Kind::Name,
         "integer" | "integer_literal" => Kind::Int,
         "number" => {
             if text[ts.byte_range()].bytes().all(|b| b.is_ascii_digit()) {
@@ -406,8 +413,15 @@ fn kind_of(lang: Lang, ts: &tree_sitter::Node<'_>, text: &str) -> Kind {
         "if_clause" => Kind::CompIf,
         "keyword_argument" => Kind::Keyword,
         "list_splat" | "dictionary_splat" | "spread_element" => Kind::Star,
-        "await" | "await_expression" | "type_cast_expression" | "reference_expression" | "try_expression"
-        | "as_expression" | "non_null_expression" | "satisfies_expression" | "type_conversion" => Kind::Around,
+        "await"
+        | "await_expression"
+        | "type_cast_expression"
+        | "reference_expression"
+        | "try_expression"
+        | "as_expression"
+        | "non_null_expression"
+        | "satisfies_expression"
+        | "type_conversion" => Kind::Around,
         "yield" | "yield_expression" => Kind::Yield,
         "interpolation" | "template_substitution" => Kind::Around,
         "argument_list" | "arguments" => Kind::Args,
@@ -436,20 +450,61 @@ fn kind_of(lang: Lang, ts: &tree_sitter::Node<'_>, text: &str) -> Kind {
         "for_statement" => Kind::CFor,
         "try_statement" => Kind::Try,
         "block" | "statement_block" => Kind::Block,
-        "function_definition" | "function_item" | "function_declaration" | "function_expression"
-        | "method_definition" | "generator_function_declaration" | "generator_function" => Kind::Function,
+        "function_definition"
+        | "function_item"
+        | "function_declaration"
+        | "function_expression"
+        | "method_definition"
+        | "generator_function_declaration"
+        | "generator_function" => Kind::Function,
         "class_definition" | "class_declaration" | "class" => Kind::Class,
         "module" | "source_file" | "program" => Kind::Module,
-        "import_statement" | "import_from_statement" | "future_import_statement" | "use_declaration"
-        | "global_statement" | "nonlocal_statement" | "match_pattern" => Kind::Import,
+        "import_statement"
+        | "import_from_statement"
+        | "future_import_statement"
+        | "use_declaration"
+        | "global_statement"
+        | "nonlocal_statement"
+        | "match_pattern" => Kind::Import,
         "comment" | "line_comment" | "block_comment" => Kind::Comment,
-        "type" | "type_annotation" | "type_parameters" | "type_arguments" | "generic_type" | "reference_type"
-        | "primitive_type" | "type_identifier" | "scoped_type_identifier" | "tuple_type" | "array_type"
-        | "pointer_type" | "attribute_item" | "inner_attribute_item" | "visibility_modifier" | "lifetime" | "label"
-        | "where_clause" | "trait_bounds" | "macro_definition" | "interface_declaration" | "type_alias_declaration"
-        | "enum_item" | "struct_item" | "enum_declaration" | "decorator" | "mutable_specifier" | "regex"
-        | "statement_identifier" | "dynamic_type" | "abstract_type" | "qualified_type" | "bounded_type"
-        | "function_type" | "predefined_type" | "union_type" | "optional_parameter_type" | "accessibility_modifier"
+        "type"
+        | "type_annotation"
+        | "type_parameters"
+        | "type_arguments"
+        | "generic_type"
+        | "reference_type"
+        | "primitive_type"
+        | "type_identifier"
+        | "scoped_type_identifier"
+        | "tuple_type"
+        | "array_type"
+        | "pointer_type"
+        | "attribute_item"
+        | "inner_attribute_item"
+        | "visibility_modifier"
+        | "lifetime"
+        | "label"
+        | "where_clause"
+        | "trait_bounds"
+        | "macro_definition"
+        | "interface_declaration"
+        | "type_alias_declaration"
+        | "enum_item"
+        | "struct_item"
+        | "enum_declaration"
+        | "decorator"
+        | "mutable_specifier"
+        | "regex"
+        | "statement_identifier"
+        | "dynamic_type"
+        | "abstract_type"
+        | "qualified_type"
+        | "bounded_type"
+        | "function_type"
+        | "predefined_type"
+        | "union_type"
+        | "optional_parameter_type"
+        | "accessibility_modifier"
         | "ERROR" => Kind::Skip,
         _ => Kind::Other,
     }

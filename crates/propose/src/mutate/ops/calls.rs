@@ -33,7 +33,13 @@ fn arguments(s: &mut Sketch<'_>, id: Id) {
     for nth in 0..items.len().min(6) {
         let span = cut(s, &items, nth);
         let keyed = s.kind(items[nth]) == Kind::Keyword;
-        s.put(if keyed { Family::Key } else { Family::ArgumentDrop }, id, span, "", if keyed { 0.3 } else { 0.8 + nth as f32 * 0.2 });
+        s.put(
+            if keyed { Family::Key } else { Family::ArgumentDrop },
+            id,
+            span,
+            "",
+            if keyed { 0.3 } else { 0.8 + nth as f32 * 0.2 },
+        );
     }
     insert(s, id, args, &items);
     rotate(s, id, &items);
@@ -57,8 +63,10 @@ fn rotate(s: &mut Sketch<'_>, id: Id, items: &[Id]) {
 
 fn insert(s: &mut Sketch<'_>, id: Id, args: Id, items: &[Id]) {
     let callee = s.node(id).a.map_or("", |a| s.of(a));
-    let known = s.ast.ids().find(|f| s.kind(*f) == Kind::Function && s.node(*f).a.is_some_and(|a| s.of(a) == callee));
-    let wanted = known.and_then(|f| s.node(f).items.iter().find(|p| s.kind(**p) == Kind::Params)).map(|p| s.node(*p).items.len());
+    let known = Sketch::near(&s.functions, id).into_iter().find(|f| s.node(*f).a.is_some_and(|a| s.of(a) == callee));
+    let wanted = known
+        .and_then(|f| s.node(f).items.iter().find(|p| s.kind(**p) == Kind::Params))
+        .map(|p| s.node(*p).items.len());
     let takes_more = wanted.is_none_or(|w| w > items.len());
     let base = if takes_more { 0.0 } else { 3.0 };
     let (first, last) = match (items.first(), items.last()) {
@@ -70,7 +78,9 @@ fn insert(s: &mut Sketch<'_>, id: Id, args: Id, items: &[Id]) {
         let cost = base + cost + if tags.has(Tags::FUNC) { 3.0 } else { 0.0 };
         add(s, id, (first, last), items, &name, cost);
     }
-    for (nth, literal) in ["0", "1", "-1", s.words().null, s.words().empties[0], s.words().yes, s.words().no].into_iter().enumerate() {
+    for (nth, literal) in
+        ["0", "1", "-1", s.words().null, s.words().empties[0], s.words().yes, s.words().no].into_iter().enumerate()
+    {
         add(s, id, (first, last), items, literal, base + 0.8 + nth as f32 * 0.3);
     }
 }
@@ -90,7 +100,8 @@ fn unwrap(s: &mut Sketch<'_>, id: Id) {
     if !s.is_value(id) {
         return;
     }
-    let items = node.b.map(|b| if s.kind(b) == Kind::Args { s.node(b).items.clone() } else { vec![b] }).unwrap_or_default();
+    let items =
+        node.b.map(|b| if s.kind(b) == Kind::Args { s.node(b).items.clone() } else { vec![b] }).unwrap_or_default();
     let standing = s.kind(node.parent) == Kind::ExprStmt;
     for (nth, item) in items.iter().enumerate().take(4) {
         if s.kind(*item) == Kind::Keyword || standing {
@@ -100,7 +111,10 @@ fn unwrap(s: &mut Sketch<'_>, id: Id) {
         s.swap(Family::Unwrap, id, s.of(*item), bond, nth as f32 * 0.4 + if items.len() > 1 { 0.4 } else { 0.0 });
     }
     let Some(a) = node.a else { return };
-    if !standing && s.kind(a) == Kind::Member && let Some(object) = s.node(a).a {
+    if !standing
+        && s.kind(a) == Kind::Member
+        && let Some(object) = s.node(a).a
+    {
         s.swap(Family::Unwrap, id, s.of(object), Bond::Atom, 0.5 + items.len() as f32 * 0.5);
     }
     if !standing && items.is_empty() {
@@ -121,7 +135,10 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
     let node = s.node(id);
     let up = s.node(node.parent);
     let callee = up.kind == Kind::Call && up.a == Some(id);
-    if callee || matches!(up.kind, Kind::ExprStmt | Kind::Tokens) || matches!(node.kind, Kind::Str | Kind::Null | Kind::Bool | Kind::Paren) {
+    if callee
+        || matches!(up.kind, Kind::ExprStmt | Kind::Tokens)
+        || matches!(node.kind, Kind::Str | Kind::Null | Kind::Bool | Kind::Paren)
+    {
         return;
     }
     let (text, tags) = (s.of(id), s.tags(id));
@@ -130,33 +147,49 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
     }
     for (nth, (open, close)) in s.lang().wrappers().iter().enumerate() {
         let fits = match *open {
-            "len(" | "sorted(" | "list(" | "set(" | "reversed(" | "sum(" | "tuple(" | "enumerate(" | "iter(" | "max(" | "min(" => {
-                Tags::SEQ.with(Tags::BAG).with(Tags::STR).clash(tags)
-            }
-            "abs(" | "int(" | "range(" | "chr(" | "float(" | "Math.floor(" | "Math.abs(" | "Math.ceil(" | "Math.sqrt(" => {
-                Tags::NUM.clash(tags)
-            }
+            "len(" | "sorted(" | "list(" | "set(" | "reversed(" | "sum(" | "tuple(" | "enumerate(" | "iter("
+            | "max(" | "min(" => Tags::SEQ.with(Tags::BAG).with(Tags::STR).with(Tags::OPT).clash(tags),
+            "abs(" | "int(" | "range(" | "chr(" | "float(" | "Math.floor(" | "Math.abs(" | "Math.ceil("
+            | "Math.sqrt(" => Tags::NUM.clash(tags),
             _ => 0.6,
         };
         // What the file calls already is likelier to be missing elsewhere.
-        let used = if s.text.contains(open.trim_end_matches('(')) { 0.0 } else { 0.6 };
-        let around = if matches!(up.kind, Kind::For | Kind::Return | Kind::Assign | Kind::Args | Kind::Compare) { 0.0 } else { 0.5 };
+        let used = if s.uses(open) { 0.0 } else { 0.6 };
+        let around = if matches!(up.kind, Kind::For | Kind::Return | Kind::Assign | Kind::Args | Kind::Compare) {
+            0.0
+        } else {
+            0.5
+        };
         if !text.starts_with(open) && fits < 3.0 {
             let inner = if *close == "" && node.kind == Kind::Binary { format!("({text})") } else { text.to_owned() };
-            s.swap(Family::Wrap, id, &format!("{open}{inner}{close}"), Bond::Atom, nth as f32 * 0.25 + fits + used + around);
+            s.swap(
+                Family::Wrap,
+                id,
+                &format!("{open}{inner}{close}"),
+                Bond::Atom,
+                nth as f32 * 0.25 + fits + used + around,
+            );
         }
     }
     for (nth, suffix) in s.lang().suffixes().iter().enumerate() {
         let fits = match *suffix {
-            ".lower()" | ".upper()" | ".strip()" | ".split()" | ".rstrip()" | ".lstrip()" => Tags::STR.clash(tags),
+            ".lower()" | ".upper()" | ".strip()" | ".split()" | ".rstrip()" | ".lstrip()" => {
+                Tags::STR.with(Tags::SEQ).clash(tags)
+            }
             ".items()" | ".keys()" | ".values()" | ".get()" => Tags::BAG.clash(tags),
             "[::-1]" | ".copy()" | ".pop()" => Tags::SEQ.with(Tags::STR).clash(tags),
             _ => 0.6,
         };
         let stem = suffix.trim_start_matches('.').trim_end_matches("()");
-        let used = if s.text.contains(stem) { 0.0 } else { 0.6 };
+        let used = if s.uses(stem) { 0.0 } else { 0.6 };
         if fits < 3.0 && !text.ends_with(suffix) && tags != Tags::NUM {
-            s.swap(Family::Wrap, id, &format!("{}{suffix}", s.tight(id)), Bond::Atom, 0.8 + nth as f32 * 0.25 + fits + used);
+            s.swap(
+                Family::Wrap,
+                id,
+                &format!("{}{suffix}", s.tight(id)),
+                Bond::Atom,
+                0.8 + nth as f32 * 0.25 + fits + used,
+            );
         }
     }
     if matches!(node.kind, Kind::Name | Kind::Member) && tags.has(Tags::FUNC) || node.kind == Kind::Member {
@@ -171,10 +204,7 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
 /// Around a value, a call of a function that the file defines and that takes one argument.
 fn own_calls(s: &mut Sketch<'_>, id: Id, text: &str) {
     let mut cost = 0.6;
-    for f in s.ast.ids() {
-        if s.kind(f) != Kind::Function {
-            continue;
-        }
+    for f in Sketch::near(&s.functions, id) {
         let Some(name) = s.node(f).a.map(|a| s.of(a)) else { continue };
         let params = s.node(f).items.iter().find(|p| s.kind(**p) == Kind::Params);
         let takes_one = params.is_some_and(|p| s.node(*p).items.len() == 1);
@@ -197,7 +227,10 @@ fn extremes(s: &mut Sketch<'_>, id: Id, text: &str) {
         _ => return,
     };
     let tags = s.tags(id);
-    if tags.has(Tags::BOOL) || tags.has(Tags::STR) && !tags.has(Tags::NUM) || s.text[s.node(id).start..].starts_with(['[', '{']) {
+    if tags.has(Tags::BOOL)
+        || tags.has(Tags::STR) && !tags.has(Tags::NUM)
+        || s.text[s.node(id).start..].starts_with(['[', '{'])
+    {
         return;
     }
     let inner = if s.words().braces && s.lang() == Lang::Rust { s.tight(id) } else { text.to_owned() };
@@ -229,7 +262,8 @@ fn python(s: &mut Sketch<'_>, id: Id) {
     let items = s.node(args).items.clone();
     let end = s.node(args).end - 1;
     let comma = if items.is_empty() { "" } else { ", " };
-    let append = |s: &mut Sketch<'_>, family, text: &str, cost| s.put(family, id, (end, end), format!("{comma}{text}"), cost);
+    let append =
+        |s: &mut Sketch<'_>, family, text: &str, cost| s.put(family, id, (end, end), format!("{comma}{text}"), cost);
     match callee {
         "sorted" | "sort" | "max" | "min" => {
             let has = |word: &str| items.iter().any(|i| s.of(*i).starts_with(word));
@@ -238,13 +272,26 @@ fn python(s: &mut Sketch<'_>, id: Id) {
                 append(s, Family::Key, "reverse=True", 0.0);
             }
             if !keyed {
-                for (nth, key) in ["len", "lambda x: x[0]", "lambda x: x[1]", "abs", "lambda x: -x", "str.lower", "str", "int", "lambda x: (x[1], x[0])", "lambda x: (-x[1], x[0])"]
-                    .into_iter()
-                    .enumerate()
+                for (nth, key) in [
+                    "len",
+                    "lambda x: x[0]",
+                    "lambda x: x[1]",
+                    "abs",
+                    "lambda x: -x",
+                    "str.lower",
+                    "str",
+                    "int",
+                    "lambda x: (x[1], x[0])",
+                    "lambda x: (-x[1], x[0])",
+                ]
+                .into_iter()
+                .enumerate()
                 {
                     append(s, Family::Key, &format!("key={key}"), 0.5 + nth as f32 * 0.4);
                 }
-                for (name, cost, _) in s.names_at(id, Tags::FUNC, "").into_iter().filter(|n| n.2.has(Tags::FUNC)).take(3) {
+                for (name, cost, _) in
+                    s.names_at(id, Tags::FUNC, "").into_iter().filter(|n| n.2.has(Tags::FUNC)).take(3)
+                {
                     append(s, Family::Key, &format!("key={name}"), 1.0 + cost);
                 }
             }
@@ -255,7 +302,9 @@ fn python(s: &mut Sketch<'_>, id: Id) {
             }
         }
         "get" if items.len() == 1 => {
-            for (nth, text) in ["0", "[]", "1", "\"\"", "set()", "{}", "False", "float(\"inf\")", "-1"].into_iter().enumerate() {
+            for (nth, text) in
+                ["0", "[]", "1", "\"\"", "set()", "{}", "False", "float(\"inf\")", "-1"].into_iter().enumerate()
+            {
                 append(s, Family::ArgumentInsert, text, 0.2 + nth as f32 * 0.2);
             }
             append(s, Family::ArgumentInsert, &s.of(items[0]).to_owned(), 0.6);

@@ -102,7 +102,8 @@ fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
     let mut terms: Vec<(String, f32)> = Vec::new();
     let names = s.names_at(id, Tags::default(), "");
     let value = names.iter().filter(|n| !n.2.has(Tags::FUNC)).take(12);
-    let seqs: Vec<&String> = names.iter().filter(|n| n.2.has(Tags::SEQ.with(Tags::BAG))).map(|n| &n.0).take(5).collect();
+    let seqs: Vec<&String> =
+        names.iter().filter(|n| n.2.has(Tags::SEQ.with(Tags::BAG))).map(|n| &n.0).take(5).collect();
     for (name, cost, tags) in value {
         let cost = *cost + if word_in(own, name) { 0.0 } else { 0.3 };
         if tags.has(Tags::OBJ.with(Tags::OPT)) || tags.0 == 0 {
@@ -115,9 +116,17 @@ fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
             }
         }
         if tags.has(Tags::NUM) || tags.0 == 0 {
-            for (nth, test) in [format!("{name} {} 0", w.eq), format!("{name} < 0"), format!("{name} > 0"), format!("{name} <= 0"), format!("{name} {} 1", w.eq), format!("{name} {} 0", w.ne), format!("{name} >= 0")]
-                .into_iter()
-                .enumerate()
+            for (nth, test) in [
+                format!("{name} {} 0", w.eq),
+                format!("{name} < 0"),
+                format!("{name} > 0"),
+                format!("{name} <= 0"),
+                format!("{name} {} 1", w.eq),
+                format!("{name} {} 0", w.ne),
+                format!("{name} >= 0"),
+            ]
+            .into_iter()
+            .enumerate()
             {
                 terms.push((test, cost + 0.3 + nth as f32 * 0.2));
             }
@@ -129,7 +138,11 @@ fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
         }
         for xs in seqs.iter().filter(|xs| **xs != name && !tags.has(Tags::BAG)) {
             terms.push((lang.member(name, xs), cost + 0.7));
-            let not = if lang == Lang::Python { format!("{name} not in {xs}") } else { format!("!{}", lang.member(name, xs)) };
+            let not = if lang == Lang::Python {
+                format!("{name} not in {xs}")
+            } else {
+                format!("!{}", lang.member(name, xs))
+            };
             terms.push((not, cost + 0.6));
         }
     }
@@ -144,6 +157,7 @@ fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
     }
     terms.extend(donors(s, id, inner));
     terms.extend(bases(s, inner));
+    terms.extend(bounds(s, inner));
     terms.sort_by(|a, b| a.1.total_cmp(&b.1));
     terms
 }
@@ -182,6 +196,29 @@ fn bases(s: &Sketch<'_>, inner: Id) -> Vec<(String, f32)> {
     found
 }
 
+/// Bounds of the subscripts that a condition reads: `xs[i + 1]` gives `i + 1 < len(xs)`.
+fn bounds(s: &Sketch<'_>, inner: Id) -> Vec<(String, f32)> {
+    let end = s.node(inner).end;
+    let mut found = Vec::new();
+    for id in (inner..s.ast.nodes.len()).take_while(|id| s.node(*id).start < end) {
+        let node = s.node(id);
+        let (Some(base), Some(at)) = (node.a, node.b) else { continue };
+        if node.kind != Kind::Index || matches!(s.kind(at), Kind::Slice | Kind::Int | Kind::Str | Kind::Tuple) {
+            continue;
+        }
+        let (base, at) = (s.of(base), s.of(at));
+        found.push((format!("{at} < {}", s.lang().len_of(base)), 0.0));
+        found.push((format!("{at} >= 0"), 0.1));
+        found.push((format!("{at} > 0"), 0.3));
+        found.push((s.lang().member(at, base), 0.3));
+        found.push((s.lang().is_empty(base), 0.4));
+        if s.lang() == Lang::Python {
+            found.push((base.to_owned(), 0.2));
+        }
+    }
+    found
+}
+
 fn word_in(text: &str, word: &str) -> bool {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == word)
 }
@@ -199,7 +236,11 @@ fn clauses(s: &mut Sketch<'_>, id: Id, inner: Id) {
     let terms = terms(s, id, inner);
     let looped = matches!(s.kind(id), Kind::While | Kind::CFor | Kind::CompIf);
     for (term, cost) in terms.into_iter().take(40).filter(|t| t.0 != text && !text.contains(&t.0)) {
-        let guards = term.contains("None") || term.starts_with(s.words().not) || term.contains("null") || term.contains("len");
+        let guards = term.contains("None")
+            || term.starts_with(s.words().not)
+            || term.contains("null")
+            || term.contains("len")
+            || cost <= 0.3;
         for (op, late) in [(or, looped), (and, !looped)] {
             let old = if mixed(op) { format!("({text})") } else { text.clone() };
             let late = if late { 0.4 } else { 0.0 };
@@ -217,7 +258,9 @@ fn replacements(s: &mut Sketch<'_>, id: Id, inner: Id, looped: bool) {
     let lang = s.lang();
     let family = if looped { Family::LoopCondition } else { Family::Replace };
     let base = if endless { 0.0 } else { 0.8 };
-    for (name, cost, tags) in s.names_at(id, Tags::SEQ.with(Tags::BOOL), "").into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(8) {
+    for (name, cost, tags) in
+        s.names_at(id, Tags::SEQ.with(Tags::BOOL), "").into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(8)
+    {
         let text = match lang {
             Lang::Python => name.clone(),
             Lang::Rust if tags.has(Tags::SEQ) => format!("!{name}.is_empty()"),
@@ -255,7 +298,13 @@ fn filter(s: &mut Sketch<'_>, id: Id) {
     let names = s.names_at(id, Tags::default(), &target);
     for (nth, (name, cost, _)) in names.into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(5).enumerate() {
         for (more, op) in ["!=", "not in", "in", "<", ">", "=="].into_iter().enumerate() {
-            s.put(Family::Clause, id, (end, end), format!(" if {target} {op} {name}"), 1.0 + cost + (nth + more) as f32 * 0.2);
+            s.put(
+                Family::Clause,
+                id,
+                (end, end),
+                format!(" if {target} {op} {name}"),
+                1.0 + cost + (nth + more) as f32 * 0.2,
+            );
         }
     }
     for (nth, test) in ["> 0", "!= 0", "% 2 == 0", "is not None"].into_iter().enumerate() {

@@ -25,7 +25,8 @@ fn span(s: &Sketch<'_>, id: Id) -> (usize, usize) {
 fn integer(s: &mut Sketch<'_>, id: Id) {
     let text = s.of(id);
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let (digits, suffix) = if text.starts_with("0x") || text.starts_with("0b") { (text, "") } else { (digits, &text[digits.len()..]) };
+    let (digits, suffix) =
+        if text.starts_with("0x") || text.starts_with("0b") { (text, "") } else { (digits, &text[digits.len()..]) };
     let Some(value) = parse(digits) else { return };
     let negative = s.kind(s.node(id).parent) == Kind::Unary;
     for (cost, to) in [value.saturating_add(1), value.saturating_sub(1)].into_iter().enumerate() {
@@ -44,7 +45,9 @@ fn integer(s: &mut Sketch<'_>, id: Id) {
         s.swap(Family::ConstantReset, id, &format!("-{text}"), Bond::Arith, 1.5);
     }
     if value > 1 {
-        for (cost, to) in [value.saturating_mul(2), value / 2, value.saturating_mul(10), value / 10].into_iter().enumerate() {
+        for (cost, to) in
+            [value.saturating_mul(2), value / 2, value.saturating_mul(10), value / 10].into_iter().enumerate()
+        {
             if to > 2 {
                 s.put(Family::ConstantReset, id, span(s, id), format!("{to}{suffix}"), 3.0 + cost as f32 * 0.5);
             }
@@ -52,7 +55,13 @@ fn integer(s: &mut Sketch<'_>, id: Id) {
         // Numbers that programs hold by the handful are taken for one another.
         const FAMILIAR: [i64; 20] = [3, 4, 5, 6, 7, 8, 12, 16, 24, 26, 31, 32, 60, 64, 97, 100, 255, 256, 365, 1000];
         for to in FAMILIAR.into_iter().filter(|to| *to != value && (*to as f64 / value as f64).ln().abs() < 1.2) {
-            s.put(Family::ConstantReset, id, span(s, id), format!("{to}{suffix}"), 4.0 + (to as f64 - value as f64).abs().ln_1p() as f32 * 0.5);
+            s.put(
+                Family::ConstantReset,
+                id,
+                span(s, id),
+                format!("{to}{suffix}"),
+                4.0 + (to as f64 - value as f64).abs().ln_1p() as f32 * 0.5,
+            );
         }
     }
     let infinity = match s.lang() {
@@ -77,7 +86,19 @@ fn parse(text: &str) -> Option<i64> {
 
 fn float(s: &mut Sketch<'_>, id: Id) {
     let Ok(value) = s.of(id).parse::<f64>() else { return };
-    let candidates = [value + 1.0, value - 1.0, 0.0, 1.0, 0.5, 2.0, value * 2.0, value / 2.0, value * 10.0, value / 10.0, 1.0 - value];
+    let candidates = [
+        value + 1.0,
+        value - 1.0,
+        0.0,
+        1.0,
+        0.5,
+        2.0,
+        value * 2.0,
+        value / 2.0,
+        value * 10.0,
+        value / 10.0,
+        1.0 - value,
+    ];
     for (cost, to) in candidates.into_iter().enumerate() {
         if to >= 0.0 && to.is_finite() && to != value {
             s.put(Family::Constant, id, span(s, id), format!("{to:?}"), cost as f32 * 0.4);
@@ -95,8 +116,8 @@ fn string(s: &mut Sketch<'_>, id: Id) {
     let mut cost = 0.5;
     let mut seen = vec![text];
     let (from, to) = (s.node(scope).start, s.node(scope).end);
-    for other in s.ast.ids() {
-        if s.kind(other) != Kind::Str || s.kind(s.node(other).parent) == Kind::ExprStmt {
+    for other in Sketch::near(&s.strings, id) {
+        if s.kind(s.node(other).parent) == Kind::ExprStmt {
             continue;
         }
         let there = s.node(other).start;
@@ -201,8 +222,18 @@ pub(super) fn cut(s: &Sketch<'_>, items: &[Id], nth: usize) -> (usize, usize) {
 fn initial(s: &mut Sketch<'_>, id: Id) {
     let (Some(target), Some(value)) = (s.node(id).a, s.node(id).b) else { return };
     let kind = s.kind(value);
-    let small = matches!(kind, Kind::Int | Kind::Float | Kind::Unary | Kind::Null | Kind::List | Kind::Dict | Kind::Bool | Kind::Str | Kind::Name)
-        || s.of(value).len() <= 12;
+    let small = matches!(
+        kind,
+        Kind::Int
+            | Kind::Float
+            | Kind::Unary
+            | Kind::Null
+            | Kind::List
+            | Kind::Dict
+            | Kind::Bool
+            | Kind::Str
+            | Kind::Name
+    ) || s.of(value).len() <= 12;
     if !small || s.node(value).bind {
         return;
     }

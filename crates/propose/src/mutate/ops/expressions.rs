@@ -50,7 +50,8 @@ fn operands(s: &mut Sketch<'_>, id: Id) {
     let (Some(a), Some(b)) = (node.a, node.b) else { return };
     let op = s.op(id);
     let arithmetic = node.kind == Kind::Binary;
-    let commutes = matches!(op, "*" | "&" | "|" | "^") || op == "+" && s.tags(id) == Tags::NUM && s.tags(a).has(Tags::NUM);
+    let commutes =
+        matches!(op, "*" | "&" | "|" | "^") || op == "+" && s.tags(id) == Tags::NUM && s.tags(a).has(Tags::NUM);
     if arithmetic && !commutes {
         let text = format!("{} {op} {}", s.tight(b), s.of(a));
         s.put(Family::OperandSwap, id, span(s, id), text, if op == "+" { 0.0 } else { 0.2 });
@@ -124,7 +125,8 @@ fn across(s: &mut Sketch<'_>, id: Id) {
         return;
     }
     let Some(args) = s.node(id).b.filter(|b| s.kind(*b) == Kind::Args) else { return };
-    let Some(last) = s.node(args).items.last().copied().filter(|l| matches!(s.kind(*l), Kind::Binary | Kind::Compare)) else {
+    let Some(last) = s.node(args).items.last().copied().filter(|l| matches!(s.kind(*l), Kind::Binary | Kind::Compare))
+    else {
         return;
     };
     let (Some(a), Some(b)) = (s.node(last).a, s.node(last).b) else { return };
@@ -205,37 +207,55 @@ fn add(s: &mut Sketch<'_>, id: Id) {
         Kind::Assign if up.b == Some(id) => 0.0,
         Kind::Return | Kind::Args => 0.1,
         Kind::Aug | Kind::Compare | Kind::Index | Kind::Paren | Kind::Lambda | Kind::Block => 0.5,
-        Kind::Binary | Kind::Slice | Kind::Tuple | Kind::List | Kind::Comp | Kind::Choice | Kind::Pair => 0.8,
+        Kind::Binary => 0.4,
+        Kind::Slice | Kind::Tuple | Kind::List | Kind::Comp | Kind::Choice | Kind::Pair => 0.8,
         Kind::Yield => 0.5,
         _ => return,
     };
-    if up.kind == Kind::Assign && up.b != Some(id) || matches!(node.kind, Kind::Null | Kind::Bool | Kind::Lambda | Kind::Paren) {
+    if up.kind == Kind::Assign && up.b != Some(id)
+        || matches!(node.kind, Kind::Null | Kind::Bool | Kind::Lambda | Kind::Paren)
+    {
         return;
     }
     let tags = s.tags(id);
     if tags.has(Tags::BOOL) || tags.has(Tags::FUNC) || s.of(id).len() > 90 {
         return;
     }
-    let (text, tight) = (s.operand(id), s.tight(id));
+    let (text, tight, factor) = (s.operand(id), s.tight(id), s.factor(id));
     let literal = if matches!(node.kind, Kind::Int | Kind::Str) { 0.8 } else { 0.0 };
     let number = Tags::NUM.clash(tags);
     if number < 3.0 {
         let power = if s.lang() == Lang::Rust { None } else { Some(format!("{tight} ** 2")) };
         let half = if s.lang() == Lang::Python { format!("{tight} // 2") } else { format!("{tight} / 2") };
-        let forms = [power, Some(format!("{tight} * 2")), Some(half), Some(format!("{tight} % 2")), Some(format!("{tight} * {tight}"))];
+        let forms = [
+            power,
+            Some(format!("{tight} * 2")),
+            Some(half),
+            Some(format!("{tight} % 2")),
+            Some(format!("{tight} * {tight}")),
+        ];
         for (nth, form) in forms.into_iter().flatten().enumerate() {
-            s.swap(Family::OperandAdd, id, &form, Bond::Arith, 0.4 + nth as f32 * 0.3 + place + number + literal);
+            s.swap(Family::OperandAdd, id, &form, Bond::Product, 0.1 + nth as f32 * 0.3 + place + number + literal);
+        }
+    }
+    if number < 3.0 && literal == 0.0 {
+        let sequences = s.names_at(id, Tags::SEQ, "").into_iter().filter(|n| n.2.has(Tags::SEQ.with(Tags::STR)));
+        for (name, cost, _) in sequences.take(3) {
+            let len = s.lang().len_of(&name);
+            s.swap(Family::OperandAdd, id, &format!("{factor} % {len}"), Bond::Product, 0.6 + cost + place);
+            s.swap(Family::OperandAdd, id, &format!("{len} - {tight}"), Bond::Arith, 1.0 + cost + place);
         }
     }
     let names = s.names_at(id, if tags.0 == 0 { Tags::NUM } else { tags }, s.of(id));
     for (name, cost, other) in names.into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(7) {
         let cost = cost + place + literal;
         if Tags::NUM.clash(other) < 3.0 && number < 3.0 {
-            for (nth, form) in [format!("{text} - {name}"), format!("{text} + {name}"), format!("{tight} * {name}"), format!("{tight} % {name}"), format!("{name} - {tight}")]
-                .into_iter()
-                .enumerate()
-            {
-                s.swap(Family::OperandAdd, id, &form, Bond::Arith, 0.3 + cost + nth as f32 * 0.15);
+            let sums = [format!("{text} - {name}"), format!("{text} + {name}"), format!("{name} - {tight}")];
+            let products = [format!("{factor} * {name}"), format!("{factor} % {name}")];
+            let forms =
+                sums.into_iter().map(|f| (f, Bond::Arith)).chain(products.into_iter().map(|f| (f, Bond::Product)));
+            for (nth, (form, bond)) in forms.enumerate() {
+                s.swap(Family::OperandAdd, id, &form, bond, 0.3 + cost + nth as f32 * 0.15);
             }
         }
         if (Tags::SEQ.with(Tags::STR)).clash(other) < 3.0 && (Tags::SEQ.with(Tags::STR)).clash(tags) < 3.0 {
@@ -253,7 +273,10 @@ fn add(s: &mut Sketch<'_>, id: Id) {
 fn donate(s: &mut Sketch<'_>, id: Id) {
     let node = s.node(id);
     let up = s.node(node.parent);
-    if !matches!(node.kind, Kind::Name | Kind::Index | Kind::Call | Kind::Member | Kind::Binary | Kind::Int | Kind::Compare) {
+    if !matches!(
+        node.kind,
+        Kind::Name | Kind::Index | Kind::Call | Kind::Member | Kind::Binary | Kind::Int | Kind::Compare
+    ) {
         return;
     }
     let callee = up.kind == Kind::Call && up.a == Some(id);
@@ -272,13 +295,15 @@ fn donate(s: &mut Sketch<'_>, id: Id) {
         if there.start >= to {
             break;
         }
-        let fits = matches!(there.kind, Kind::Index | Kind::Call | Kind::Member | Kind::Binary | Kind::Name) && there.start >= from;
+        let fits = matches!(there.kind, Kind::Index | Kind::Call | Kind::Member | Kind::Binary | Kind::Name)
+            && there.start >= from;
         let name = if fits { s.of(other) } else { continue };
-        // Plain names are swapped elsewhere; here they replace larger expressions.
-        if there.kind == Kind::Name && matches!(node.kind, Kind::Name | Kind::Int) {
+        // Plain names come from the scope, below.
+        if there.kind == Kind::Name {
             continue;
         }
-        let inside = there.start >= node.start && there.end <= node.end || there.start <= node.start && there.end >= node.end;
+        let inside =
+            there.start >= node.start && there.end <= node.end || there.start <= node.start && there.end >= node.end;
         let callee = matches!(s.kind(there.parent), Kind::Call) && s.node(there.parent).a == Some(other);
         if inside || callee || name.len() > 50 || name.contains('\n') || seen.contains(&name) {
             continue;
@@ -295,10 +320,16 @@ fn donate(s: &mut Sketch<'_>, id: Id) {
         let size = name.len().abs_diff(text.len()) as f32 * 0.03;
         found.push((other, 0.2 + kinds + far + size + tags.clash(s.tags(other)).min(2.0)));
     }
+    if !matches!(node.kind, Kind::Name | Kind::Int) && !node.bind {
+        for (name, cost, _) in s.names_at(id, tags, text).into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(8) {
+            s.swap(Family::Replace, id, &name, Bond::Atom, 0.2 + cost);
+        }
+    }
     found.sort_by(|x, y| x.1.total_cmp(&y.1));
     for (other, cost) in found.into_iter().take(14) {
         let bond = bond_of(s, other);
-        s.swap(Family::Replace, id, s.of(other), bond, cost);
+        let family = if node.bind { Family::Target } else { Family::Replace };
+        s.swap(family, id, s.of(other), bond, cost);
     }
 }
 
@@ -311,7 +342,12 @@ fn uses_only(s: &Sketch<'_>, id: Id, visible: &[String]) -> bool {
             break;
         }
         let called = s.kind(node.parent) == Kind::Call && s.node(node.parent).a == Some(inner);
-        if node.kind == Kind::Name && !node.bind && !called && !visible.iter().any(|v| v == s.of(inner)) && s.of(inner) != s.words().this {
+        if node.kind == Kind::Name
+            && !node.bind
+            && !called
+            && !visible.iter().any(|v| v == s.of(inner))
+            && s.of(inner) != s.words().this
+        {
             return false;
         }
     }

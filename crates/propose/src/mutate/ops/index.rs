@@ -219,21 +219,38 @@ fn cut_off(s: &mut Sketch<'_>, id: Id) {
     let unsure = Tags::SEQ.clash(tags);
     let text = s.of(id);
     let forms: &[(&str, f32)] = match s.lang() {
-        Lang::Python => &[("[1:]", 0.0), ("[:-1]", 0.3), ("[::-1]", 0.8), ("[:]", 0.9), ("[0]", 0.6), ("[-1]", 0.7), ("[1]", 1.2), ("[2:]", 1.4)],
+        Lang::Python => &[
+            ("[1:]", 0.0),
+            ("[:-1]", 0.3),
+            ("[::-1]", 0.8),
+            ("[:]", 0.9),
+            ("[0]", 0.6),
+            ("[-1]", 0.7),
+            ("[1]", 1.2),
+            ("[2:]", 1.4),
+        ],
         Lang::Rust => &[("[1..]", 0.5), ("[0]", 1.0)],
         _ => &[(".slice(1)", 0.0), (".slice(0, -1)", 0.4), (".slice()", 0.5), ("[0]", 0.6)],
     };
     for (suffix, cost) in forms {
         s.swap(Family::Slice, id, &format!("{text}{suffix}"), Bond::Atom, cost + place + unsure);
     }
-    for (name, cost, _) in s.names_at(id, Tags::NUM, text).into_iter().filter(|n| n.2.has(Tags::NUM) || n.2.0 == 0).take(5) {
+    for (name, cost, _) in
+        s.names_at(id, Tags::NUM, text).into_iter().filter(|n| n.2.has(Tags::NUM) || n.2.0 == 0).take(5)
+    {
         let (from, upto, at) = match s.lang() {
             Lang::Python => (format!("[{name}:]"), format!("[:{name}]"), format!("[{name}]")),
             Lang::Rust => (format!("[{name}..]"), format!("[..{name}]"), format!("[{name}]")),
             _ => (format!(".slice({name})"), format!(".slice(0, {name})"), format!("[{name}]")),
         };
         for (nth, suffix) in [from, upto, at].into_iter().enumerate() {
-            s.swap(Family::Slice, id, &format!("{text}{suffix}"), Bond::Atom, 0.4 + nth as f32 * 0.3 + cost + place + unsure);
+            s.swap(
+                Family::Slice,
+                id,
+                &format!("{text}{suffix}"),
+                Bond::Atom,
+                0.4 + nth as f32 * 0.3 + cost + place + unsure,
+            );
         }
     }
 }
@@ -245,11 +262,17 @@ fn shift(s: &mut Sketch<'_>, id: Id) {
     if matches!(node.kind, Kind::Int | Kind::Float) && s.kind(node.parent) != Kind::Args {
         return;
     }
-    if tags != Tags::default() && !tags.has(Tags::NUM) || tags.has(Tags::FUNC) || matches!(node.kind, Kind::Str | Kind::Paren) {
+    if tags != Tags::default() && !tags.has(Tags::NUM)
+        || tags.has(Tags::FUNC)
+        || matches!(node.kind, Kind::Str | Kind::Paren)
+    {
         return;
     }
     let up = s.node(node.parent);
-    if up.kind == Kind::Call && up.a == Some(id) || up.kind == Kind::Member || up.kind == Kind::Index && up.a == Some(id) {
+    if up.kind == Kind::Call && up.a == Some(id)
+        || up.kind == Kind::Member
+        || up.kind == Kind::Index && up.a == Some(id)
+    {
         return;
     }
     let place = match up.kind {

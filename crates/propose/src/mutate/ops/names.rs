@@ -56,14 +56,12 @@ fn kin(s: &mut Sketch<'_>, id: Id, text: &str) {
 fn attribute(s: &mut Sketch<'_>, id: Id, text: &str) {
     let span = (s.node(id).start, s.node(id).end);
     let row = s.node(id).row;
-    let calls = |member: Id| s.kind(s.node(member).parent) == Kind::Call && s.node(s.node(member).parent).a == Some(member);
+    let calls =
+        |member: Id| s.kind(s.node(member).parent) == Kind::Call && s.node(s.node(member).parent).a == Some(member);
     let called = calls(s.node(id).parent);
     let mut seen: Vec<(&str, f32)> = Vec::new();
-    for other in s.ast.ids() {
-        let up = s.node(other).parent;
-        if s.kind(other) != Kind::Name || s.kind(up) != Kind::Member || s.node(up).b != Some(other) {
-            continue;
-        }
+    for up in Sketch::near(&s.members, id) {
+        let Some(other) = s.node(up).b else { continue };
         let name = s.of(other);
         if name == text {
             continue;
@@ -92,9 +90,9 @@ fn attribute(s: &mut Sketch<'_>, id: Id, text: &str) {
 
 fn keyword(s: &mut Sketch<'_>, id: Id, text: &str) {
     let span = (s.node(id).start, s.node(id).end);
-    for other in s.ast.ids() {
-        let up = s.node(s.node(other).parent);
-        if up.kind == Kind::Keyword && up.a == Some(other) && s.of(other) != text {
+    for up in Sketch::near(&s.keywords, id) {
+        let Some(other) = s.node(up).a else { continue };
+        if s.of(other) != text {
             s.put(Family::Attribute, id, span, s.of(other), 2.0);
         }
     }
@@ -114,7 +112,7 @@ fn variable(s: &mut Sketch<'_>, id: Id, text: &str) {
     if !called {
         // `x` that should have been an attribute which the file has: `self.x`.
         let this = format!("{}.{text}", w.this);
-        if s.text.contains(&this) {
+        if s.fields.contains(this.as_str()) {
             s.swap(Family::Attribute, id, &this, Bond::Atom, 0.3);
         }
         attributes_of(s, id, text);
@@ -127,10 +125,7 @@ fn attributes_of(s: &mut Sketch<'_>, id: Id, text: &str) {
         return;
     }
     let mut seen: Vec<&str> = Vec::new();
-    for member in s.ast.ids() {
-        if s.kind(member) != Kind::Member {
-            continue;
-        }
+    for member in Sketch::near(&s.members, id) {
         let call = s.node(member).parent;
         let method = s.kind(call) == Kind::Call && s.node(call).a == Some(member);
         let Some(field) = s.node(member).b.map(|b| s.of(b)) else { continue };

@@ -134,20 +134,28 @@ fn returned(s: &mut Sketch<'_>, id: Id, value: Id) {
             s.put(Family::Return, id, (s.node(value).start, s.node(value).end), literal, 0.4 + cost + late);
         }
     }
-    if matches!(kind, Kind::List | Kind::Int | Kind::Null | Kind::Bool | Kind::Str | Kind::Dict) && s.lang() != Lang::Rust {
+    if matches!(kind, Kind::List | Kind::Int | Kind::Null | Kind::Bool | Kind::Str | Kind::Dict)
+        && s.lang() != Lang::Rust
+    {
         for (name, cost, _) in values.iter().take(6) {
             s.put(Family::Literal, id, (s.node(value).start, s.node(value).end), format!("[{name}]"), 0.6 + cost);
         }
     }
     tests(s, id, value, &values);
     if kind != Kind::Int && kind != Kind::Null {
-        let negative = if matches!(kind, Kind::Name | Kind::Call | Kind::Index | Kind::Member) { format!("-{text}") } else { format!("-({text})") };
+        let negative = if matches!(kind, Kind::Name | Kind::Call | Kind::Index | Kind::Member) {
+            format!("-{text}")
+        } else {
+            format!("-({text})")
+        };
         if tags.has(Tags::NUM) {
             s.swap(Family::Negation, value, &negative, Bond::Arith, 1.2);
         }
     }
     // Two values, where the other returns give two.
-    if kind == Kind::Tuple && let Some(first) = s.node(value).items.first() {
+    if kind == Kind::Tuple
+        && let Some(first) = s.node(value).items.first()
+    {
         let first = s.of(*first).to_owned();
         s.put(Family::Unwrap, id, (s.node(value).start, s.node(value).end), first, 1.0);
     }
@@ -166,7 +174,12 @@ fn tests(s: &mut Sketch<'_>, id: Id, value: Id, names: &[&(String, f32, Tags)]) 
     let constant = s.kind(value) == Kind::Bool;
     for (name, _, tags) in names.iter().take(10) {
         // Nearness counts here, the kind of the old value does not.
-        let far = s.scopes.visible(s.ast, id).iter().find(|b| b.name == *name).map_or(2.0, |b| b.distance(s.node(id).row).min(20) as f32 * 0.06);
+        let far = s
+            .scopes
+            .visible(s.ast, id)
+            .iter()
+            .find(|b| b.name == *name)
+            .map_or(2.0, |b| b.distance(s.node(id).row).min(20) as f32 * 0.06);
         let mut forms: Vec<(String, f32)> = Vec::new();
         if tags.has(Tags::NUM) || tags.0 == 0 {
             forms.push((format!("{name} {} 0", w.eq), 0.2));
@@ -193,7 +206,13 @@ fn tests(s: &mut Sketch<'_>, id: Id, value: Id, names: &[&(String, f32, Tags)]) 
         for (i, a) in names.iter().take(6).enumerate() {
             for b in names.iter().take(6).skip(i + 1) {
                 for (nth, op) in [w.eq, "<", ">", "<=", w.ne].into_iter().enumerate() {
-                    s.put(Family::ReturnTest, id, span, format!("{} {op} {}", a.0, b.0), 1.2 + (a.1 + b.1) * 0.3 + nth as f32 * 0.2);
+                    s.put(
+                        Family::ReturnTest,
+                        id,
+                        span,
+                        format!("{} {op} {}", a.0, b.0),
+                        1.2 + (a.1 + b.1) * 0.3 + nth as f32 * 0.2,
+                    );
                 }
             }
         }

@@ -69,9 +69,13 @@ fn delete(s: &mut Sketch<'_>, id: Id, siblings: usize) {
     // The body without what it stands in: a condition or loop too many.
     if let Some(body) = s.node(id).c.filter(|c| s.kind(*c) == Kind::Block && s.kind(id) == Kind::If) {
         let first = s.node(body).items.first().copied();
-        let alternatives = s.node(id).items.iter().any(|i| matches!(s.kind(*i), Kind::Else | Kind::If) && Some(*i) != first);
+        let alternatives =
+            s.node(id).items.iter().any(|i| matches!(s.kind(*i), Kind::Else | Kind::If) && Some(*i) != first);
         if let Some(first) = first.filter(|f| !alternatives && s.leads_line(*f)) {
-            let (start, end) = (s.line_start(s.node(first).start), s.line_end(s.node(body).items.last().map_or(0, |l| s.node(*l).end.saturating_sub(1))));
+            let (start, end) = (
+                s.line_start(s.node(first).start),
+                s.line_end(s.node(body).items.last().map_or(0, |l| s.node(*l).end.saturating_sub(1))),
+            );
             let deeper = s.indent_of(s.node(first).start).len().saturating_sub(s.indent_of(s.node(id).start).len());
             let text = outdented(&s.text[start..end], deeper);
             s.put(Family::Delete, id, (from, to), text, 1.0);
@@ -91,7 +95,11 @@ fn exchange(s: &mut Sketch<'_>, id: Id, siblings: &[Id], nth: usize) {
             continue;
         }
         let (own, rest) = (&s.text[from..mid], &s.text[mid..to]);
-        let text = if rest.ends_with('\n') { format!("{rest}{own}") } else { format!("{rest}\n{}", own.trim_end_matches('\n')) };
+        let text = if rest.ends_with('\n') {
+            format!("{rest}{own}")
+        } else {
+            format!("{rest}\n{}", own.trim_end_matches('\n'))
+        };
         s.put(Family::Move, id, (from, to), text, cost);
     }
 }
@@ -102,7 +110,9 @@ fn unit(s: &Sketch<'_>, block: Id, owner: Id) -> usize {
 }
 
 fn indented(text: &str, pad: &str) -> String {
-    text.split_inclusive('\n').map(|line| if line.trim().is_empty() { line.to_owned() } else { format!("{pad}{line}") }).collect()
+    text.split_inclusive('\n')
+        .map(|line| if line.trim().is_empty() { line.to_owned() } else { format!("{pad}{line}") })
+        .collect()
 }
 
 fn outdented(text: &str, by: usize) -> String {
@@ -152,10 +162,17 @@ fn indent(s: &mut Sketch<'_>, id: Id, siblings: &[Id], nth: usize) {
 /// The block at whose end a statement would land if it were indented.
 fn last_body(s: &Sketch<'_>, id: Id) -> Option<Id> {
     let node = s.node(id);
-    if !matches!(node.kind, Kind::If | Kind::For | Kind::While | Kind::CFor | Kind::Else | Kind::Loop | Kind::Other | Kind::ExprStmt) {
+    if !matches!(
+        node.kind,
+        Kind::If | Kind::For | Kind::While | Kind::CFor | Kind::Else | Kind::Loop | Kind::Other | Kind::ExprStmt
+    ) {
         return None;
     }
-    let last = node.items.iter().rev().find(|i| matches!(s.kind(**i), Kind::Else | Kind::If | Kind::For | Kind::While | Kind::Loop));
+    let last = node
+        .items
+        .iter()
+        .rev()
+        .find(|i| matches!(s.kind(**i), Kind::Else | Kind::If | Kind::For | Kind::While | Kind::Loop));
     match last {
         Some(clause) if Some(*clause) != node.c => last_body(s, *clause),
         _ => node.c.filter(|c| s.kind(*c) == Kind::Block && s.node(*c).items.last().is_some_and(|l| s.leads_line(*l))),
@@ -166,7 +183,9 @@ fn last_body(s: &Sketch<'_>, id: Id) -> Option<Id> {
 fn dedent(s: &mut Sketch<'_>, id: Id, siblings: &[Id], nth: usize) {
     let block = s.node(id).parent;
     let owner = s.node(block).parent;
-    if !matches!(s.kind(owner), Kind::If | Kind::For | Kind::While | Kind::CFor | Kind::Loop | Kind::Else) || siblings.len() < 2 {
+    if !matches!(s.kind(owner), Kind::If | Kind::For | Kind::While | Kind::CFor | Kind::Loop | Kind::Else)
+        || siblings.len() < 2
+    {
         return;
     }
     let by = unit(s, block, owner);
@@ -183,7 +202,13 @@ fn dedent(s: &mut Sketch<'_>, id: Id, siblings: &[Id], nth: usize) {
             s.put(Family::Indent, id, (from, to), own.clone(), 0.0);
         } else {
             let after = s.line_end(s.node(outer).end - 1);
-            s.put(Family::Indent, id, (from, after), format!("{}{own}", ended(&s.text[to..after]).trim_start_matches('\n')), 0.3);
+            s.put(
+                Family::Indent,
+                id,
+                (from, after),
+                format!("{}{own}", ended(&s.text[to..after]).trim_start_matches('\n')),
+                0.3,
+            );
         }
     }
     if nth == 0 && s.leads_line(outer) {

@@ -146,7 +146,8 @@ fn update(s: &mut Sketch<'_>, id: Id) {
         let text = format!("{} {op}= 2", s.of(a));
         s.put(Family::Constant, id, (node.start, node.end), text, 2.0);
         // `i++` against `++i`.
-        let text = if node.ops[0].0 == node.start { format!("{}{op}{op}", s.of(a)) } else { format!("{op}{op}{}", s.of(a)) };
+        let text =
+            if node.ops[0].0 == node.start { format!("{}{op}{op}", s.of(a)) } else { format!("{op}{op}{}", s.of(a)) };
         s.put(Family::Jump, id, (node.start, node.end), text, 1.0);
     }
 }

@@ -13,6 +13,21 @@ pub(super) fn at(s: &mut Sketch<'_>, id: Id) {
     if s.kind(id) == Kind::Function {
         guards(s, id);
     }
+    if s.kind(id) == Kind::Block && s.node(id).items.is_empty() && s.words().braces && s.ast.function(id).is_some() {
+        let (at, indent) = (s.line_end(s.node(id).start), s.indent_of(s.node(id).start));
+        if at < s.node(id).end {
+            fill(
+                s,
+                id,
+                &Gap {
+                    at,
+                    indent: format!("{indent}{}", if s.text.contains("\n    ") { "    " } else { "  " }),
+                    cost: 0.0,
+                    last: true,
+                },
+            );
+        }
+    }
     if s.ast.is_statement(id) && s.ast.function(id).is_some() && s.leads_line(id) && owns_lines(s, id) {
         gaps(s, id);
     }
@@ -40,7 +55,9 @@ fn gaps(s: &mut Sketch<'_>, id: Id) {
     let owner = s.kind(s.node(block).parent);
     let looped = matches!(owner, Kind::For | Kind::While | Kind::CFor | Kind::Loop);
     let exits = matches!(node.kind, Kind::Return | Kind::Break | Kind::Continue | Kind::Raise)
-        || node.a.is_some_and(|a| node.kind == Kind::ExprStmt && matches!(s.kind(a), Kind::Return | Kind::Break | Kind::Continue));
+        || node.a.is_some_and(|a| {
+            node.kind == Kind::ExprStmt && matches!(s.kind(a), Kind::Return | Kind::Break | Kind::Continue)
+        });
     let before = match (nth, exits, looped) {
         (_, true, _) => 0.2,
         (0, _, true) => 0.5,
@@ -48,7 +65,12 @@ fn gaps(s: &mut Sketch<'_>, id: Id) {
         _ => 0.7,
     };
     let tail = s.lang() == Lang::Rust && s.is_value(id);
-    let gap = Gap { at: s.line_start(node.start), indent: indent.clone(), cost: if tail { 0.2 } else { before }, last: false };
+    let gap = Gap {
+        at: s.line_start(node.start),
+        indent: indent.clone(),
+        cost: if tail { 0.2 } else { before },
+        last: false,
+    };
     fill(s, id, &gap);
     if nth + 1 == siblings.len() && !exits && !tail {
         let at = s.line_end(node.end.saturating_sub(1).max(node.start));
@@ -98,7 +120,9 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
         }
         let text = s.of(other);
         let far = node.row.abs_diff(row).min(20) as f32 * 0.06;
-        texts.push((text.to_owned(), 0.9 + far));
+        // What its own block does already is seldom done twice.
+        let again = if node.parent == s.node(id).parent { 0.8 } else { 0.0 };
+        texts.push((text.to_owned(), 0.9 + far + again));
         let inner: Vec<Id> = (other..s.ast.nodes.len())
             .take_while(|i| s.node(*i).start < node.end)
             .filter(|i| s.kind(*i) == Kind::Name && !(s.node(*i).bind && s.kind(s.node(*i).parent) == Kind::Member))
@@ -131,13 +155,14 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
     let local = |name: &str| body.contains(&format!("{name} = ")) || body.contains(&format!("{name}, "));
     for (name, near, tags) in names {
         if tags.has(Tags::NUM) && local(name) {
-            texts.push((format!("{name} += 1{end}"), 0.2 + near));
-            texts.push((format!("{name} -= 1{end}"), 0.6 + near));
+            let (up, down) = steps(s, id, name);
+            texts.push((format!("{name} += 1{end}"), up + near));
+            texts.push((format!("{name} -= 1{end}"), down + near));
             texts.push((format!("{name} = 0{end}"), 0.9 + near));
         }
         let Some((put, cost)) = adder(s, body, name, *tags) else { continue };
         for (value, by, kind) in names.iter().filter(|n| n.0 != *name) {
-            let collection = if kind.has(Tags::SEQ) && !kind.has(Tags::NUM) { 0.6 } else { 0.0 };
+            let collection = if kind.has(Tags::SEQ) && !kind.has(Tags::NUM.with(Tags::STR)) { 0.6 } else { 0.0 };
             texts.push((format!("{name}.{put}({value}){end}"), cost + (near + by) * 0.5 + collection));
         }
     }
@@ -160,6 +185,26 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
     }
 }
 
+/// How unlikely it is that a number should be stepped up or down here: a loop that tests it wants it moved.
+fn steps(s: &Sketch<'_>, id: Id, name: &str) -> (f32, f32) {
+    let Some(looped) = s.ast.in_loop(id).filter(|l| matches!(s.kind(*l), Kind::While | Kind::CFor)) else {
+        return (0.2, 0.6);
+    };
+    let test = s.node(looped).a.map_or("", |a| s.of(a));
+    let falls = test.contains(&format!("{name} >"));
+    let rises = test.contains(&format!("{name} <"));
+    let whole = s.of(looped);
+    let moved = whole.contains(&format!("{name} +="))
+        || whole.contains(&format!("{name} -="))
+        || whole.contains(&format!("{name} = "));
+    let base = if moved { 0.6 } else { -0.3 };
+    match (rises, falls) {
+        (true, _) => (base, base + 0.6),
+        (_, true) => (base + 0.6, base),
+        _ => (0.2, 0.6),
+    }
+}
+
 /// The method with which a collection takes one more value.
 fn adder(s: &Sketch<'_>, body: &str, name: &str, tags: Tags) -> Option<(&'static str, f32)> {
     let uses = |method: &str| body.contains(&format!("{name}.{method}("));
@@ -169,11 +214,21 @@ fn adder(s: &Sketch<'_>, body: &str, name: &str, tags: Tags) -> Option<(&'static
         Lang::Rust => ("push", "insert"),
         _ => ("push", "add"),
     };
+    let empty = ["[]", "set()", "deque()", "new Set()", "Vec::new()", "vec![]"]
+        .iter()
+        .any(|e| body.contains(&format!("{name} = {e}")));
+    let fills = [list, set, "extend", "insert", "push_back", "unshift", "appendleft"];
+    if empty && !fills.iter().any(|m| uses(m)) && !body.contains(&format!("{name} +")) {
+        // It begins empty and nothing is ever put into it.
+        let bag = ["set()", "new Set()"].iter().any(|e| body.contains(&format!("{name} = {e}")));
+        return Some((if bag { set } else { list }, -0.5));
+    }
     if uses(list) {
         return Some((list, 0.3));
     }
     let begun = [format!("{name} = set("), format!("{name} = new Set("), format!("{name} = HashSet")];
-    if uses(set) || begun.iter().any(|b| body.contains(b.as_str())) || marks && !body.contains(&format!("{name} = []")) {
+    if uses(set) || begun.iter().any(|b| body.contains(b.as_str())) || marks && !body.contains(&format!("{name} = []"))
+    {
         return Some((set, if marks { 0.0 } else { 0.3 }));
     }
     if tags.has(Tags::BAG) && !tags.has(Tags::SEQ) && body.contains(&format!("in {name}")) {
@@ -234,9 +289,16 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
         }
         if num {
             let unsure = if tags.0 == 0 { 0.6 } else { 0.0 };
-            for (cost, test) in [format!("{name} {} 0", w.eq), format!("{name} <= 1"), format!("{name} < 0"), format!("{name} < 2"), format!("{name} <= 0"), format!("{name} {} 1", w.eq)]
-                .into_iter()
-                .enumerate()
+            for (cost, test) in [
+                format!("{name} {} 0", w.eq),
+                format!("{name} <= 1"),
+                format!("{name} < 0"),
+                format!("{name} < 2"),
+                format!("{name} <= 0"),
+                format!("{name} {} 1", w.eq),
+            ]
+            .into_iter()
+            .enumerate()
             {
                 conditions.push((test, unsure + cost as f32 * 0.15));
             }

@@ -1,1 +1,249 @@
+//! What a run sees of the proposer: bids that apply, parse, differ, and stay inside what may change.
 
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use meliora_domain::{Cost, Digest, Feedback, FileBody, Genome, GenomePath, TaskId, TreeId, VariantId};
+use meliora_evolve::{Bid, Brief, Proposer, Tried};
+use proptest::prelude::*;
+
+use crate::mutate::Mutate;
+use crate::mutate::language::Lang;
+use crate::mutate::tree::Ast;
+
+#[derive(Default)]
+struct Memory {
+    trees: Mutex<BTreeSet<TreeId>>,
+    ideas: Mutex<BTreeSet<Digest>>,
+}
+
+impl Tried for Memory {
+    fn tree(&self, tree: &TreeId) -> bool {
+        self.trees.lock().unwrap().contains(tree)
+    }
+    fn idea(&self, idea: &Digest) -> bool {
+        self.ideas.lock().unwrap().contains(idea)
+    }
+}
+
+fn genome(files: &[(&str, &str)]) -> Genome {
+    files.iter().map(|(p, t)| (GenomePath::new(p).unwrap(), FileBody::new(t.as_bytes(), false))).collect()
+}
+
+fn brief<'a>(
+    genome: &'a Genome,
+    feedback: &'a [Feedback],
+    editable: &'a (dyn Fn(&str) -> bool + Sync),
+    tried: &'a Memory,
+) -> Brief<'a> {
+    Brief {
+        goal: "",
+        step: 1,
+        seed: 1,
+        parent: VariantId([1; 20]),
+        genome,
+        score: None,
+        feedback,
+        inspirations: &[],
+        attempts: &[],
+        editable,
+        tried,
+        reserved: Cost::ZERO,
+    }
+}
+
+fn all(_: &str) -> bool {
+    true
+}
+
+/// The genomes of up to `most` bids in a row, each remembered as tried, with reasons and ideas.
+fn bids(
+    mutate: &Mutate,
+    genome: &Genome,
+    feedback: &[Feedback],
+    memory: &Memory,
+    most: usize,
+) -> Vec<(Genome, String, Digest)> {
+    let mut made = Vec::new();
+    while made.len() < most {
+        match mutate.propose(&brief(genome, feedback, &all, memory)).unwrap() {
+            Bid::Proposal { change, reason, idea, .. } => {
+                let after = change.apply(genome).unwrap();
+                memory.trees.lock().unwrap().insert(after.tree());
+                memory.ideas.lock().unwrap().insert(idea.unwrap());
+                made.push((after, reason, idea.unwrap()));
+            }
+            Bid::Exhausted => break,
+            Bid::Unusable { reason, .. } => panic!("{reason}"),
+        }
+    }
+    made
+}
+
+fn text_of<'g>(genome: &'g Genome, path: &str) -> &'g str {
+    genome.get(&GenomePath::new(path).unwrap()).unwrap().text().unwrap()
+}
+
+const PAIR: &str = "def add(a, b):\n    return a - b\n\n\ndef twice(x):\n    return x + x\n";
+
+#[test]
+fn every_bid_applies_parses_and_is_new_until_none_is_left() {
+    let programs = [
+        ("a.py", PAIR),
+        (
+            "a.rs",
+            "fn f(xs: &[i32]) -> i32 {\n    let mut n = 0;\n    for x in xs {\n        n += x;\n    }\n    n\n}\n",
+        ),
+        ("a.js", "function f(xs) {\n  let n = 0;\n  for (const x of xs) {\n    n += x;\n  }\n  return n;\n}\n"),
+        ("a.ts", "export function f(xs: number[]): number {\n  return xs.length > 0 ? xs[0] : -1;\n}\n"),
+        ("a.tsx", "export const F = (p: { n: number }) => <b>{p.n + 1}</b>;\n"),
+    ];
+    for (path, text) in programs {
+        let genome = genome(&[(path, text)]);
+        let lang = Lang::of(path.rsplit('.').next().unwrap()).unwrap();
+        let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 100_000);
+        assert!(made.len() > 15, "{path} has {} candidates", made.len());
+        let trees: BTreeSet<TreeId> = made.iter().map(|(g, ..)| g.tree()).collect();
+        assert_eq!(trees.len(), made.len(), "{path}: each is another tree");
+        assert!(!trees.contains(&genome.tree()), "{path}: none is the parent");
+        for (after, reason, _) in &made {
+            let ast = Ast::parse(lang, text_of(after, path)).unwrap();
+            assert!(!ast.tree.root_node().has_error(), "{reason}:\n{}", text_of(after, path));
+        }
+    }
+}
+
+#[test]
+fn a_reason_says_where_what_and_why() {
+    let genome = genome(&[("arithmetic.py", "def add(a, b):\n    return a - b\n")]);
+    let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 1);
+    assert_eq!(made[0].1, "arithmetic.py:2 `a - b` -> `a + b` (operator swap)");
+}
+
+#[test]
+fn the_same_brief_gives_the_same_bid_whoever_was_asked_before() {
+    let genome = genome(&[("a.py", PAIR)]);
+    let asked = Mutate::new();
+    bids(&asked, &genome, &[], &Memory::default(), 40);
+    let fresh = Memory::default();
+    let b = brief(&genome, &[], &all, &fresh);
+    assert_eq!(asked.propose(&b).unwrap(), Mutate::new().propose(&b).unwrap());
+    assert_eq!(asked.propose(&b).unwrap(), asked.propose(&b).unwrap());
+}
+
+#[test]
+fn an_idea_is_known_again_where_another_function_changed() {
+    let before = genome(&[("a.py", PAIR)]);
+    let after = genome(&[("a.py", &PAIR.replace("x + x", "2 * x"))]);
+    let ideas = |genome: &Genome| -> BTreeSet<Digest> {
+        let made = bids(&Mutate::new(), genome, &[], &Memory::default(), 10_000);
+        made.iter().filter(|(_, reason, _)| reason.starts_with("a.py:2 ")).map(|(.., idea)| *idea).collect()
+    };
+    let (here, there) = (ideas(&before), ideas(&after));
+    assert!(
+        here.intersection(&there).count() > here.len() / 2,
+        "{} of {}",
+        here.intersection(&there).count(),
+        here.len()
+    );
+}
+
+#[test]
+fn an_idea_that_failed_elsewhere_comes_after_all_new_ones() {
+    let genome = genome(&[("a.py", PAIR)]);
+    let order: Vec<Digest> =
+        bids(&Mutate::new(), &genome, &[], &Memory::default(), 100_000).into_iter().map(|(.., idea)| idea).collect();
+    let memory = Memory::default();
+    memory.ideas.lock().unwrap().insert(order[0]);
+    let again: Vec<Digest> =
+        bids(&Mutate::new(), &genome, &[], &memory, 100_000).into_iter().map(|(.., idea)| idea).collect();
+    assert_eq!(again.first(), Some(&order[1]));
+    assert_eq!(again.last(), Some(&order[0]));
+    assert_eq!(again.len(), order.len());
+}
+
+#[test]
+fn nothing_is_proposed_outside_what_may_change() {
+    let genome = genome(&[("a.py", PAIR), ("b.py", PAIR), ("c.txt", "a - b\n")]);
+    let may = |path: &str| path == "b.py";
+    let memory = Memory::default();
+    let Bid::Proposal { change, .. } = Mutate::new().propose(&brief(&genome, &[], &may, &memory)).unwrap() else {
+        panic!("there is something to propose")
+    };
+    assert!(change.edits.iter().all(|e| e.path() == "b.py"));
+    let none = |_: &str| false;
+    assert_eq!(Mutate::new().propose(&brief(&genome, &[], &none, &memory)).unwrap(), Bid::Exhausted);
+}
+
+#[test]
+fn only_what_stands_in_a_marked_block_changes() {
+    let text = "TOP = 1\n# EVOLVE-BLOCK-START\ndef f(x):\n    return x + 1\n# EVOLVE-BLOCK-END\nBOTTOM = f(2)\n";
+    let genome = genome(&[("a.py", text)]);
+    let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 100_000);
+    assert!(made.len() > 15);
+    for (after, ..) in made {
+        let after = text_of(&after, "a.py");
+        assert!(after.starts_with("TOP = 1\n# EVOLVE-BLOCK-START\n"), "{after}");
+        assert!(after.ends_with("# EVOLVE-BLOCK-END\nBOTTOM = f(2)\n"), "{after}");
+    }
+}
+
+#[test]
+fn what_only_failing_tasks_ran_is_changed_first() {
+    let lines = |lines: &[u32]| [("a.py".to_owned(), lines.to_vec())].into();
+    let told = [
+        Feedback { task: TaskId("good".into()), passed: true, detail: String::new(), lines: lines(&[2]) },
+        Feedback { task: TaskId("bad".into()), passed: false, detail: String::new(), lines: lines(&[6]) },
+    ];
+    let made = bids(&Mutate::new(), &genome(&[("a.py", PAIR)]), &told, &Memory::default(), 20);
+    assert!(made.iter().all(|(_, reason, _)| !reason.starts_with("a.py:2 ")), "{made:?}");
+}
+
+#[test]
+fn odd_files_give_no_candidates_and_no_trouble() {
+    let path = |p: &str| GenomePath::new(p).unwrap();
+    let large = format!("x = 1\n{}", "# filler\n".repeat(130_000));
+    let genome = Genome::new()
+        .with(path("latin.py"), FileBody::new(&b"x = '\xff'\n"[..], false))
+        .with(path("large.py"), FileBody::new(large.as_bytes(), false))
+        .with(path("empty.py"), FileBody::new(&b""[..], false))
+        .with(path("notes.md"), FileBody::new(&b"1 + 1\n"[..], false));
+    let memory = Memory::default();
+    assert_eq!(Mutate::new().propose(&brief(&genome, &[], &all, &memory)).unwrap(), Bid::Exhausted);
+}
+
+#[test]
+fn a_deep_nest_is_left_alone() {
+    let deep = format!("x = {}1{}\n", "(".repeat(5_000), ")".repeat(5_000));
+    bids(&Mutate::new(), &genome(&[("a.py", &deep)]), &[], &Memory::default(), 5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn whatever_the_text_bids_apply_and_differ(lines in prop::collection::vec("(    ){0,2}(if a:|x = a\\[1\\]|return x|é = f\\(a, b\\)|pass|\\(|for i in a:)", 0..8)) {
+        let text = format!("def f(a, b):\n    x = 0\n{}", lines.iter().map(|l| format!("    {l}\n")).collect::<String>());
+        let genome = genome(&[("a.py", &text)]);
+        let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 60);
+        let trees: BTreeSet<TreeId> = made.iter().map(|(g, ..)| g.tree()).collect();
+        prop_assert_eq!(trees.len(), made.len());
+        prop_assert!(!trees.contains(&genome.tree()));
+    }
+}
+
+#[test]
+#[ignore = "a stopwatch, run by hand in release"]
+fn stopwatch() {
+    let program = "def f(xs, n):\n    total = 0\n    for i in range(len(xs)):\n        if xs[i] > n:\n            total += xs[i]\n    return total\n\n\n";
+    for copies in [14, 140, 1400, 7000] {
+        let text: String = (0..copies).map(|k| program.replace("def f", &format!("def f{k}"))).collect();
+        let start = std::time::Instant::now();
+        let ast = Ast::parse(Lang::Python, &text).unwrap();
+        let drawn = crate::mutate::deck::candidates(&ast, &text, &crate::mutate::localise::Suspicion::of("", &[]));
+        println!("{} lines: {} candidates in {:?}", copies * 8, drawn.len(), start.elapsed());
+    }
+    let genome = genome(&[("a.py", &program.repeat(14))]);
+    let start = std::time::Instant::now();
+    let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 10_000).len();
+    println!("{made} bids in {:?}", start.elapsed());
+}
