@@ -103,7 +103,10 @@ fn settings(text: &str) -> Result<Settings, SuiteError> {
         )
     })?;
     if !(settings.seconds > 0.0 && settings.seconds <= 3600.0) {
-        return Err(error("suite.toml: 'seconds' is not between 0 and 3600", "give the seconds that one task may take"));
+        return Err(error(
+            "suite.toml: 'seconds' is not between 0 and 3600",
+            "give the seconds that one task may take",
+        ));
     }
     if let Some(work) = &settings.work {
         if work.run.is_empty() {
@@ -122,7 +125,8 @@ fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteErr
         if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
             continue;
         }
-        let task = task(line, command, files).map_err(|(what, hint)| error(format!("tasks.jsonl:{number}: {what}"), hint))?;
+        let task =
+            task(line, command, files).map_err(|(what, hint)| error(format!("tasks.jsonl:{number}: {what}"), hint))?;
         if let Some(first) = seen.insert(task.id.clone(), number) {
             return Err(error(
                 format!("tasks.jsonl:{number}: the id '{}' stands in line {first} already", task.id),
@@ -135,7 +139,10 @@ fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteErr
         return Err(error("tasks.jsonl holds no task", "write one task a line, as JSON"));
     }
     if !tasks.iter().any(|t| t.split == Split::Validation) {
-        return Err(error("tasks.jsonl holds no validation task", "give some tasks \"split\": \"validation\"; they decide"));
+        return Err(error(
+            "tasks.jsonl holds no validation task",
+            "give some tasks \"split\": \"validation\"; they decide",
+        ));
     }
     let languages: std::collections::BTreeSet<_> = tasks.iter().filter_map(Task::language).collect();
     if languages.len() > 1 {
@@ -207,7 +214,9 @@ impl Fields {
     fn text(&mut self, key: &str) -> Result<String, Wrong> {
         match self.need(key)? {
             Json::Text(text) => Ok(text),
-            other => wrong(format!("'{key}' of {} is {}, not a text", self.name, other.kind()), "put it in double quotes"),
+            other => {
+                wrong(format!("'{key}' of {} is {}, not a text", self.name, other.kind()), "put it in double quotes")
+            }
         }
     }
 
@@ -248,7 +257,10 @@ fn task(line: &str, command: bool, files: &Files) -> Result<Task, Wrong> {
 fn assignment(mut fields: Fields, command: bool) -> Result<Assignment, Wrong> {
     if let Some(call) = fields.maybe("call") {
         if command {
-            return wrong("the suite has [work] and the task calls a function", "give the task a 'stdin', or remove [work]");
+            return wrong(
+                "the suite has [work] and the task calls a function",
+                "give the task a 'stdin', or remove [work]",
+            );
         }
         let mut call = Fields::of("'call'", call)?;
         let (file, function) = (call.text("file")?, call.text("function")?);

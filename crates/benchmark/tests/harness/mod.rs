@@ -34,7 +34,11 @@ pub fn tools() -> Toolbox {
         let program = find(name)?;
         Some(tool(&program, &ask(&program, &["--version"])?, Vec::new()))
     };
-    Toolbox { python: Some(tool(lines[0], lines[1], vec![lines[2].into()])), node: other("node"), rustc: other("rustc") }
+    Toolbox {
+        python: Some(tool(lines[0], lines[1], vec![lines[2].into()])),
+        node: other("node"),
+        rustc: other("rustc"),
+    }
 }
 
 pub fn genome(files: &[(&str, &str)]) -> Genome {
@@ -98,7 +102,10 @@ pub fn run(job: &Job) -> Finished {
         .env_clear()
         .envs(job.env.iter().map(|(name, value)| (name, place(value))))
         .envs(std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RUSTUP_")))
-        .env("RUSTUP_HOME", std::env::var("RUSTUP_HOME").unwrap_or(format!("{}/.rustup", std::env::var("HOME").unwrap())))
+        .env(
+            "RUSTUP_HOME",
+            std::env::var("RUSTUP_HOME").unwrap_or(format!("{}/.rustup", std::env::var("HOME").unwrap())),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -135,7 +142,12 @@ pub fn run(job: &Job) -> Finished {
     };
     let _ = Command::new("kill").args(["-9", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
     let _ = child.wait();
-    Finished { stdout: out.join().unwrap(), stderr: err.join().unwrap(), ending, seconds: begin.elapsed().as_secs_f64() }
+    Finished {
+        stdout: out.join().unwrap(),
+        stderr: err.join().unwrap(),
+        ending,
+        seconds: begin.elapsed().as_secs_f64(),
+    }
 }
 
 /// Works, grades and settles all exams.
