@@ -108,10 +108,8 @@ fn settings(text: &str) -> Result<Settings, SuiteError> {
             "give the seconds that one task may take",
         ));
     }
-    if let Some(work) = &settings.work {
-        if work.run.is_empty() {
-            return Err(error("suite.toml: 'run' in [work] is empty", "give the program and its arguments"));
-        }
+    if settings.work.as_ref().is_some_and(|w| w.run.is_empty()) {
+        return Err(error("suite.toml: 'run' in [work] is empty", "give the program and its arguments"));
     }
     Ok(settings)
 }

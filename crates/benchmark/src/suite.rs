@@ -45,13 +45,13 @@ impl NativeSuite {
             pick(language == Some(Language::Python) || checked || listed(ToolName::Python), &tools.python, "python3")?;
         let node = pick(script || listed(ToolName::Node), &tools.node, "node")?;
         let rustc = pick(listed(ToolName::Rustc), &tools.rustc, "rustc")?;
-        if let (Some(Language::TypeScript), Some(node)) = (language, &node) {
-            if version(&node.version) < (22, 6) {
-                return Err(error(
-                    format!("the suite calls TypeScript, which Node.js {} does not run", node.version.trim()),
-                    "use Node.js 22.6 or newer, which strips the types, or describe a compiler in [work] of suite.toml",
-                ));
-            }
+        if let (Some(Language::TypeScript), Some(node)) = (language, &node)
+            && version(&node.version) < (22, 6)
+        {
+            return Err(error(
+                format!("the suite calls TypeScript, which Node.js {} does not run", node.version.trim()),
+                "use Node.js 22.6 or newer, which strips the types, or describe a compiler in [work] of suite.toml",
+            ));
         }
         if let Some(work) = &settings.work {
             for name in &work.files {

@@ -1,6 +1,7 @@
 //! Runs jobs without a cage, in a folder of their own, to test what drivers do. Suites are written from text.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a helper of tests is no test to the linter")]
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
