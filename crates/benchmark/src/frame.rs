@@ -38,6 +38,8 @@ pub(crate) enum End {
     Signal(i64),
     /// It needed more memory than it may have.
     Memory,
+    /// No process could be started for it: those left behind are as many as there may be.
+    Processes,
     /// The subject could not be built.
     Build,
 }
@@ -53,6 +55,9 @@ impl End {
                 format!("the {budget} s of the whole examination were over (a larger wall-clock limit gives more)"),
             ),
             End::Build => (MarkStatus::Crashed, "could not be built".to_owned()),
+            End::Processes => {
+                (MarkStatus::OverLimit, "had no process left: earlier tasks left too many behind".to_owned())
+            }
             End::Memory => (MarkStatus::OverLimit, "needed more memory than it may have".to_owned()),
             End::Size => (MarkStatus::OverLimit, "wrote more than is taken".to_owned()),
             End::Exit(code) => (MarkStatus::Garbled, format!("exited with code {code} and without a result")),
@@ -160,6 +165,7 @@ fn frame(value: Json) -> Option<(usize, Frame)> {
         "time" => End::Time,
         "budget" => End::Budget,
         "size" => End::Size,
+        "processes" => End::Processes,
         "memory" => End::Memory,
         "build" => End::Build,
         "exit" => End::Exit(code),

@@ -1,4 +1,20 @@
 //! The native format: `suite.toml` and `tasks.jsonl`, read strictly.
+//!
+//! `suite.toml`: `kind` (`"exact"` or `"sample"`), `seconds` a task may take (2), `partial` (whether a task gives the
+//! fraction of its inputs that are right, else all or nothing), and for programs instead of functions `[work]` with
+//! `files` that the subject sees, a `build` and a `run` command and the `tools` they need.
+//!
+//! `tasks.jsonl`: one task a line, blank lines and those that begin with `#` or `//` aside:
+//!
+//! ```text
+//! {"id": "add/1", "split": "train", "assignment": {"call": {"file": "a.py", "function": "add"}, "inputs": [[1, 2]]}, "key": {"expect": [3]}}
+//! {"id": "sum/1", "split": "validation", "assignment": {"stdin": "5 3\n"}, "key": {"stdout": "8\n"}}
+//! {"id": "any/1", "split": "holdout", "assignment": {"call": {"file": "a.py", "function": "f"}, "inputs": [[]]}, "key": {"check": "check.py", "data": 7}}
+//! ```
+//!
+//! Each input is a list of arguments, called on a copy of its own in a process (JavaScript: a thread) that runs this
+//! task alone. Tuples and iterators count as lists; sets, NaN, infinity and other objects are no results. A checker
+//! reads one JSON object (`inputs` or `stdin`, `outputs`, `data`) and prints `{"score": 0..1, "detail": "…"}`.
 
 use std::collections::BTreeMap;
 

@@ -218,7 +218,8 @@ impl OpenEvolveSuite {
         let late = frame.end == End::Time && stage >= 2 && result.is_some();
         if frame.end != End::Done && !late {
             let (status, why) = frame.end.failure(self.seconds(), self.seconds());
-            return found.fail(status, format!("the evaluation {why}"));
+            let hint = if frame.end == End::Time { " (evaluator.timeout in config.yaml gives more)" } else { "" };
+            return found.fail(status, format!("the evaluation {why}{hint}"));
         }
         let Some(Json::Map(fields)) = result else {
             return found.fail(MarkStatus::Garbled, "the evaluation ended without a result".to_owned());

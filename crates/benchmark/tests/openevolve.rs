@@ -1,5 +1,7 @@
 //! OpenEvolve tasks, unchanged, with honest and broken evaluators and candidates.
 
+#![allow(clippy::unwrap_used, reason = "a helper of tests is no test to the linter")]
+
 mod harness;
 
 use std::path::Path;

@@ -117,7 +117,7 @@ fn results_are_taken_as_json_has_them_and_inputs_are_fresh_each_time() {
         + &line("text", "[\"chr(0x1f600) + chr(10)\"]", "\"😀\\n\"")
         + &line("truth", "[\"True\"]", "1")
         + &line("enum", "[\"__import__('enum').IntEnum('E', 'a').a\"]", "1")
-        + &r#"{"id":"fresh","split":"validation","assignment":{"call":{"file":"a.py","function":"g"},"inputs":[[[3,1]],[[3,1]]]},"key":{"expect":[[3,1,0],[3,1,0]]}}"#;
+        + r#"{"id":"fresh","split":"validation","assignment":{"call":{"file":"a.py","function":"g"},"inputs":[[[3,1]],[[3,1]]]},"key":{"expect":[[3,1,0],[3,1,0]]}}"#;
     let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
     let code = "def f(x):\n    return eval(x)\ndef g(x, keep=[]):\n    x.append(0)\n    return x\n";
     let graded = examine(&suite, &genome(&[("a.py", code)]), false);
@@ -137,7 +137,7 @@ fn lines_are_told_for_train_tasks_however_they_end() {
         + &call("slow", "train", "[5]", "0")
         + &call("v", "validation", "[0]", "0");
     let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
-    let code = "import b\n\ndef f(x):\n    if x == 1:\n        while True:\n            pass\n    if x == 2:\n        raise ValueError\n    if x == 3:\n        return f(x)\n    if x == 4:\n        b.leave()\n    if x == 5:\n        b.stuck()\n    return 0\n";
+    let code = "import b\n\ndef f(x):\n    if x == 1:\n        while x:\n            pass\n    if x == 2:\n        raise ValueError\n    if x == 3:\n        return f(x)\n    if x == 4:\n        b.leave()\n    if x == 5:\n        b.stuck()\n    return 0\n";
     let other = "import os\n\ndef leave():\n    os._exit(1)\n\ndef stuck():\n    return sum(range(10 ** 12))\n";
     let graded = examine(&suite, &genome(&[("a.py", code), ("b.py", other)]), true);
     let lines = |id: &str, file: &str| {
