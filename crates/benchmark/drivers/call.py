@@ -94,7 +94,10 @@ def key_text(key):
 def parse(text):
     """A fresh copy of an input. JSON is a Python expression, given three names; large ones are faster to load."""
     if len(text) < 4096:
-        return eval(text, dict(WORDS))
+        try:
+            return eval(text, dict(WORDS))
+        except (SyntaxError, MemoryError, RecursionError):
+            pass  # Nested deeper than this Python's parser goes.
     import json
     return json.loads(text)
 
@@ -257,7 +260,13 @@ HIDE = (os.path.abspath(sys.argv[0]), sys.argv[0], "<frozen importlib._bootstrap
 def supervise(task, codes, lines, plan, until, null):
     """Forks the child of one task and watches it. Returns its frame without the nonce."""
     take, give = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        # Processes that an earlier task left behind, out of its group, take all that there may be.
+        os.close(take)
+        os.close(give)
+        return frame(("processes", 0), "")
     if pid == 0:
         try:
             os.setsid()

@@ -3,7 +3,7 @@
 ROOT = "/work/suite/"
 
 
-def check(program, text, give, null):
+def check(program, text, give):
     """In the child: the checker as the main program, with the exam on its standard input."""
     with open("/tmp/exam.json", "w+b") as file:
         file.write(text)
@@ -13,16 +13,19 @@ def check(program, text, give, null):
     path = ROOT + program
     sys.argv[:] = [path]
     sys.path.insert(0, os.path.dirname(path))
-    with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec", dont_inherit=True)
     module = type(sys)("__main__")
     module.__file__ = path
     sys.modules["__main__"] = module
     try:
+        with open(path, "rb") as file:
+            code = compile(file.read(), path, "exec", dont_inherit=True)
         exec(code, module.__dict__)
         return 0
     except SystemExit as stop:
-        return 0 if stop.code in (None, 0) else 1
+        if stop.code in (None, 0):
+            return 0
+        sys.stderr.write("SystemExit: %s" % (stop.code,))
+        return 1
     except BaseException as error:
         sys.stderr.write(describe(error, (sys.argv[0],)))
         return 1
@@ -47,7 +50,7 @@ def main():
             os.close(take)
             os.close(take_error)
             os.dup2(give_error, 2)
-            code = check(plan["program"], plan["exam"].encode("utf-8"), give, None)
+            code = check(plan["program"], plan["exam"].encode("utf-8"), give)
         finally:
             os._exit(code)
     os.close(give)

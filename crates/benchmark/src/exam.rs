@@ -14,7 +14,8 @@ use crate::work::{START, environment, file, mounts, python_argv};
 use crate::{Exam, Graded, Job};
 
 /// The driver of checkers.
-pub(crate) const EXAM_PY: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/exam.py"));
+pub(crate) const EXAM_PY: &str =
+    concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/exam.py"));
 
 /// A checker is the suite's own code: it may take this long, whatever a task of the subject may take.
 const SECONDS: f64 = 30.0;
@@ -36,7 +37,13 @@ impl NativeSuite {
             Assignment::Call { inputs, .. } => ("inputs", Json::List(inputs.clone())),
             Assignment::Stdin(text) => ("stdin", Json::Text(text.clone())),
         };
-        let exam = format!("{{{}:{},\"outputs\":{},\"data\":{}}}", quoted(asked.0), asked.1.text(), outputs.text(), data.text());
+        let exam = format!(
+            "{{{}:{},\"outputs\":{},\"data\":{}}}",
+            quoted(asked.0),
+            asked.1.text(),
+            outputs.text(),
+            data.text()
+        );
         let modules: Vec<String> = python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!(
             "{{\"program\":{},\"seconds\":{SECONDS},\"modules\":[{}],\"exam\":{}}}",
@@ -48,7 +55,11 @@ impl NativeSuite {
         // The checker may read files of the suite; tasks and their keys are none of its business.
         let hidden = ["suite.toml", "tasks.jsonl"];
         for (name, bytes) in self.files.iter().filter(|(name, _)| !hidden.contains(&name.as_str())) {
-            files.push(crate::CageFile { path: format!("/work/suite/{name}"), bytes: bytes.clone(), executable: false });
+            files.push(crate::CageFile {
+                path: format!("/work/suite/{name}"),
+                bytes: bytes.clone(),
+                executable: false,
+            });
         }
         let mut limits = self.limits.clone();
         limits.wall = Duration::from_secs_f64(SECONDS + START);
@@ -61,7 +72,13 @@ impl NativeSuite {
             limits,
             read_only: mounts(python),
             env: environment(),
-            ticket: Ticket { nonce: work.nonce.clone(), tasks: vec![index], lines, budget: SECONDS, ..Ticket::default() },
+            ticket: Ticket {
+                nonce: work.nonce.clone(),
+                tasks: vec![index],
+                lines,
+                budget: SECONDS,
+                ..Ticket::default()
+            },
         };
         Exam { task: task.id.clone(), job }
     }
@@ -87,9 +104,7 @@ impl NativeSuite {
     }
 
     fn verdict(&self, task: &Task, ticket: &Ticket, finished: &Finished) -> Outcome {
-        let Key::Check { program, .. } = &task.key else {
-            unreachable!("only tasks with a checker have exams")
-        };
+        let Key::Check { program, .. } = &task.key else { unreachable!("only tasks with a checker have exams") };
         // Whatever goes wrong here is the suite's fault: the mark does not count, and says so loudly.
         let broken = |why: String| Outcome::failure(MarkStatus::Missing, format!("the checker {program} {why}"));
         let Some(Json::Map(fields)) = frame::framed(&finished.stdout, &ticket.nonce).into_iter().next() else {
@@ -146,7 +161,16 @@ mod tests {
     #[test]
     fn a_checkers_garbage_is_no_score() {
         assert_eq!(verdict_line("note\n{\"score\": 0.5, \"detail\": \"x\"}"), Ok((0.5, "x".to_owned())));
-        for bad in ["", "1", "{}", "{\"score\": NaN}", "{\"score\": true}", "{\"score\": 1.5}", "{\"score\": -0.1}", "{\"score\": 1, \"detail\": 2}"] {
+        for bad in [
+            "",
+            "1",
+            "{}",
+            "{\"score\": NaN}",
+            "{\"score\": true}",
+            "{\"score\": 1.5}",
+            "{\"score\": -0.1}",
+            "{\"score\": 1, \"detail\": 2}",
+        ] {
             assert!(verdict_line(bad).is_err(), "{bad}");
         }
     }

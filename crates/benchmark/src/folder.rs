@@ -23,7 +23,10 @@ pub(crate) fn error(what: impl Into<String>, hint: impl Into<String>) -> SuiteEr
 /// `skip` gets the path relative to the folder.
 pub(crate) fn read(folder: &Path, skip: &dyn Fn(&str) -> bool) -> Result<Files, SuiteError> {
     if !folder.is_dir() {
-        return Err(error(format!("there is no folder '{}'", folder.display()), "give the folder that holds the suite"));
+        return Err(error(
+            format!("there is no folder '{}'", folder.display()),
+            "give the folder that holds the suite",
+        ));
     }
     let mut files = Files::new();
     let mut bytes = 0;

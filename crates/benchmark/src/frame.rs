@@ -36,6 +36,10 @@ pub(crate) enum End {
     Exit(i64),
     /// It died too early, by this signal.
     Signal(i64),
+    /// It needed more memory than it may have.
+    Memory,
+    /// No process could be started for it: those left behind are as many as there may be.
+    Processes,
     /// The subject could not be built.
     Build,
 }
@@ -51,9 +55,15 @@ impl End {
                 format!("the {budget} s of the whole examination were over (a larger wall-clock limit gives more)"),
             ),
             End::Build => (MarkStatus::Crashed, "could not be built".to_owned()),
+            End::Processes => {
+                (MarkStatus::OverLimit, "had no process left: earlier tasks left too many behind".to_owned())
+            }
+            End::Memory => (MarkStatus::OverLimit, "needed more memory than it may have".to_owned()),
             End::Size => (MarkStatus::OverLimit, "wrote more than is taken".to_owned()),
             End::Exit(code) => (MarkStatus::Garbled, format!("exited with code {code} and without a result")),
-            End::Signal(signal) => (MarkStatus::Crashed, format!("was killed by signal {signal}{}", signal_name(signal))),
+            End::Signal(signal) => {
+                (MarkStatus::Crashed, format!("was killed by signal {signal}{}", signal_name(signal)))
+            }
         }
     }
 }
@@ -79,7 +89,9 @@ pub(crate) fn of_ending(ending: Ending, stderr: &[u8]) -> (MarkStatus, String) {
         Ending::CpuTime => (MarkStatus::TimedOut, "the examination's processor time was over".to_owned()),
         Ending::OutputCap => (MarkStatus::OverLimit, "the examination wrote more than may be kept".to_owned()),
         Ending::Memory => (MarkStatus::OverLimit, "the examination needed more memory than it may have".to_owned()),
-        Ending::Exited(code) => (MarkStatus::Garbled, format!("the examination exited with code {code} without a verdict")),
+        Ending::Exited(code) => {
+            (MarkStatus::Garbled, format!("the examination exited with code {code} without a verdict"))
+        }
         Ending::Signalled(signal) => (
             MarkStatus::Crashed,
             format!("the examination was killed by signal {signal}{}", signal_name(i64::from(signal))),
@@ -153,6 +165,8 @@ fn frame(value: Json) -> Option<(usize, Frame)> {
         "time" => End::Time,
         "budget" => End::Budget,
         "size" => End::Size,
+        "processes" => End::Processes,
+        "memory" => End::Memory,
         "build" => End::Build,
         "exit" => End::Exit(code),
         "signal" => End::Signal(code),

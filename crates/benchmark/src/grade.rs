@@ -87,11 +87,10 @@ impl NativeSuite {
             });
         }
         let whole = frame.end == End::Done && answers.len() == inputs.len();
-        if let Key::Check { .. } = task.key {
-            if whole && answers.iter().all(|a| matches!(a, Answer::Value(_))) {
-                let outputs = answers.into_iter().map(|a| if let Answer::Value(v) = a { v } else { Json::Null });
-                return Result::Exam(Json::List(outputs.collect()));
-            }
+        let checked = matches!(task.key, Key::Check { .. });
+        if checked && whole && answers.iter().all(|a| matches!(a, Answer::Value(_))) {
+            let outputs = answers.into_iter().map(|a| if let Answer::Value(v) = a { v } else { Json::Null });
+            return Result::Exam(Json::List(outputs.collect()));
         }
         let right = |i: usize, answer: &Answer| match (&task.key, answer) {
             (Key::Expect { values, tolerance }, Answer::Value(got)) => same(&values[i], got, *tolerance),

@@ -15,7 +15,9 @@ mod work;
 
 use std::path::{Path, PathBuf};
 
-pub use openevolve::OpenEvolveConfig;
+pub use openevolve::{
+    DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings,
+};
 
 use frame::Ticket;
 use openevolve::OpenEvolveSuite;

@@ -1,4 +1,20 @@
 //! The native format: `suite.toml` and `tasks.jsonl`, read strictly.
+//!
+//! `suite.toml`: `kind` (`"exact"` or `"sample"`), `seconds` a task may take (2), `partial` (whether a task gives the
+//! fraction of its inputs that are right, else all or nothing), and for programs instead of functions `[work]` with
+//! `files` that the subject sees, a `build` and a `run` command and the `tools` they need.
+//!
+//! `tasks.jsonl`: one task a line, blank lines and those that begin with `#` or `//` aside:
+//!
+//! ```text
+//! {"id": "add/1", "split": "train", "assignment": {"call": {"file": "a.py", "function": "add"}, "inputs": [[1, 2]]}, "key": {"expect": [3]}}
+//! {"id": "sum/1", "split": "validation", "assignment": {"stdin": "5 3\n"}, "key": {"stdout": "8\n"}}
+//! {"id": "any/1", "split": "holdout", "assignment": {"call": {"file": "a.py", "function": "f"}, "inputs": [[]]}, "key": {"check": "check.py", "data": 7}}
+//! ```
+//!
+//! Each input is a list of arguments, called on a copy of its own in a process (JavaScript: a thread) that runs this
+//! task alone. Tuples and iterators count as lists; sets, NaN, infinity and other objects are no results. A checker
+//! reads one JSON object (`inputs` or `stdin`, `outputs`, `data`) and prints `{"score": 0..1, "detail": "…"}`.
 
 use std::collections::BTreeMap;
 
@@ -103,12 +119,13 @@ fn settings(text: &str) -> Result<Settings, SuiteError> {
         )
     })?;
     if !(settings.seconds > 0.0 && settings.seconds <= 3600.0) {
-        return Err(error("suite.toml: 'seconds' is not between 0 and 3600", "give the seconds that one task may take"));
+        return Err(error(
+            "suite.toml: 'seconds' is not between 0 and 3600",
+            "give the seconds that one task may take",
+        ));
     }
-    if let Some(work) = &settings.work {
-        if work.run.is_empty() {
-            return Err(error("suite.toml: 'run' in [work] is empty", "give the program and its arguments"));
-        }
+    if settings.work.as_ref().is_some_and(|w| w.run.is_empty()) {
+        return Err(error("suite.toml: 'run' in [work] is empty", "give the program and its arguments"));
     }
     Ok(settings)
 }
@@ -122,7 +139,8 @@ fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteErr
         if line.is_empty() || line.starts_with('#') || line.starts_with("//") {
             continue;
         }
-        let task = task(line, command, files).map_err(|(what, hint)| error(format!("tasks.jsonl:{number}: {what}"), hint))?;
+        let task =
+            task(line, command, files).map_err(|(what, hint)| error(format!("tasks.jsonl:{number}: {what}"), hint))?;
         if let Some(first) = seen.insert(task.id.clone(), number) {
             return Err(error(
                 format!("tasks.jsonl:{number}: the id '{}' stands in line {first} already", task.id),
@@ -135,7 +153,10 @@ fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteErr
         return Err(error("tasks.jsonl holds no task", "write one task a line, as JSON"));
     }
     if !tasks.iter().any(|t| t.split == Split::Validation) {
-        return Err(error("tasks.jsonl holds no validation task", "give some tasks \"split\": \"validation\"; they decide"));
+        return Err(error(
+            "tasks.jsonl holds no validation task",
+            "give some tasks \"split\": \"validation\"; they decide",
+        ));
     }
     let languages: std::collections::BTreeSet<_> = tasks.iter().filter_map(Task::language).collect();
     if languages.len() > 1 {
@@ -207,7 +228,9 @@ impl Fields {
     fn text(&mut self, key: &str) -> Result<String, Wrong> {
         match self.need(key)? {
             Json::Text(text) => Ok(text),
-            other => wrong(format!("'{key}' of {} is {}, not a text", self.name, other.kind()), "put it in double quotes"),
+            other => {
+                wrong(format!("'{key}' of {} is {}, not a text", self.name, other.kind()), "put it in double quotes")
+            }
         }
     }
 
@@ -248,7 +271,10 @@ fn task(line: &str, command: bool, files: &Files) -> Result<Task, Wrong> {
 fn assignment(mut fields: Fields, command: bool) -> Result<Assignment, Wrong> {
     if let Some(call) = fields.maybe("call") {
         if command {
-            return wrong("the suite has [work] and the task calls a function", "give the task a 'stdin', or remove [work]");
+            return wrong(
+                "the suite has [work] and the task calls a function",
+                "give the task a 'stdin', or remove [work]",
+            );
         }
         let mut call = Fields::of("'call'", call)?;
         let (file, function) = (call.text("file")?, call.text("function")?);

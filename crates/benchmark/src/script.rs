@@ -34,7 +34,11 @@ impl NativeSuite {
             }
         }
         let script = self.script(work, &ticket);
-        files.push(CageFile { path: "/work/driver/script.sh".to_owned(), bytes: script.into_bytes().into(), executable: false });
+        files.push(CageFile {
+            path: "/work/driver/script.sh".to_owned(),
+            bytes: script.into_bytes().into(),
+            executable: false,
+        });
 
         let tools: Vec<&Tool> = [&self.python, &self.node, &self.rustc].into_iter().flatten().collect();
         let mut limits = if work.tools.contains(&ToolName::Rustc) {
@@ -185,7 +189,9 @@ mod tests {
 
     #[test]
     fn base64_is_decoded() {
-        for (text, bytes) in [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar"), ("+/8=", "")] {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYmFy", "foobar"), ("+/8=", "")]
+        {
             let got = unbase64(text);
             assert!(got == bytes.as_bytes() || (text == "+/8=" && got == [0xfb, 0xff]), "{text}");
         }

@@ -41,16 +41,17 @@ impl NativeSuite {
             )),
         };
         let script = matches!(language, Some(Language::JavaScript | Language::TypeScript));
-        let python = pick(language == Some(Language::Python) || checked || listed(ToolName::Python), &tools.python, "python3")?;
+        let python =
+            pick(language == Some(Language::Python) || checked || listed(ToolName::Python), &tools.python, "python3")?;
         let node = pick(script || listed(ToolName::Node), &tools.node, "node")?;
         let rustc = pick(listed(ToolName::Rustc), &tools.rustc, "rustc")?;
-        if let (Some(Language::TypeScript), Some(node)) = (language, &node) {
-            if version(&node.version) < (22, 6) {
-                return Err(error(
-                    format!("the suite calls TypeScript, which Node.js {} does not run", node.version.trim()),
-                    "use Node.js 22.6 or newer, which strips the types, or describe a compiler in [work] of suite.toml",
-                ));
-            }
+        if let (Some(Language::TypeScript), Some(node)) = (language, &node)
+            && version(&node.version) < (22, 6)
+        {
+            return Err(error(
+                format!("the suite calls TypeScript, which Node.js {} does not run", node.version.trim()),
+                "use Node.js 22.6 or newer, which strips the types, or describe a compiler in [work] of suite.toml",
+            ));
         }
         if let Some(work) = &settings.work {
             for name in &work.files {
@@ -106,7 +107,8 @@ fn is_checker(tasks: &[Task], name: &str) -> bool {
 
 /// The two leading numbers of a version line: `v22.6.0` and `Python 3.11.7` alike.
 pub(crate) fn version(line: &str) -> (u32, u32) {
-    let mut numbers = line.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty()).map(|p| p.parse().unwrap_or(0));
+    let mut numbers =
+        line.split(|c: char| !c.is_ascii_digit()).filter(|p| !p.is_empty()).map(|p| p.parse().unwrap_or(0));
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 

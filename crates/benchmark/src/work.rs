@@ -11,7 +11,8 @@ use crate::suite::{NativeSuite, version};
 use crate::{CageFile, Job, Order, Ticket, Tool};
 
 /// The driver of Python calls.
-pub(crate) const CALL_PY: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/call.py"));
+pub(crate) const CALL_PY: &str =
+    concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/call.py"));
 /// The driver of JavaScript calls.
 pub(crate) const CALL_MJS: &str = include_str!("../drivers/call.mjs");
 
@@ -25,7 +26,8 @@ const WATCHED: usize = 200_000;
 impl NativeSuite {
     /// The work job for these tasks.
     pub(crate) fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
-        let tasks: Vec<usize> = (0..self.tasks.len()).filter(|i| order.splits.contains(&self.tasks[*i].split)).collect();
+        let tasks: Vec<usize> =
+            (0..self.tasks.len()).filter(|i| order.splits.contains(&self.tasks[*i].split)).collect();
         // A hanging subject must not cost the sum of all limits: the examination as a whole has the cage's time.
         let sum = self.settings.seconds * tasks.len() as f64;
         let budget = sum.min(self.limits.wall.as_secs_f64().max(self.settings.seconds));
@@ -73,9 +75,15 @@ impl NativeSuite {
         // V8 takes a part of what it is given for itself.
         let heap = (self.limits.memory >> 20) / 2;
         job.argv = vec![node.program.to_string_lossy().into_owned(), format!("--max-old-space-size={heap}")];
-        if self.language == Some(Language::TypeScript) && version(&node.version) < (23, 6) {
+        let found = version(&node.version);
+        if self.language == Some(Language::TypeScript) && found < (23, 6) {
             job.argv.push("--experimental-strip-types".to_owned());
         }
+        // A `.js` file may be either kind of module; newer ones find out which without being told to.
+        if ((20, 10)..(22, 7)).contains(&found) {
+            job.argv.push("--experimental-detect-module".to_owned());
+        }
+        job.argv.push("--no-warnings".to_owned());
         job.argv.push("/work/driver/call.mjs".to_owned());
         job.read_only = mounts(node);
         job

@@ -44,7 +44,11 @@ fn whatever_a_subject_does_becomes_a_mark() {
     check("import no_such_module\n", Crashed, "No module named 'no_such_module'");
     check("x = 1\n", Crashed, "'a.py' has no function 'f'");
     check("1 / 0\n", Crashed, "ZeroDivisionError: division by zero\n  at a.py:1");
-    check(&body("return a / 0"), Crashed, "f(2,3): expected 5, raised ZeroDivisionError: division by zero\n  at a.py:3 in f");
+    check(
+        &body("return a / 0"),
+        Crashed,
+        "f(2,3): expected 5, raised ZeroDivisionError: division by zero\n  at a.py:3 in f",
+    );
     check(&body("return f(a, b)"), Crashed, "RecursionError");
     check(&body("sys.exit(0)"), Crashed, "SystemExit: 0");
     check(&body("os._exit(0)"), Garbled, "exited with code 0 and without a result");
@@ -93,7 +97,9 @@ fn a_subject_that_attacks_its_driver_gains_nothing() {
 
 #[test]
 fn what_one_task_breaks_another_does_not_see() {
-    let tasks = call("t", "train", "[1,1]", "1") + &call("v", "validation", "[1,1]", "1") + &call("w", "validation", "[2,1]", "1");
+    let tasks = call("t", "train", "[1,1]", "1")
+        + &call("v", "validation", "[1,1]", "1")
+        + &call("w", "validation", "[2,1]", "1");
     let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
     let code = "import os\ncount = 0\ndef f(a, b):\n    global count\n    count += 1\n    if a == 2: os._exit(3)\n    return count\n";
     let graded = examine(&suite, &genome(&[("a.py", code)]), false);
@@ -111,7 +117,7 @@ fn results_are_taken_as_json_has_them_and_inputs_are_fresh_each_time() {
         + &line("text", "[\"chr(0x1f600) + chr(10)\"]", "\"😀\\n\"")
         + &line("truth", "[\"True\"]", "1")
         + &line("enum", "[\"__import__('enum').IntEnum('E', 'a').a\"]", "1")
-        + &r#"{"id":"fresh","split":"validation","assignment":{"call":{"file":"a.py","function":"g"},"inputs":[[[3,1]],[[3,1]]]},"key":{"expect":[[3,1,0],[3,1,0]]}}"#;
+        + r#"{"id":"fresh","split":"validation","assignment":{"call":{"file":"a.py","function":"g"},"inputs":[[[3,1]],[[3,1]]]},"key":{"expect":[[3,1,0],[3,1,0]]}}"#;
     let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
     let code = "def f(x):\n    return eval(x)\ndef g(x, keep=[]):\n    x.append(0)\n    return x\n";
     let graded = examine(&suite, &genome(&[("a.py", code)]), false);
@@ -131,7 +137,7 @@ fn lines_are_told_for_train_tasks_however_they_end() {
         + &call("slow", "train", "[5]", "0")
         + &call("v", "validation", "[0]", "0");
     let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
-    let code = "import b\n\ndef f(x):\n    if x == 1:\n        while True:\n            pass\n    if x == 2:\n        raise ValueError\n    if x == 3:\n        return f(x)\n    if x == 4:\n        b.leave()\n    if x == 5:\n        b.stuck()\n    return 0\n";
+    let code = "import b\n\ndef f(x):\n    if x == 1:\n        while x:\n            pass\n    if x == 2:\n        raise ValueError\n    if x == 3:\n        return f(x)\n    if x == 4:\n        b.leave()\n    if x == 5:\n        b.stuck()\n    return 0\n";
     let other = "import os\n\ndef leave():\n    os._exit(1)\n\ndef stuck():\n    return sum(range(10 ** 12))\n";
     let graded = examine(&suite, &genome(&[("a.py", code), ("b.py", other)]), true);
     let lines = |id: &str, file: &str| {
@@ -197,7 +203,8 @@ fn a_job_holds_no_key_and_a_result_without_the_nonce_is_not_believed() {
 
     let mut finished = run(&job);
     assert_eq!(suite.grade(&job, &finished).scorecard.marks[0].status, Passed);
-    finished.stdout = String::from_utf8(finished.stdout).unwrap().replace(harness::NONCE, "f".repeat(32).as_str()).into();
+    finished.stdout =
+        String::from_utf8(finished.stdout).unwrap().replace(harness::NONCE, "f".repeat(32).as_str()).into();
     assert_eq!(suite.grade(&job, &finished).scorecard.marks[0].status, Garbled);
 }
 
@@ -213,7 +220,11 @@ fn the_time_of_all_tasks_together_is_bounded() {
     let graded = examine(&suite, &genome(&[("a.py", "def f():\n    while True: pass\n")]), false);
     assert!(graded.scorecard.marks.iter().all(|m| m.status == TimedOut));
     assert!(mark(&graded, "v0").detail.contains("took longer than 1 s"));
-    assert!(mark(&graded, "v3").detail.contains("of the whole examination were over"), "{}", mark(&graded, "v3").detail);
+    assert!(
+        mark(&graded, "v3").detail.contains("of the whole examination were over"),
+        "{}",
+        mark(&graded, "v3").detail
+    );
 }
 
 #[test]

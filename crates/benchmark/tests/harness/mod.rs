@@ -1,6 +1,7 @@
 //! Runs jobs without a cage, in a folder of their own, to test what drivers do. Suites are written from text.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a helper of tests is no test to the linter")]
 
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -34,7 +35,11 @@ pub fn tools() -> Toolbox {
         let program = find(name)?;
         Some(tool(&program, &ask(&program, &["--version"])?, Vec::new()))
     };
-    Toolbox { python: Some(tool(lines[0], lines[1], vec![lines[2].into()])), node: other("node"), rustc: other("rustc") }
+    Toolbox {
+        python: Some(tool(lines[0], lines[1], vec![lines[2].into()])),
+        node: other("node"),
+        rustc: other("rustc"),
+    }
 }
 
 pub fn genome(files: &[(&str, &str)]) -> Genome {
@@ -98,7 +103,10 @@ pub fn run(job: &Job) -> Finished {
         .env_clear()
         .envs(job.env.iter().map(|(name, value)| (name, place(value))))
         .envs(std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RUSTUP_")))
-        .env("RUSTUP_HOME", std::env::var("RUSTUP_HOME").unwrap_or(format!("{}/.rustup", std::env::var("HOME").unwrap())))
+        .env(
+            "RUSTUP_HOME",
+            std::env::var("RUSTUP_HOME").unwrap_or(format!("{}/.rustup", std::env::var("HOME").unwrap())),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -135,7 +143,12 @@ pub fn run(job: &Job) -> Finished {
     };
     let _ = Command::new("kill").args(["-9", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
     let _ = child.wait();
-    Finished { stdout: out.join().unwrap(), stderr: err.join().unwrap(), ending, seconds: begin.elapsed().as_secs_f64() }
+    Finished {
+        stdout: out.join().unwrap(),
+        stderr: err.join().unwrap(),
+        ending,
+        seconds: begin.elapsed().as_secs_f64(),
+    }
 }
 
 /// Works, grades and settles all exams.

@@ -1,0 +1,231 @@
+# Driver of OpenEvolve tasks: loads evaluator.py and lets it evaluate the candidate, in a child that a parent watches.
+#
+# Evaluator and candidate share that child, so what it says is only as true as the candidate is honest: the tier is
+# `together`. The nonce stays in the parent's standard input until the child is dead.
+TASK = "/work/task"
+PROGRAMS = "/work/genome/"
+SHIM = "/work/shim"
+ARTIFACT = 4096
+
+
+def number(value):
+    """A metric as [kind, text]: n(umber), b(ool) or t(ext)."""
+    if isinstance(value, bool):
+        return "b", "1" if value else "0"
+    if isinstance(value, (int, float)):
+        try:
+            return "n", float.__repr__(float(value))
+        except OverflowError:
+            pass
+    return "t", type(value).__name__
+
+
+def text_of(value):
+    """An artifact as text, shortened."""
+    if isinstance(value, bytes):
+        return value[:ARTIFACT].decode("utf-8", "replace")
+    try:
+        return str(value)[:ARTIFACT]
+    except BaseException as error:
+        return "(cannot be shown: %s)" % type(error).__name__
+
+
+def opened(result):
+    """Metrics and artifacts of a plain dict or of anything shaped like an EvaluationResult; None for anything else."""
+    if isinstance(result, dict):
+        return dict(result), {}
+    metrics = getattr(result, "metrics", None)
+    artifacts = getattr(result, "artifacts", None)
+    if isinstance(metrics, dict):
+        return dict(metrics), dict(artifacts) if isinstance(artifacts, dict) else {}
+    return None
+
+
+def shown(metrics, artifacts):
+    """A result as the host reads it."""
+    rows = []
+    for name, value in list(metrics.items())[:200]:
+        kind, text = number(value)
+        rows.append("[%s,%s,%s]" % (quote(str(name)[:200]), quote(kind), quote(text)))
+    combined = "null"
+    if "combined_score" in metrics:
+        try:
+            combined = quote(float.__repr__(float(metrics["combined_score"])))
+        except (ValueError, TypeError, OverflowError):
+            pass
+    extra = ["[%s,%s]" % (quote(str(k)[:200]), quote(text_of(v))) for k, v in list(artifacts.items())[:20]]
+    return 'r {"metrics":[%s],"combined":%s,"artifacts":[%s]}\n' % (",".join(rows), combined, ",".join(extra))
+
+
+def passes(metrics, threshold):
+    """OpenEvolve's rule: combined_score where it is a number, else the mean of the numbers that are not 'error'."""
+    score = metrics.get("combined_score")
+    if isinstance(score, (int, float)):
+        return float(score) >= threshold
+    values = [float(v) for k, v in metrics.items() if k != "error" and isinstance(v, (int, float))]
+    return bool(values) and sum(values) / len(values) >= threshold
+
+
+def numeric(metrics):
+    """What is left of a stage's metrics when stages are merged: numbers, truth values among them, without 'error'."""
+    return {k: float(v) for k, v in metrics.items() if isinstance(v, (int, float)) and k != "error"}
+
+
+def load():
+    """evaluator.py as OpenEvolve loads it."""
+    external = sys.modules["_frozen_importlib_external"]
+    spec = external.spec_from_file_location("evaluation_module", TASK + "/evaluator.py")
+    module = sys.modules["_frozen_importlib"].module_from_spec(spec)
+    sys.modules["evaluation_module"] = module
+    spec.loader.exec_module(module)
+    if not hasattr(module, "evaluate"):
+        raise AttributeError("evaluator.py has no function 'evaluate'")
+    return module
+
+
+def stage_by_stage(module, program, thresholds, tell):
+    """The cascade. A failure of the first stage is the end; a later one keeps what the stages before it gave."""
+    metrics, artifacts = {}, {}
+    for number_of in (1, 2, 3):
+        function = getattr(module, "evaluate_stage%d" % number_of, None)
+        if function is None:
+            return
+        if number_of > 1 and (len(thresholds) < number_of - 1 or not passes(metrics, thresholds[number_of - 2])):
+            return
+        tell("s %d\n" % number_of)
+        try:
+            result = function(program)
+        except BaseException as error:
+            if number_of == 1:
+                tell("e %s\n" % quote(describe(error, HIDE)))
+                return
+            metrics["stage%d_passed" % number_of] = 0.0
+            tell(shown(metrics, artifacts))
+            tell("n %s\n" % quote("evaluate_stage%d raised %s" % (number_of, describe(error, HIDE))))
+            return
+        pair = opened(result)
+        if pair is None:
+            tell("g %s\n" % quote("evaluate_stage%d returned a %s, not a dict" % (number_of, type(result).__name__)))
+            return
+        if number_of == 1:
+            metrics, artifacts = pair
+        else:
+            metrics = dict(numeric(metrics), **numeric(pair[0]))
+            artifacts.update(pair[1])
+        tell(shown(metrics, artifacts))
+
+
+def directly(module, program, tries, tell):
+    """One call of evaluate; where the task's configuration says so, again when it raises."""
+    for left in range(tries, -1, -1):
+        tell("s 0\n")
+        try:
+            result = module.evaluate(program)
+        except BaseException as error:
+            if left == 0:
+                tell("e %s\n" % quote(describe(error, HIDE)))
+            continue
+        pair = opened(result)
+        if pair is None:
+            tell("g %s\n" % quote("evaluate returned a %s, not a dict" % type(result).__name__))
+        else:
+            tell(shown(*pair))
+        return
+
+
+HIDE = (sys.argv[0], "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+
+
+def evaluate(plan, give):
+    """In the child."""
+    out = write_all
+
+    def tell(text):
+        out(give, text.encode("ascii"))
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(plan["modules"])
+    program = PROGRAMS + plan["program"]
+    try:
+        module = load()
+    except BaseException as error:
+        tell("l %s\n.\n" % quote(describe(error, HIDE)))
+        return
+    if plan["cascade"] and hasattr(module, "evaluate_stage1"):
+        stage_by_stage(module, program, plan["thresholds"], tell)
+    else:
+        directly(module, program, 0 if plan["cascade"] else plan["retries"], tell)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
+    tell(".\n")
+
+
+def main():
+    plan = eval(read_block().decode("utf-8"), dict(WORDS))
+    open_paths([TASK], plan["modules"])
+    sys.path.append(SHIM)
+    null = os.open("/dev/null", os.O_RDWR)
+    take, give = os.pipe()
+    hear, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setsid()
+            for end in (take, hear):
+                os.close(end)
+            os.dup2(null, 0)
+            os.dup2(say, 1)
+            os.dup2(say, 2)
+            os.close(say)
+            evaluate(plan, give)
+        finally:
+            os._exit(0)
+    os.close(give)
+    os.close(say)
+    poller = select.poll()
+    poller.register(take, select.POLLIN)
+    poller.register(hear, select.POLLIN)
+    data, heard, count, end, stage = bytearray(), bytearray(), 0, None, 0
+    limit = NEXT() + plan["timeout"]
+    while end is None:
+        left = limit - NEXT()
+        if left <= 0:
+            end = ("time", stage)
+            break
+        for fd, _ in poller.poll(left * 1000 + 1):
+            part = os.read(fd, 1 << 16)
+            if fd == hear:
+                count += len(part)
+                heard = (heard + part)[-3000:]
+                if not part:
+                    poller.unregister(hear)
+                elif count > plan["output"]:
+                    end = ("size", 0)
+                continue
+            data += part
+            # Each stage has the whole time.
+            starts = data.count(b"\ns ") + data.startswith(b"s ")
+            if starts != stage:
+                stage, limit = starts, NEXT() + plan["timeout"]
+            if data.endswith(b"\n.\n"):
+                end = ("done", 0)
+            elif len(data) > 1 << 20:
+                end = ("size", 0)
+            elif not part:
+                end = ("gone", 0)
+    status = kill_tree(pid)
+    for fd, _ in poller.poll(0):
+        if fd == hear:
+            heard = (heard + os.read(hear, 1 << 16))[-3000:]
+    if end[0] == "gone":
+        end = status
+    nonce = read_line()
+    write_all(1, ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s}\n' % (
+        nonce, end[0], end[1], quote(bytes(data).decode("ascii", "replace")),
+        quote(bytes(heard).decode("utf-8", "replace")))).encode("ascii"))
+
+
+if __name__ == "__main__":
+    main()

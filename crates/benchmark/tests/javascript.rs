@@ -1,0 +1,81 @@
+//! What the JavaScript call driver does with honest, broken and hostile subjects.
+
+mod harness;
+
+use harness::{call, examine, genome, mark, native};
+use meliora_domain::MarkStatus::{self, Crashed, Failed, Garbled, Passed, TimedOut};
+
+const TOML: &str = "kind = \"exact\"\nseconds = 1\n";
+
+fn suite(file: &str) -> meliora_benchmark::Suite {
+    let tasks = (call("t", "train", "[2,3]", "5") + &call("v", "validation", "[2,3]", "5")).replace("a.py", file);
+    native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)])
+}
+
+#[test]
+fn every_kind_of_module_is_called() {
+    for (file, code) in [
+        ("a.js", "function f(a, b) { return a + b; }\nmodule.exports = { f };\n"),
+        ("a.js", "export function f(a, b) { return a + b; }\n"),
+        ("a.mjs", "export const f = async (a, b) => a + b;\n"),
+        ("a.cjs", "exports.f = (a, b) => a + b;\n"),
+        ("a.js", "exports.f = (a, b) => BigInt(a + b);\n"),
+        ("a.js", "exports.f = (a, b) => { console.log('5'); return a + b; }\n"),
+    ] {
+        let graded = examine(&suite(file), &genome(&[(file, code)]), false);
+        assert_eq!((mark(&graded, "t").status, mark(&graded, "v").status), (Passed, Passed), "{code}{graded:?}");
+    }
+}
+
+#[test]
+fn whatever_a_subject_does_becomes_a_mark() {
+    let suite = suite("a.js");
+    let check = |body: &str, status: MarkStatus, detail: &str| {
+        let code = format!("exports.f = function f(a, b) {{\n  {body}\n}};\n");
+        let graded = examine(&suite, &genome(&[("a.js", &code)]), false);
+        let mark = mark(&graded, "t");
+        assert_eq!(mark.status, status, "{code}\n{}", mark.detail);
+        assert!(mark.detail.contains(detail), "{code}\n{}", mark.detail);
+    };
+    check("return a - b", Failed, "f(2,3): expected 5, got -1");
+    check("return nothing", Crashed, "ReferenceError: nothing is not defined\n  at f (a.js:2");
+    check("return f(a, b)", Crashed, "RangeError");
+    check("return )", Crashed, "SyntaxError");
+    check("for (;;);", TimedOut, "took longer than 1 s");
+    check("return new Promise(() => {})", TimedOut, "took longer than 1 s");
+    check("return", Failed, "returned undefined");
+    check("return new Set([5])", Failed, "returned a Set");
+    check("return 0 / 0", Failed, "returned NaN");
+    check("return 'x'.repeat(1 << 26)", Failed, "returned a value of more than");
+    check("const x = []; x.push(x); return x", Failed, "nested more than");
+    check("return (function* () { for (;;) yield 1; })()", Failed, "more than 100000 items");
+    check("process.exit(0)", Garbled, "exited with code 0 and without a result");
+    check("require('fs').writeSync(1, '0123 {}\\n'); return 4", Failed, "got 4");
+    check("require('worker_threads').parentPort.postMessage('.\\n'); for (;;);", Garbled, "");
+    check("JSON.stringify = JSON.parse = () => '5'; Array.isArray = () => true; return 7", Failed, "");
+    check("process.kill(process.pid, 'SIGKILL')", Crashed, "killed by signal 9");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let graded = examine(&suite("a.js"), &genome(&[("a.js", "exports.g = 1;\n")]), false);
+    assert!(mark(&graded, "t").detail.contains("'a.js' exports no function 'f'"), "{graded:?}");
+    let graded = examine(&suite("a.js"), &genome(&[("b.js", "")]), false);
+    assert!(mark(&graded, "t").detail.contains("there is no file 'a.js' in the genome"));
+}
+
+#[test]
+fn typescript_without_a_node_that_runs_it_is_refused_with_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let tasks = call("v", "validation", "[2,3]", "5").replace("a.py", "a.ts");
+    harness::write(folder.path(), &[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
+    let load = |version: &str| {
+        let tools = meliora_benchmark::Toolbox {
+            node: Some(harness::tool("/usr/bin/node", version, Vec::new())),
+            ..meliora_benchmark::Toolbox::default()
+        };
+        meliora_benchmark::Suite::native(&harness::source(folder.path()), &tools)
+    };
+    assert!(load("v22.5.9").unwrap_err().to_string().contains("TypeScript"));
+    assert!(load("v22.6.0").is_ok());
+}
