@@ -35,3 +35,179 @@ fn python_runs_and_may_write_where_it_should() {
     let ran = py(&*cage, "open('/work/a','w').write('x'); open('/tmp/b','w').write('y'); print(6*7)");
     assert_eq!((out(&ran).as_str(), err(&ran).as_str(), ran.ending), ("42\n", "", Ending::Exited(0)));
 }
+
+#[test]
+fn several_commands_share_the_folder_one_after_another_and_at_once() {
+    let cage = cage();
+    shell(&*cage, "echo first > note");
+    assert_eq!(out(&shell(&*cage, "cat note")), "first\n");
+    let mut waiting = cage.spawn(&command(["/bin/sh", "-c", "read line; echo got $line"])).unwrap();
+    let other = shell(&*cage, "echo meanwhile; exit 3");
+    assert_eq!((out(&other).as_str(), other.ending), ("meanwhile\n", Ending::Exited(3)));
+    waiting.write(b"it\n").unwrap();
+    let mut said = Vec::new();
+    let ending = loop {
+        match waiting.next().unwrap() {
+            Happening::Stdout(bytes) => said.extend(bytes),
+            Happening::Stderr(bytes) => panic!("{bytes:?}"),
+            Happening::Exit(ending) => break ending,
+        }
+    };
+    assert_eq!((said.as_slice(), ending), (b"got it\n".as_slice(), Ending::Exited(0)));
+    assert_eq!(waiting.next().unwrap(), Happening::Exit(Ending::Exited(0)), "exit again and again");
+}
+
+#[test]
+fn a_command_that_reads_and_writes_much_at_once_does_not_stand_still() {
+    let cage = cage();
+    let much = vec![b'x'; 3 << 20];
+    let cat = run_to_end(&*cage, &command(["/bin/cat"]), &much).unwrap();
+    assert_eq!((cat.stdout.len(), cat.ending), (much.len(), Ending::Exited(0)));
+}
+
+#[test]
+fn input_that_nobody_reads_is_dropped() {
+    let cage = cage();
+    let ran = run_to_end(&*cage, &command(["/usr/bin/true"]), &vec![0; 3 << 20]).unwrap();
+    assert_eq!(ran.ending, Ending::Exited(0));
+}
+
+#[test]
+fn signals_reach_a_command_and_what_it_started() {
+    let cage = cage();
+    for (signal, ending) in [(15, Ending::Signalled(15)), (9, Ending::Signalled(9))] {
+        let mut process = cage.spawn(&command(["/bin/sh", "-c", "sleep 100 & echo up; wait"])).unwrap();
+        assert_eq!(process.next().unwrap(), Happening::Stdout(b"up\n".to_vec()));
+        process.signal(signal).unwrap();
+        assert_eq!(process.next().unwrap(), Happening::Exit(ending));
+    }
+    assert_eq!(shell(&*cage, "kill -SEGV $$").ending, Ending::Signalled(11));
+}
+
+#[test]
+fn a_program_that_cannot_start_says_why_as_a_shell_would() {
+    let cage = cage();
+    let missing = run(&*cage, &["/work/nothing"]);
+    assert_eq!(missing.ending, Ending::Exited(127));
+    assert!(err(&missing).contains("/work/nothing"), "{}", err(&missing));
+    cage.put("/work/data", b"no program", false).unwrap();
+    assert_eq!(run(&*cage, &["/work/data"]).ending, Ending::Exited(126));
+    let nowhere = Command { cwd: "/work/none".into(), ..command(["/usr/bin/true"]) };
+    let nowhere = run_to_end(&*cage, &nowhere, b"").unwrap();
+    assert_eq!(nowhere.ending, Ending::Exited(126));
+    assert!(err(&nowhere).contains("folder"), "{}", err(&nowhere));
+}
+
+#[test]
+fn a_very_long_argument_arrives_whole() {
+    let cage = cage();
+    let long = format!("echo {}", "y".repeat(100_000));
+    assert_eq!(out(&shell(&*cage, &long)).len(), 100_001);
+}
+
+#[test]
+fn cages_open_at_once_do_not_meet() {
+    let cages: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|n| {
+                scope.spawn(move || {
+                    let cage = cage();
+                    cage.put("/work/mine", format!("{n}").as_bytes(), false).unwrap();
+                    cage
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    // The threads that opened them are gone; the cages are not.
+    for (n, cage) in cages.iter().enumerate() {
+        assert_eq!(out(&shell(&**cage, "cat mine; ls /work")), format!("{n}mine\n"));
+    }
+}
+
+#[test]
+fn usage_tells_processor_time_and_memory() {
+    let cage = cage();
+    py(&*cage, "x = bytearray(50 << 20); sum(range(3_000_000))");
+    let usage = cage.usage();
+    assert!(usage.cpu_seconds > 0.01, "{usage:?}");
+    assert!(usage.peak_memory > 50 << 20, "{usage:?}");
+}
+
+#[test]
+fn files_outside_the_writable_folders_are_out_of_reach() {
+    let cage = cage();
+    for path in ["/etc/passwd", "/work/../etc/passwd", "work/x", "/workshop/x", "/usr/bin/true"] {
+        assert!(matches!(cage.get(path, 1000), Err(CageError::NoFile { .. })), "get {path}");
+        assert!(matches!(cage.put(path, b"x", false), Err(CageError::NoFile { .. })), "put {path}");
+    }
+    cage.put("/work/five", b"12345", false).unwrap();
+    assert!(matches!(cage.get("/work/five", 4), Err(CageError::TooLarge { size: 5, limit: 4, .. })));
+    assert_eq!(cage.get("/work/five", 5).unwrap(), b"12345");
+}
+
+#[test]
+fn a_full_folder_is_said_to_be_full() {
+    let cage = open(Limits { disk: 1 << 20, ..Limits::default() });
+    assert!(matches!(cage.put("/work/big", &vec![1; 2 << 20], false), Err(CageError::Full { .. })));
+}
+
+#[test]
+fn what_a_dropped_cage_ran_is_gone() {
+    let cage = cage();
+    let mut process = cage.spawn(&command(["/bin/sh", "-c", "echo up; exec sleep 100"])).unwrap();
+    assert_eq!(process.next().unwrap(), Happening::Stdout(b"up\n".to_vec()));
+    drop(cage);
+    assert_eq!(process.next().unwrap(), Happening::Exit(Ending::Signalled(9)));
+}
+
+#[test]
+fn a_path_that_cannot_be_shown_is_refused_by_name() {
+    for path in ["/no/such/place", "/", "/proc/1", "relative", "/root/../etc"] {
+        let mut spec = spec(Limits::default());
+        spec.read_only.push(meliora_evolve::ReadOnly { path: path.into() });
+        let Err(error) = sandbox().open(spec) else { panic!("'{path}' was shown") };
+        assert!(error.to_string().contains(path), "{error}");
+    }
+}
+
+#[test]
+fn node_runs_with_its_compiler_and_threads() {
+    let Some(node) = tool("node", &["-p", "process.execPath"]) else { return };
+    assert!(node.starts_with("/usr/"), "this test knows node under /usr only, not {node}");
+    let cage = cage();
+    let code = "let f=(n)=>n<2?n:f(n-1)+f(n-2); const b=Buffer.alloc(1<<20); require('fs').writeFileSync('/work/x', b); \
+                new (require('worker_threads').Worker)('console.log(40+2)',{eval:true}); f(25)";
+    let ran = run(&*cage, &[&node, "-e", code]);
+    assert_eq!((out(&ran).as_str(), err(&ran).as_str(), ran.ending), ("42\n", "", Ending::Exited(0)));
+}
+
+#[test]
+fn rust_compiles_links_and_runs() {
+    let Some(root) = tool("rustc", &["--print", "sysroot"]) else { return };
+    if std::fs::metadata(&root).is_err() {
+        return; // an ordinary user who cannot see the toolchain
+    }
+    let mut spec = spec(Limits { processes: 64, disk: 256 << 20, ..Limits::default() });
+    spec.read_only.push(meliora_evolve::ReadOnly { path: root.clone().into() });
+    spec.env.push(("PATH".into(), "/usr/bin:/bin".into()));
+    let cage = sandbox().open(spec).unwrap();
+    cage.put("/work/main.rs", b"fn main() { println!(\"{}\", (1..=6).sum::<u32>() * 2); }", false).unwrap();
+    let built = run(&*cage, &[&format!("{root}/bin/rustc"), "-O", "main.rs"]);
+    assert_eq!(built.ending, Ending::Exited(0), "{}", err(&built));
+    assert_eq!(out(&run(&*cage, &["/work/main"])), "42\n");
+}
+
+/// The answer of a tool that may not be on this machine; says so if it is not.
+fn tool(program: &str, ask: &[&str]) -> Option<String> {
+    let answer = std::process::Command::new(program).args(ask).output().ok().filter(|output| output.status.success());
+    if answer.is_none() {
+        eprintln!("NOT TESTED: {program} is not on this machine");
+    }
+    Some(String::from_utf8(answer?.stdout).unwrap().trim().to_owned())
+}
+
+#[test]
+fn ordinary_user_gets_the_same() {
+    again_as_an_ordinary_user();
+}

@@ -40,7 +40,9 @@ pub fn spec(limits: Limits) -> CageSpec {
     let mut spec = CageSpec::manual();
     spec.limits = limits;
     spec.read_only = vec![ReadOnly { path: python().prefix.clone() }];
-    spec.env = vec![("PATH".into(), "/usr/bin:/bin".into()), ("HOME".into(), "/work".into())];
+    // The library path is for a Python that was moved.
+    let library = python().prefix.join("lib").display().to_string();
+    spec.env = vec![("HOME".into(), "/work".into()), ("LD_LIBRARY_PATH".into(), library)];
     spec
 }
 
@@ -78,4 +80,32 @@ pub fn err(finished: &Finished) -> String {
 
 pub fn wall(millis: u64) -> Limits {
     Limits { wall: Duration::from_millis(millis), ..Limits::default() }
+}
+
+/// Runs the tests of this binary once more as an ordinary user, if root runs them now. Python may lie where that user
+/// cannot go, so it is shown to them elsewhere, in a mount namespace of its own.
+pub fn again_as_an_ordinary_user() {
+    use std::os::unix::fs::PermissionsExt;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let place = tempfile::Builder::new().prefix("cage-test").tempdir_in("/var/tmp").unwrap();
+    std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let (binary, prefix) = (place.path().join("tests"), place.path().join("python"));
+    std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
+    std::fs::set_permissions(&binary, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::create_dir(&prefix).unwrap();
+    let python = python();
+    let inside = std::path::Path::new(&python.program).strip_prefix(&python.prefix).expect("python lies in its prefix");
+    let script = r#"mount --bind "$1" "$2" && cd / && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+        "$3" --skip ordinary_user --skip kill_nine --test-threads 2"#;
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", script, "sh"])
+        .args([&python.prefix, &prefix, &binary])
+        .env("MELIORA_TEST_PYTHON", format!("{}\n{}", prefix.join(inside).display(), prefix.display()))
+        .output()
+        .expect("this test needs unshare and setpriv of util-linux, and they are not there");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "as uid 65534:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!told.contains(" 0 passed"), "no test ran as uid 65534:\n{told}");
 }

@@ -1,0 +1,253 @@
+//! Every limit ends what passes it, wholly.
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use meliora_domain::{Ending, Limits};
+use meliora_evolve::{CageError, Command, run_to_end};
+
+#[test]
+fn the_wall_clock_kills_daemons_and_stopped_processes_too() {
+    let cage = open(wall(500));
+    let code = "
+import os, signal, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open('/work/daemon', 'w').write('up')
+        time.sleep(100)
+    os._exit(0)
+child = os.fork()
+if child == 0:
+    time.sleep(100)
+os.kill(child, signal.SIGSTOP)
+open('/work/ready', 'w').close()
+time.sleep(100)
+";
+    let ran = py(&*cage, code);
+    assert_eq!(ran.ending, Ending::WallClock, "{}", err(&ran));
+    // What it left can be read, and no process is left: only PID 1 and the one that asks.
+    assert_eq!(cage.get("/work/daemon", 10).unwrap(), b"up");
+    let seen = py(
+        &*cage,
+        "import os; print(sorted(int(p) for p in os.listdir('/proc') if p.isdigit())[1:] == [] or [p for p in os.listdir('/proc') if p.isdigit()])",
+    );
+    assert_eq!(out(&seen).trim(), "True");
+}
+
+#[test]
+fn a_command_may_have_a_shorter_clock_than_its_cage() {
+    let cage = cage();
+    let short = Command { wall: Some(Duration::from_millis(100)), ..command(["/bin/sleep", "100"]) };
+    assert_eq!(run_to_end(&*cage, &short, b"").unwrap().ending, Ending::WallClock);
+    assert_eq!(shell(&*cage, "echo still here").ending, Ending::Exited(0));
+}
+
+#[test]
+fn what_a_command_leaves_behind_does_not_outlive_it() {
+    let cage = cage();
+    let ran = shell(&*cage, "sleep 100 & (setsid sleep 100 &) ; echo done");
+    assert_eq!((out(&ran).as_str(), ran.ending), ("done\n", Ending::Exited(0)));
+    assert!(ran.seconds < 50.0, "the background processes held the command up");
+}
+
+#[test]
+fn a_flood_of_output_ends_at_the_cap() {
+    let cage = open(Limits { output: 100_000, ..Limits::default() });
+    let ran = shell(&*cage, "yes");
+    assert_eq!((ran.stdout.len(), ran.ending), (100_000, Ending::OutputCap));
+    let both = shell(&*cage, "yes >&2");
+    assert_eq!((both.stderr.len(), both.ending), (100_000, Ending::OutputCap));
+    let exact = py(&*cage, "import os; os.write(1, b'x' * 100_000)");
+    assert_eq!((exact.stdout.len(), exact.ending), (100_000, Ending::Exited(0)));
+}
+
+#[test]
+fn a_fork_bomb_stays_within_its_number() {
+    let cage = open(Limits { processes: 20, ..wall(5000) });
+    let code = "
+import os, time
+n = 0
+try:
+    for _ in range(400):
+        if os.fork() == 0:
+            time.sleep(100)
+        n += 1
+except OSError as error:
+    print(n, type(error).__name__)
+";
+    assert_eq!(out(&py(&*cage, code)), "19 BlockingIOError\n");
+    let bomb = shell(&*cage, "b() { b | b & }; b; sleep 100");
+    assert!(matches!(bomb.ending, Ending::WallClock | Ending::Exited(_)), "{:?}", bomb.ending);
+    assert_eq!(out(&shell(&*cage, "echo alive")), "alive\n");
+}
+
+#[test]
+fn files_grow_no_further_than_the_limit() {
+    let cage = open(Limits { disk: 4 << 20, ..Limits::default() });
+    let code = "
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+def fill(names, each):
+    written = 0
+    try:
+        for name in names:
+            with open(name, 'wb', buffering=0) as f:
+                for _ in range(each):
+                    written += f.write(b'x' * (1 << 20))
+    except OSError as error:
+        print(type(error).__name__, error.errno, written <= 4 << 20)
+fill(['/work/one'], 100)
+fill([f'/tmp/{n}' for n in range(100)], 1)
+";
+    assert_eq!(out(&py(&*cage, code)), "OSError 27 True\nOSError 28 True\n");
+    assert!(matches!(cage.put("/tmp/more", b"x", false), Err(CageError::Full { .. })));
+}
+
+#[test]
+fn the_number_of_files_is_limited_too() {
+    let cage = cage();
+    let code = "
+n = 0
+try:
+    for n in range(100_000):
+        open(f'/work/{n}', 'w').close()
+except OSError as error:
+    print(error.errno, n < 20_000)
+";
+    assert_eq!(out(&py(&*cage, code)), "28 True\n");
+}
+
+#[test]
+fn memory_of_one_process_is_limited() {
+    let cage = open(Limits { memory: 200 << 20, ..Limits::default() });
+    let ran = py(&*cage, "x = bytearray(400 << 20)");
+    assert_eq!(ran.ending, Ending::Exited(1));
+    assert!(err(&ran).contains("MemoryError"), "{}", err(&ran));
+    assert_eq!(py(&*cage, "x = bytearray(100 << 20)").ending, Ending::Exited(0));
+}
+
+#[test]
+fn shared_memory_and_the_sum_of_all_processes_are_limited_too() {
+    let cage = open(Limits { memory: 100 << 20, ..Limits::default() });
+    let shared = "
+import mmap, time
+m = mmap.mmap(-1, 300 << 20)
+for at in range(0, len(m), 4096):
+    m[at] = 1
+time.sleep(100)
+";
+    assert_eq!(py(&*cage, shared).ending, Ending::Memory);
+    let many = "
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        x = bytearray(b'x') * (50 << 20)
+        time.sleep(100)
+time.sleep(100)
+";
+    assert_eq!(py(&*cage, many).ending, Ending::Memory);
+    assert_eq!(out(&shell(&*cage, "echo alive")), "alive\n");
+}
+
+#[test]
+fn processor_time_is_limited() {
+    let cage = open(Limits { cpu_seconds: 1, ..Limits::default() });
+    assert_eq!(py(&*cage, "while True: pass").ending, Ending::CpuTime);
+    let stubborn = "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass";
+    assert_eq!(py(&*cage, stubborn).ending, Ending::CpuTime);
+}
+
+#[test]
+fn open_files_are_limited() {
+    let cage = open(Limits { files: 32, ..Limits::default() });
+    let code = "
+f = []
+try:
+    while True: f.append(open('/dev/null'))
+except OSError as error:
+    print(error.errno, len(f) <= 29)
+";
+    assert_eq!(out(&py(&*cage, code)), "24 True\n");
+}
+
+#[test]
+fn no_process_is_left_uncollected() {
+    let sandbox = meliora_sandbox::Namespaces::new().unwrap();
+    let me = std::process::id().to_string();
+    for _ in 0..8 {
+        let cage = meliora_evolve::Sandbox::open(&sandbox, spec(Limits::default())).unwrap();
+        shell(&*cage, "sleep 100 & true");
+    }
+    drop(sandbox);
+    // The sandbox waits for its dead; cages of other tests run on, but none of them is dead and uncollected for long.
+    let dead = || {
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
+            .filter(|stat| {
+                let mut words = stat.rsplit(')').next().unwrap_or("").split_whitespace();
+                words.next() == Some("Z") && words.next() == Some(me.as_str())
+            })
+            .count()
+    };
+    for _ in 0..100 {
+        if dead() == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{} dead children are left", dead());
+}
+
+/// Run by the test below in a process of its own.
+#[test]
+fn helper_of_kill_nine() {
+    if std::env::var("MELIORA_TEST_VICTIM").is_err() {
+        return;
+    }
+    let cage = cage();
+    let name = std::env::var("MELIORA_TEST_VICTIM").unwrap();
+    cage.spawn(&command(["/bin/sh", "-c", &format!("sleep {name} & setsid sleep {name} & wait")]))
+        .map(std::mem::forget)
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn kill_nine_of_the_host_ends_its_cages() {
+    let name = format!("1000.{}", std::process::id());
+    let sleepers = || {
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+            .filter(|line| line.starts_with(b"sleep\0") && line[6..].starts_with(name.as_bytes()))
+            .count()
+    };
+    let wait_for = |count: usize| {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            sleepers() == count
+        })
+    };
+    let mut host = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["helper_of_kill_nine", "--exact", "--nocapture"])
+        .env("MELIORA_TEST_VICTIM", &name)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(wait_for(2), "the cage's commands run: {}", sleepers());
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert!(wait_for(0), "{} processes of the cage outlived the host", sleepers());
+}
+
+#[test]
+fn ordinary_user_has_the_same_limits() {
+    again_as_an_ordinary_user();
+}
