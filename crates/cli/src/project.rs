@@ -238,24 +238,23 @@ fn foreign(dir: &Path, printer: &Printer) -> Result<Config, Failure> {
     let mut table = toml::Table::new();
     table.insert("name".into(), toml::Value::String(name));
     let mut config: Config = table.try_into().map_err(|e| Failure::new(Exit::Configuration, format!("{e}")))?;
-    config.genome.editable = vec![foreign.program.clone()];
-    if let Some(n) = foreign.max_code_length {
-        config.genome.max_bytes = n;
+    config.genome.editable = vec!["initial_program.*".into()];
+    if let Some(most) = foreign.max_code_length {
+        config.genome.max_bytes = most;
     }
-    config.goal = foreign.goal.clone().unwrap_or_default();
+    config.goal = foreign.prompt.system_message.clone().unwrap_or_default();
     config.budget.evals = foreign.max_iterations.unwrap_or(0);
-    config.run.seed = foreign.seed.unwrap_or(config.run.seed);
+    config.run.seed = foreign.seed().unwrap_or(config.run.seed);
     config.run.strategy = "dgm".into();
-    if let Some(seconds) = foreign.timeout_seconds {
-        config.sandbox.seconds = seconds;
-    }
-    config.sandbox.memory_mb = config.sandbox.memory_mb.max(2048);
-    config.model.base_url = foreign.api_base.clone().unwrap_or_default();
-    config.model.name = foreign.model.clone().unwrap_or_default();
-    config.model.temperature = foreign.temperature;
-    config.model.max_tokens = foreign.max_tokens.unwrap_or(config.model.max_tokens);
-    config.model.timeout_seconds = foreign.model_timeout_seconds.unwrap_or(config.model.timeout_seconds);
-    config.model.retries = foreign.retries.unwrap_or(config.model.retries);
+    config.sandbox.memory_mb = 2048;
+    let llm = &foreign.llm;
+    let named = llm.models.first().and_then(|m| m.name.clone());
+    config.model.base_url = llm.api_base.clone().unwrap_or_default();
+    config.model.name = llm.primary_model.clone().or(named).unwrap_or_default();
+    config.model.temperature = llm.temperature;
+    config.model.max_tokens = llm.max_tokens.unwrap_or(config.model.max_tokens);
+    config.model.timeout_seconds = llm.timeout.unwrap_or(config.model.timeout_seconds);
+    config.model.retries = llm.retries.unwrap_or(config.model.retries);
     if !config.model.base_url.is_empty() {
         config.run.proposers = vec!["rewrite".into()];
     }

@@ -26,7 +26,7 @@ pub fn examine(
     let job = suite.work(subject.genome(), &Order { splits, lines, nonce: &nonce });
     let finished = run(sandbox, CageSpec::work(subject), &job)?;
     let mut graded = suite.grade(&job, &finished);
-    for exam in std::mem::take(&mut graded.exams) {
+    for exam in graded.exams.clone() {
         let finished = run(sandbox, CageSpec::exam(suite), &exam.job)?;
         suite.settle(&mut graded, &exam, &finished);
     }
