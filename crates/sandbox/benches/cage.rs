@@ -12,15 +12,15 @@ use meliora_evolve::{Cage, CageSpec, Command, ReadOnly, Sandbox, run_to_end};
 use meliora_sandbox::Namespaces;
 
 fn main() {
-    // A host with much memory has more tables to copy when it clones.
-    let ballast: usize = std::env::var("BALLAST_MIB").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let ballast = std::hint::black_box(vec![1u8; ballast << 20]);
     let rounds: usize = std::env::var("ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let code = "import sys, os; print(os.path.realpath(sys.executable)); print(sys.base_prefix)";
     let told = Plain::new("python3").args(["-c", code]).output().expect("python3 must be on the PATH");
     let told = String::from_utf8(told.stdout).expect("python3 prints text");
     let (python, prefix) = told.trim().split_once('\n').expect("two lines");
     let sandbox = Namespaces::new().expect("a cage with every layer");
+    // A host with much memory must not pay for it with each cage.
+    let ballast: usize = std::env::var("BALLAST_MIB").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let ballast = std::hint::black_box(vec![1u8; ballast << 20]);
     println!("{}", sandbox.describe());
     println!("{rounds} rounds, milliseconds: median (least)");
 

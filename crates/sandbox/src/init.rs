@@ -9,7 +9,7 @@ use libc::{c_char, c_int, c_void};
 
 use crate::checklist::{self, Failure, Step};
 use crate::plan::Plan;
-use crate::sys::{Errno, check, close_all_but, errno};
+use crate::sys::{self, Errno, check, close_all_but, errno};
 use crate::wire::{ENDED, NO_EXEC, NO_FOLDER, NO_START, READY_FDS, REQUEST, Report, Request, SPAWN_FDS};
 
 /// Commands that may run at once in one cage.
@@ -43,7 +43,8 @@ pub(crate) fn live(plan: &Plan) -> ! {
     Init { plan, slots: [None; SLOTS], cpu_us: 0, peak_kib: 0 }.serve()
 }
 
-fn leave(code: c_int) -> ! {
+/// Ends this process and nothing else of the host's.
+pub(crate) fn leave(code: c_int) -> ! {
     // SAFETY: ends the process without running anything of the host's. With PID 1, the kernel ends all others.
     unsafe { libc::_exit(code) }
 }
@@ -344,11 +345,7 @@ fn become_command(launch: &Launch<'_>) -> Result<std::convert::Infallible, (u64,
             }
         }
         // What the host ignores (Rust programs: SIGPIPE) is not for the command to inherit.
-        let default: libc::sigaction = std::mem::zeroed();
-        for signal in 1..=64 {
-            // SIGKILL, SIGSTOP and the two of the C library refuse; they are at their default anyway.
-            libc::sigaction(signal, &default, ptr::null_mut());
-        }
+        sys::default_signals();
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         check(libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut())).map_err(no_start)?;
@@ -377,14 +374,14 @@ struct Map {
 
 impl Map {
     fn file(fd: RawFd, length: usize) -> Result<Self, Errno> {
-        Self::map(fd, length, libc::PROT_READ, libc::MAP_PRIVATE)
+        Self::make(fd, length, libc::PROT_READ, libc::MAP_PRIVATE)
     }
 
     fn memory(length: usize) -> Result<Self, Errno> {
-        Self::map(-1, length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
+        Self::make(-1, length, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS)
     }
 
-    fn map(fd: RawFd, length: usize, protection: c_int, flags: c_int) -> Result<Self, Errno> {
+    fn make(fd: RawFd, length: usize, protection: c_int, flags: c_int) -> Result<Self, Errno> {
         // SAFETY: a new mapping at a place of the kernel's choice touches no memory in use.
         let at = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, fd, 0) };
         if at == libc::MAP_FAILED { Err(errno()) } else { Ok(Map { at, length }) }

@@ -16,5 +16,6 @@ mod reaper;
 mod sys;
 mod watch;
 mod wire;
+mod zygote;
 
 pub use namespaces::Namespaces;

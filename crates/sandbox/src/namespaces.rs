@@ -2,7 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use meliora_domain::Limits;
@@ -16,23 +16,24 @@ use crate::cage::NamespaceCage;
 use crate::checklist::Step;
 use crate::files::Folders;
 use crate::identity::{Lease, Pool};
-use crate::init;
-use crate::plan::{Ground, Plan, failed, os_failed};
+use crate::plan::{Ground, failed, os_failed};
 use crate::reaper::{Reaper, Remains, collect};
 use crate::sys;
 use crate::wire::READY_FDS;
+use crate::zygote::Zygote;
 
 /// Cages of Linux namespaces: own users, processes, mounts, network, IPC and host name; no capability; a seccomp
 /// allow-list; Landlock; resource limits. Works as root and as an ordinary user.
 pub struct Namespaces {
-    ground: Ground,
+    zygote: Zygote,
     pool: Pool,
     landlock_abi: u32,
     reaper: Arc<Reaper>,
 }
 
 impl Namespaces {
-    /// Looks at this machine and opens one empty cage to be sure.
+    /// Looks at this machine and opens one empty cage to be sure. Call it early: what the process holds in memory at
+    /// this moment is copied (as page tables) for every cage.
     ///
     /// # Errors
     /// Names the layer that is missing, and what would mend it. There is no weaker cage.
@@ -42,7 +43,7 @@ impl Namespaces {
             SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) }
         })?;
         let namespaces = Namespaces {
-            ground: Ground::survey(landlock_abi)?,
+            zygote: Zygote::start(Ground::survey(landlock_abi)?)?,
             pool: Pool::survey(),
             landlock_abi,
             reaper: Arc::new(Reaper::start().map_err(|error| failed("reaper thread", error))?),
@@ -56,15 +57,11 @@ impl Namespaces {
         let (ours, theirs) =
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(failure)?;
-        // Clear of 0, 1 and 2, which the child makes its own.
-        let theirs = rustix::io::fcntl_dupfd_cloexec(&theirs, 3).map_err(failure)?;
         let lease = self.pool.lease()?;
-        let plan = Plan::new(&self.ground, spec, theirs.as_raw_fd())?;
-        let (pid, pidfd) = clone(&plan)?;
+        let (pid, pidfd) = self.zygote.clone_cage(spec, &theirs)?;
         // From here on the child must be collected, whatever happens.
         let remains = Remains { pidfd, lease };
         drop(theirs);
-        plan.release();
         match settle(&ours, pid, &remains.lease) {
             Ok([work, tmp, proc]) => {
                 let owner = matches!(self.pool, Pool::Own { .. }).then_some((remains.lease.uid, remains.lease.gid));
@@ -96,52 +93,6 @@ impl Sandbox for Namespaces {
              seccomp allow-list, landlock ABI {}, rlimits, memory watch",
             self.landlock_abi
         )
-    }
-}
-
-/// Clones this process into new namespaces. The child never returns from here.
-fn clone(plan: &Plan) -> Result<(i32, OwnedFd), SandboxError> {
-    let flags = libc::CLONE_NEWUSER
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWNS
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP
-        | libc::CLONE_PIDFD;
-    let mut pidfd: libc::c_int = -1;
-    // SAFETY: all zero is a valid value of this plain structure.
-    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
-    // The host's signal handlers are host code; PID 1 must not run it.
-    arguments.flags = flags as u32 as u64 | 0x1_0000_0000; // CLONE_CLEAR_SIGHAND, linux/sched.h
-    arguments.pidfd = (&raw mut pidfd) as u64;
-    // SAFETY: without CLONE_VM and a stack of its own this is a fork: the child goes on here with a copy of all memory.
-    // It runs `init::live` only, which makes no use of anything that another thread may have held at this moment.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
-    match pid {
-        0 => init::live(plan),
-        pid if pid > 0 => {
-            // SAFETY: the kernel just stored this new descriptor for us.
-            Ok((pid as i32, unsafe { OwnedFd::from_raw_fd(pidfd) }))
-        }
-        _ => {
-            let errno = sys::errno();
-            let hint = match errno {
-                libc::EPERM => Some(
-                    "unprivileged user namespaces are switched off: set kernel.unprivileged_userns_clone=1 or \
-                     kernel.apparmor_restrict_unprivileged_userns=0, or, in a container, allow clone3 with \
-                     CLONE_NEWUSER in its seccomp profile",
-                ),
-                libc::ENOSPC | libc::EUSERS => {
-                    Some("too many namespaces: raise user.max_user_namespaces and its like, which may be 0")
-                }
-                libc::ENOSYS | libc::EINVAL => {
-                    Some("Linux 5.7 or newer is needed, with user, pid, network, ipc, uts and cgroup namespaces")
-                }
-                _ => None,
-            };
-            Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed("user namespace", errno) })
-        }
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) struct Plan {
     pub(crate) stack: Vec<u128>,
     _env: Vec<CString>,
     /// Closed when the plan goes.
-    trees: Vec<OwnedFd>,
+    _trees: Vec<OwnedFd>,
 }
 
 /// What does not differ from cage to cage.
@@ -213,13 +213,8 @@ impl Plan {
             environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
             stack: vec![0; 64 * 1024 / size_of::<u128>()],
             _env: env,
-            trees,
+            _trees: trees,
         })
-    }
-
-    /// Lets go of the host's descriptors for the trees.
-    pub(crate) fn release(mut self) {
-        self.trees.clear();
     }
 }
 

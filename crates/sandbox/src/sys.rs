@@ -94,3 +94,15 @@ pub(crate) fn close_all_but(keep: &[RawFd]) -> Result<(), Errno> {
     // SAFETY: as above.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0u32) }).map(drop)
 }
+
+/// Gives every signal its default action.
+pub(crate) fn default_signals() {
+    // SAFETY: an all-zero action is the default one, without a handler. SIGKILL, SIGSTOP and the two of the C library
+    // refuse; they are at their default anyway.
+    unsafe {
+        let default: libc::sigaction = std::mem::zeroed();
+        for signal in 1..=64 {
+            libc::sigaction(signal, &raw const default, std::ptr::null_mut());
+        }
+    }
+}

@@ -1,4 +1,5 @@
 //! What every backend must do: files in and out, commands, their streams and their ends.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

@@ -43,7 +43,7 @@ probes = {
     'list root home': lambda: [x for x in listing('/root') if x != '.pyenv'],
     'list homes': lambda: listing('/home'),
     'host run': lambda: listing('/run'),
-    'host var': lambda: listing('/var'),
+    'host var': lambda: listing('/var/log'),
     'sysfs': lambda: listing('/sys'),
     'proc 1 root': lambda: listing('/proc/1/root'),
     'proc 1 environ': lambda: open('/proc/1/environ').read(),

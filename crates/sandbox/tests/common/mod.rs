@@ -1,5 +1,5 @@
 //! What the test files share: opening cages and running programs in them.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
