@@ -14,6 +14,7 @@ use crate::project::{Project, nonce, now, resolve};
 
 /// Examines once and prints the marks.
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
+    let sandbox = Namespaces::new()?;
     let project = Project::open(&args.dir, &args.overrides, printer)?;
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
@@ -21,7 +22,6 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let _lock = project.lock("meliora bench")?;
     let archive = project.archive()?;
     let mut journal = Journal::open(&archive, &Silent, &now)?;
-    let sandbox = Namespaces::new()?;
     let policy = project.policy();
     let examiner = Examiner {
         constitution: &project.constitution,

@@ -20,13 +20,14 @@ use crate::project::{Project, law_digest, nonce, now};
 
 /// Evolves to the end of the budget, a perfect score, or Ctrl-C.
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
+    // First, while this process holds neither keys nor an archive: every cage begins as a copy of this moment.
+    let sandbox = Namespaces::new()?;
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;
     let genome = project.genome()?;
     let _lock = project.lock("meliora run")?;
     let archive = project.archive()?;
-    let sandbox = Namespaces::new()?;
     let show = Show::new(*printer, project.config.budget.evals);
     let mut journal = Journal::open(&archive, &show, &now)?;
     if !args.fresh {
