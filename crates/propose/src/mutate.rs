@@ -5,6 +5,7 @@
 //! turn comes, not before. Nothing is random: the same brief gives the same bid.
 
 mod deck;
+mod kinds;
 mod language;
 mod localise;
 mod ops;

@@ -119,7 +119,7 @@ impl Deck {
             let ends = [0, end.wrapping_sub(1)];
             let steps = (0..usize::BITS).map(|bit| 1usize << bit);
             ends.into_iter().chain(steps).filter(|n| *n < end).any(|n| match deck.cards[n].state {
-                State::Seen(face) => !brief.tried.tree(&face.tree) && !(ideas && brief.tried.idea(&face.idea)),
+                State::Seen(face) => !(brief.tried.tree(&face.tree) || ideas && brief.tried.idea(&face.idea)),
                 _ => false,
             })
         };

@@ -79,7 +79,8 @@ fn essence(text: &str, candidate: &Candidate) -> Option<(usize, usize, String)> 
     }
     let from = start + head;
     let (old_len, new_len) = (old.len(), old.len() - (end - start) + candidate.text.len());
-    let mut tail = 0;
+    // What stands after the edit stays: only what is left of it may be shared beyond.
+    let mut tail = (old_len - end).min(old_len - from).min(new_len - from);
     let last = |n: usize| new(new_len - 1 - n - start);
     while from + tail < old_len && from + tail < new_len && last(tail) == Some(old[old_len - 1 - tail]) {
         tail += 1;

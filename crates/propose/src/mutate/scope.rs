@@ -76,7 +76,9 @@ impl Binding {
 
     /// Lines to the nearest use of the name.
     pub(super) fn distance(&self, row: usize) -> usize {
-        self.rows.iter().map(|r| r.abs_diff(row)).min().unwrap_or(50)
+        let next = self.rows.partition_point(|r| *r < row);
+        let around = [next.checked_sub(1), Some(next)].into_iter().flatten().filter_map(|n| self.rows.get(n));
+        around.map(|r| r.abs_diff(row)).min().unwrap_or(50)
     }
 }
 
@@ -270,7 +272,10 @@ impl Scopes {
             if binding.origin == Origin::Function {
                 binding.tags = binding.tags.with(Tags::FUNC);
             }
-            binding.rows = rows.get(binding.name.as_str()).cloned().unwrap_or_default();
+            let all = rows.get(binding.name.as_str()).map_or(&[][..], |r| r);
+            let owner = &ast.nodes[binding.owner];
+            let own = all.partition_point(|r| *r < owner.row)..all.partition_point(|r| *r <= owner.last_row);
+            binding.rows = all[own].to_vec();
         }
     }
 

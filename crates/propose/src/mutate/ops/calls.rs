@@ -161,7 +161,8 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
             0.5
         };
         if !text.starts_with(open) && fits < 3.0 {
-            let inner = if *close == "" && node.kind == Kind::Binary { format!("({text})") } else { text.to_owned() };
+            let inner =
+                if close.is_empty() && node.kind == Kind::Binary { format!("({text})") } else { text.to_owned() };
             s.swap(
                 Family::Wrap,
                 id,
@@ -307,7 +308,7 @@ fn python(s: &mut Sketch<'_>, id: Id) {
             {
                 append(s, Family::ArgumentInsert, text, 0.2 + nth as f32 * 0.2);
             }
-            append(s, Family::ArgumentInsert, &s.of(items[0]).to_owned(), 0.6);
+            append(s, Family::ArgumentInsert, s.of(items[0]), 0.6);
         }
         "pop" if items.is_empty() => append(s, Family::ArgumentInsert, "0", 0.0),
         "enumerate" if items.len() == 1 => append(s, Family::ArgumentInsert, "1", 0.0),

@@ -82,7 +82,9 @@ fn slice(s: &mut Sketch<'_>, id: Id) {
     let node = s.node(id);
     let parts = [node.a, node.b, node.c];
     let python = s.lang() == Lang::Python;
-    let Some(colon) = node.ops.first().copied() else { return };
+    if node.ops.is_empty() {
+        return;
+    }
     let texts: Vec<String> = parts.iter().map(|p| p.map_or(String::new(), |p| s.of(p).to_owned())).collect();
     let sep = if python { ":" } else { s.op(id) };
     let make = |a: &str, b: &str, c: &str| {
@@ -131,7 +133,6 @@ fn slice(s: &mut Sketch<'_>, id: Id) {
             forms.push((make(a, &format!("{a} + {name}"), c), 1.6 + cost));
         }
     }
-    let _ = colon;
     if python || s.words().braces {
         for (text, cost) in forms {
             s.put(Family::Slice, id, span(s, id), text, cost);
