@@ -230,20 +230,3 @@ proptest! {
         prop_assert!(!trees.contains(&genome.tree()));
     }
 }
-
-#[test]
-#[ignore = "a stopwatch, run by hand in release"]
-fn stopwatch() {
-    let program = "def f(xs, n):\n    total = 0\n    for i in range(len(xs)):\n        if xs[i] > n:\n            total += xs[i]\n    return total\n\n\n";
-    for copies in [14, 140, 1400] {
-        let text: String = (0..copies).map(|k| program.replace("def f", &format!("def f{k}"))).collect();
-        let start = std::time::Instant::now();
-        let ast = Ast::parse(Lang::Python, &text).unwrap();
-        let drawn = crate::mutate::deck::candidates(&ast, &text, &crate::mutate::localise::Suspicion::of("", &[]));
-        println!("{} lines: {} candidates in {:?}", copies * 8, drawn.len(), start.elapsed());
-    }
-    let genome = genome(&[("a.py", &program.repeat(14))]);
-    let start = std::time::Instant::now();
-    let made = bids(&Mutate::new(), &genome, &[], &Memory::default(), 10_000).len();
-    println!("{made} bids in {:?}", start.elapsed());
-}
