@@ -262,7 +262,9 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
     for proposer in &config.run.proposers {
         if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
-            return Err(format!("[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"));
+            return Err(format!(
+                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"
+            ));
         }
     }
     if meliora_evolve::StrategyKind::named(&config.run.strategy).is_none() {

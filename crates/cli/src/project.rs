@@ -49,7 +49,10 @@ impl Project {
         } else {
             return Err(Failure::new(
                 Exit::Configuration,
-                format!("{} is no project: it has neither meliora.toml nor initial_program.* and evaluator.py", dir.display()),
+                format!(
+                    "{} is no project: it has neither meliora.toml nor initial_program.* and evaluator.py",
+                    dir.display()
+                ),
             )
             .hint("`meliora init` makes a project"));
         };
@@ -229,10 +232,13 @@ pub fn limits(config: &Config) -> Limits {
 
 /// An OpenEvolve task as a project: what its own configuration says, where that has a meaning here.
 fn foreign(dir: &Path, printer: &Printer) -> Result<Config, Failure> {
-    let foreign = OpenEvolveConfig::load(dir)
-        .map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
+    let foreign =
+        OpenEvolveConfig::load(dir).map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
     if !foreign.ignored.is_empty() {
-        printer.warn(format!("keys of the OpenEvolve configuration without a meaning here: {}", foreign.ignored.join(", ")));
+        printer.warn(format!(
+            "keys of the OpenEvolve configuration without a meaning here: {}",
+            foreign.ignored.join(", ")
+        ));
     }
     let name = dir.file_name().map_or("task".to_owned(), |n| n.to_string_lossy().into_owned());
     let mut table = toml::Table::new();

@@ -38,14 +38,15 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
     let verdicts = |name: &str| run.verdicts.get(name).copied().unwrap_or(0);
     let judged: u64 = run.verdicts.values().sum();
 
-    if let (Some(baseline), Some(ceiling)) = (baseline, circumstances.ceiling) {
-        if !improved && baseline >= ceiling {
-            findings.push(Finding {
-                name: "benchmark-too-easy",
-                what: format!("the baseline already scores {baseline:.3} of {ceiling:.3}"),
-                mend: "add harder validation tasks: what the suite cannot see cannot get better".into(),
-            });
-        }
+    if let (Some(baseline), Some(ceiling)) = (baseline, circumstances.ceiling)
+        && !improved
+        && baseline >= ceiling
+    {
+        findings.push(Finding {
+            name: "benchmark-too-easy",
+            what: format!("the baseline already scores {baseline:.3} of {ceiling:.3}"),
+            mend: "add harder validation tasks: what the suite cannot see cannot get better".into(),
+        });
     }
     if !improved && baseline.is_some_and(|b| b <= 0.0) && judged >= 20 {
         findings.push(Finding {

@@ -234,7 +234,7 @@ impl<'a> Evolution<'a> {
         }
         self.trace(proposer.as_ref(), &parents[0], &genome)?;
         let errand =
-            self.memory.errand(self.journal.lineage(), step, rng.next(), parents, &inspirations, arm, price)?;
+            self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
         Ok(Next::Errand(Box::new(errand)))
     }
 
@@ -286,10 +286,10 @@ impl<'a> Evolution<'a> {
         let accepted = judgement.verdict == Verdict::Accepted;
         events.push(Event::Judged { step, variant, judgement });
         let champion = self.journal.lineage().champion().and_then(|n| n.score);
-        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c)) {
-            if self.beats_champion(&kept)? {
-                events.push(Event::Crowned { variant, score });
-            }
+        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c))
+            && self.beats_champion(&kept)?
+        {
+            events.push(Event::Crowned { variant, score });
         }
         self.memory.keep(variant, genome, kept);
         Ok(())
@@ -325,7 +325,7 @@ impl<'a> Evolution<'a> {
             if self.budget.reserve(Cost::evals(1)).is_err() {
                 break;
             }
-            cards.push(self.workshop().examine(&lawful, false)?);
+            cards.push(self.workshop().examine(&lawful)?);
         }
         let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
         if let Some(mark) = first.of(Split::Validation).find(|m| m.status == meliora_domain::MarkStatus::Missing) {

@@ -225,10 +225,10 @@ impl Lineage {
     /// Takes the next event in.
     pub fn take(&mut self, recorded: &Recorded) {
         let waited = recorded.at.0.saturating_sub(self.at);
-        if let Some(run) = self.run.as_mut().filter(|r| r.finished.is_none()) {
-            if !matches!(recorded.event, Event::RunContinued | Event::RunStarted(_)) {
-                run.busy_millis += waited;
-            }
+        if let Some(run) = self.run.as_mut().filter(|r| r.finished.is_none())
+            && !matches!(recorded.event, Event::RunContinued | Event::RunStarted(_))
+        {
+            run.busy_millis += waited;
         }
         self.seq = recorded.seq;
         self.hash = recorded.hash;

@@ -66,7 +66,11 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     match again {
         Reexamination::RolledBack(to, commit, why) => {
             let commit: String = commit.chars().take(10).collect();
-            printer.data(format!("{} to {} by commit {commit}: {why}", paint(BAD, "rolled back"), paint(BOLD, to.short())));
+            printer.data(format!(
+                "{} to {} by commit {commit}: {why}",
+                paint(BAD, "rolled back"),
+                paint(BOLD, to.short())
+            ));
         }
         Reexamination::Stands(why) if !why.is_empty() => printer.data(format!("the promoted variant stands: {why}")),
         Reexamination::Stands(_) | Reexamination::NothingStands => {}

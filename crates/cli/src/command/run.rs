@@ -178,12 +178,7 @@ fn supersede(journal: &mut Journal<'_>, project: &Project, args: &args::Run) -> 
 }
 
 /// Where a run starts: at the champion, as long as the user's tree is one of the states it came from.
-fn baseline(
-    lineage: &Lineage,
-    archive: &dyn Archive,
-    genome: Genome,
-    fresh: bool,
-) -> Result<Genome, Failure> {
+fn baseline(lineage: &Lineage, archive: &dyn Archive, genome: Genome, fresh: bool) -> Result<Genome, Failure> {
     if let Some(node) = lineage.unfinished().and(lineage.baseline()) {
         return Ok(archive.load(&node.id)?);
     }
@@ -199,11 +194,8 @@ fn announce(project: &Project, plan: &RunPlan, sandbox: &Namespaces, printer: &P
     if printer.json() {
         return;
     }
-    let arms: Vec<String> = plan
-        .arms
-        .iter()
-        .map(|a| a.model.as_ref().map_or(a.kind.clone(), |m| format!("{} ({m})", a.kind)))
-        .collect();
+    let arms: Vec<String> =
+        plan.arms.iter().map(|a| a.model.as_ref().map_or(a.kind.clone(), |m| format!("{} ({m})", a.kind))).collect();
     let suite = &project.suite;
     printer.talk(format!(
         "{}  {} train, {} validation, {} holdout tasks · {}",
@@ -232,7 +224,8 @@ fn on_interrupt(stop: &Arc<AtomicBool>, printer: &Printer) -> Result<(), Failure
             if stop.swap(true, Ordering::Relaxed) {
                 std::process::exit(Exit::Interrupted as i32);
             }
-            printer.talk("stopping: what is under way is finished first (Ctrl-C again leaves at once; nothing is lost)");
+            printer
+                .talk("stopping: what is under way is finished first (Ctrl-C again leaves at once; nothing is lost)");
         }
     });
     Ok(())
@@ -360,7 +353,8 @@ fn next_steps(ended: &Ended, improved: bool, project: &Project, printer: &Printe
         .ok()
         .and_then(|here| project.dir.strip_prefix(here).ok().map(|p| p.display().to_string()))
         .unwrap_or_else(|| project.dir.display().to_string());
-    let (dir, flag) = if dir.is_empty() { (String::new(), String::new()) } else { (format!(" {dir}"), format!(" --dir {dir}")) };
+    let (dir, flag) =
+        if dir.is_empty() { (String::new(), String::new()) } else { (format!(" {dir}"), format!(" --dir {dir}")) };
     printer.data("");
     printer.data(paint(BOLD, "next"));
     let unproven = if project.suite.tier() == meliora_domain::Tier::Together { " --unproven" } else { "" };
