@@ -251,3 +251,30 @@ fn kill_nine_of_the_host_ends_its_cages() {
 fn ordinary_user_has_the_same_limits() {
     again_as_an_ordinary_user();
 }
+
+#[test]
+fn shared_memory_is_of_limited_size_and_number_of_files() {
+    let fill = "
+import os
+full = []
+try:
+    with open('/dev/shm/big', 'wb') as file:
+        while True:
+            file.write(b'x' * (1 << 20))
+except OSError as error:
+    full.append(error.errno)
+size = os.stat('/dev/shm/big').st_size >> 20
+os.remove('/dev/shm/big')
+try:
+    for number in range(100_000):
+        open(f'/dev/shm/{number}', 'w').close()
+except OSError as error:
+    full.append(error.errno)
+print(full, size, number < 1024)
+";
+    assert_eq!(out(&py(&*cage(), fill)), "[28, 28] 16 True\n");
+    // A cage with less disk has no more of this.
+    let small = open(Limits { disk: 2 << 20, ..Limits::default() });
+    let told = out(&py(&*small, fill));
+    assert!(told.ends_with(" 2 True\n"), "{told}");
+}
