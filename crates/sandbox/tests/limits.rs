@@ -150,6 +150,12 @@ for _ in range(4):
 time.sleep(100)
 ";
     assert_eq!(py(&*cage, many).ending, Ending::Memory);
+    // Processes that made themselves unreadable (PR_SET_DUMPABLE) count as well.
+    for code in [shared, many] {
+        let hidden = format!("import ctypes\nassert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n{code}");
+        let ran = py(&*cage, &hidden);
+        assert_eq!(ran.ending, Ending::Memory, "{}", err(&ran));
+    }
     assert_eq!(out(&shell(&*cage, "echo alive")), "alive\n");
 }
 
