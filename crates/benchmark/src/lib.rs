@@ -2,6 +2,7 @@
 //!
 //! This room plans what a cage must do and reads what came out of it; it opens no cage itself.
 
+mod bytecode;
 mod exam;
 mod folder;
 mod frame;

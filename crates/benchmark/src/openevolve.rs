@@ -14,12 +14,13 @@ use meliora_domain::{Digest, Feedback, Finished, Genome, Limits, Mark, MarkStatu
 
 pub use config::{DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings};
 
+use crate::bytecode::Driver;
 use crate::folder::{self, Files, error};
 use crate::frame::{self, End, Frame, Ticket, head, tail};
 use crate::grade;
 use crate::json::{Json, quoted};
 use crate::suite::Parts;
-use crate::work::{START, environment, file, genome_files, mounts, python_argv};
+use crate::work::{START, block, environment, file, genome_files, mounts, python_argv};
 use crate::{CageFile, Job, Order, SuiteError, SuiteSource, Tool, Toolbox};
 
 const DRIVER: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
@@ -42,6 +43,7 @@ pub(crate) struct OpenEvolveSuite {
     config: OpenEvolveConfig,
     limits: Limits,
     python: Tool,
+    driver: Driver,
 }
 
 /// Whether a folder holds an OpenEvolve task.
@@ -104,7 +106,8 @@ impl OpenEvolveSuite {
         if limits.memory == Limits::default().memory {
             limits.memory = MEMORY;
         }
-        Ok(OpenEvolveSuite { files, program, config, limits, python })
+        let driver = Driver::compile("openevolve", DRIVER, &python);
+        Ok(OpenEvolveSuite { files, program, config, limits, python, driver })
     }
 
     pub(crate) fn digest(&self) -> Digest {
@@ -147,7 +150,7 @@ impl OpenEvolveSuite {
         }
         files.push(file("/work/shim/openevolve/__init__.py", b""));
         files.push(file("/work/shim/openevolve/evaluation_result.py", SHIM.as_bytes()));
-        files.push(file("/work/driver/openevolve.py", DRIVER.as_bytes()));
+        files.push(self.driver.file());
 
         // Loading the evaluator, then one to three stages, or as many tries, each with the whole time.
         let turns = 1.0 + if self.cascade() { 3.0 } else { 1.0 + f64::from(retries) };
@@ -159,9 +162,9 @@ impl OpenEvolveSuite {
         let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget: wall, ..Ticket::default() };
         Job {
             files,
-            argv: python_argv(&self.python, "/work/driver/openevolve.py"),
+            argv: python_argv(&self.python, &self.driver.path()),
             cwd: "/work/task".to_owned(),
-            stdin: format!("{}\n{plan}{}\n", plan.len(), order.nonce).into_bytes(),
+            stdin: format!("{}{}\n", block(&plan), order.nonce).into_bytes(),
             limits,
             read_only: mounts(&self.python),
             env: environment(),

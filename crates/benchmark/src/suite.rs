@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use meliora_domain::{Digest, Limits};
 
+use crate::bytecode::Driver;
 use crate::folder::{self, Files, error};
 use crate::native::{self, Assignment, Key, Language, Settings, Task, ToolName};
 use crate::{CageFile, SuiteError, SuiteSource, Tool, Toolbox};
 
 /// Version of plans, frames and rules of comparison. A change of any of them is a new evaluator.
-pub(crate) const FORMAT: &[u8] = b"meliora-suite-1";
+pub(crate) const FORMAT: &[u8] = b"meliora-suite-2";
 
 /// A native suite.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct NativeSuite {
     pub(crate) rustc: Option<Tool>,
     /// The language of the called functions; `None` in command-driven suites.
     pub(crate) language: Option<Language>,
+    /// The driver of Python calls, where functions of Python are called.
+    pub(crate) driver: Option<Driver>,
 }
 
 impl NativeSuite {
@@ -69,7 +72,12 @@ impl NativeSuite {
                 }
             }
         }
-        Ok(NativeSuite { settings, tasks, files, limits: source.limits.clone(), python, node, rustc, language })
+        let driver = match (language, &python) {
+            (Some(Language::Python), Some(python)) => Some(Driver::compile("call", crate::work::CALL_PY, python)),
+            _ => None,
+        };
+        let limits = source.limits.clone();
+        Ok(NativeSuite { settings, tasks, files, limits, python, node, rustc, language, driver })
     }
 
     /// Hash of the folder's files, the drivers, the tools' versions, the limits and the format.

@@ -56,9 +56,10 @@ const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
 /// FIOCLEX. TIOCSTI and its like, which type into a terminal, are not among them.
 const IOCTLS: &[u32] = &[0x5401, 0x540f, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451];
 
-/// Options by which a process asks about or restricts itself: death signal, dumpable (read), name, seccomp (read),
-/// capability bound (read), timer slack, subreaper, no_new_privs, huge pages, names of memory areas.
-const PRCTLS: &[u32] = &[1, 2, 3, 15, 16, 21, 23, 29, 30, 36, 37, 38, 39, 41, 42, 0x5356_4d41];
+/// Options by which a process asks about or restricts itself: death signal, dumpable (a driver hides its memory and
+/// descriptors from the subject's processes), name, seccomp (read), capability bound (read), timer slack, subreaper,
+/// no_new_privs, huge pages, names of memory areas.
+const PRCTLS: &[u32] = &[1, 2, 3, 4, 15, 16, 21, 23, 29, 30, 36, 37, 38, 39, 41, 42, 0x5356_4d41];
 
 /// Calls with an answer of their own.
 const SPECIAL: &[(c_long, Answer)] = &[
