@@ -94,10 +94,10 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
                     .into(),
         });
     }
-    if lineage.rollbacks > 0 {
+    if let Some(drop) = &lineage.last_drop {
         findings.push(Finding {
             name: "performance-degraded",
-            what: lineage.last_drop.clone().unwrap_or_default(),
+            what: drop.clone(),
             mend:
                 "`meliora log` shows when; compare with `meliora diff`, then run again from the state that stands now"
                     .into(),

@@ -127,8 +127,8 @@ impl<'a> Evolution<'a> {
         loop {
             match self.choose(0)? {
                 Next::Errand(errand) => {
-                    let outcome = self.workshop().carry_out(&errand)?;
-                    self.record(&errand, outcome)?;
+                    let outcome = self.workshop().carry_out(&errand);
+                    self.take(&errand, outcome)?;
                 }
                 Next::Wait => return Ok(Ended::Finished(FinishReason::Exhausted)),
                 Next::End(ended) => return Ok(ended),
@@ -193,9 +193,8 @@ impl<'a> Evolution<'a> {
             }
             let (errand, outcome) = outbox.recv().map_err(|_| EvolveError::Worker)?;
             under_way -= 1;
-            match outcome.and_then(|outcome| self.record(&errand, outcome)) {
-                Ok(()) => {}
-                Err(e) => broken = broken.or(Some(e)),
+            if let Err(e) = self.take(&errand, outcome) {
+                broken = broken.or(Some(e));
             }
         }
     }
@@ -236,6 +235,24 @@ impl<'a> Evolution<'a> {
         let errand =
             self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
         Ok(Next::Errand(Box::new(errand)))
+    }
+
+    /// Records a step, or what it cost until its proposer broke.
+    fn take(&mut self, errand: &Errand, outcome: Result<Outcome, EvolveError>) -> Result<(), EvolveError> {
+        let broken = match outcome {
+            Ok(outcome) => return self.record(errand, outcome),
+            Err(EvolveError::Propose(broken)) => broken,
+            Err(other) => return Err(other),
+        };
+        self.budget.settle(errand.price + Cost::evals(1), broken.spent);
+        self.journal.record(&[Event::Bid(Attempt {
+            step: errand.step,
+            parents: errand.parents.clone(),
+            arm: errand.arm,
+            cost: broken.spent,
+            outcome: BidOutcome::Unusable { reason: broken.what.clone() },
+        })])?;
+        Err(broken.into())
     }
 
     /// Journals all that came of a step as one unit.
