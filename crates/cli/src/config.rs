@@ -158,7 +158,7 @@ pub struct Model {
     pub price_prompt: f64,
     /// US dollars per million tokens written.
     pub price_completion: f64,
-    /// Tries per call.
+    /// Tries after the first one.
     pub retries: u32,
 }
 

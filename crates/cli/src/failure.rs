@@ -81,7 +81,10 @@ impl From<EvolveError> for Failure {
             EvolveError::Propose(e) => Failure {
                 code: Exit::Machinery,
                 what: format!("the proposer cannot work: {}", e.what),
-                hint: e.hint.map(|h| format!("{h}; what was earned so far is saved, `meliora run` goes on")),
+                hint: Some(format!(
+                    "{}what was earned so far is saved, `meliora run` goes on; `--proposer mutate` needs no model",
+                    e.hint.map(|h| format!("{h}; ")).unwrap_or_default()
+                )),
             },
             EvolveError::Baseline(refusal) => Failure {
                 code: Exit::Constitution,

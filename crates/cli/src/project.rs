@@ -58,7 +58,9 @@ impl Project {
         };
         if let Some(python) = &overrides.python {
             config.sandbox.python = Some(python.clone());
-        } else if let Some(python) = config.sandbox.python.as_mut().filter(|p| p.contains('/')) {
+        } else if let Some(python) =
+            config.sandbox.python.as_mut().filter(|p| p.contains('/') || dir.join(&**p).exists())
+        {
             // A path in the project's file is relative to the project.
             *python = dir.join(&*python).to_string_lossy().into_owned();
         }

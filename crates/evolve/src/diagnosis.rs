@@ -48,7 +48,8 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
             mend: "add harder validation tasks: what the suite cannot see cannot get better".into(),
         });
     }
-    if !improved && baseline.is_some_and(|b| b <= 0.0) && judged >= 20 {
+    let best = run.best.iter().filter_map(|i| lineage.node(*i).score).fold(f64::NEG_INFINITY, f64::max);
+    if !improved && baseline.is_some_and(|b| b <= 0.0) && best <= 0.0 && judged >= 20 {
         findings.push(Finding {
             name: "benchmark-too-hard",
             what: format!("neither the baseline nor any of {judged} variants solved a single validation task"),
@@ -70,7 +71,7 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
         });
     }
     let unsure = verdicts("inconclusive");
-    if !improved && unsure > 0 && unsure * 10 >= judged {
+    if !improved && unsure > 0 {
         findings.push(Finding {
             name: "threshold-too-high",
             what: format!("{unsure} of {judged} variants looked better, but the evidence was too weak to accept them"),

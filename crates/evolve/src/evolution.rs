@@ -27,8 +27,9 @@ use crate::work::{Outcome, Workshop};
 const STEP_MILLIS: u64 = 1000;
 /// The date of step 0 of every run: 2026-01-01. Commit dates order the lineage; the journal knows when things happened.
 const FIRST_DATE: u64 = 1_767_225_600_000;
-/// So many answers in a row without a usable proposal, and the run stops with their reasons instead of spending on.
-const PATIENCE: u32 = 25;
+/// So many attempts in a row that led to no examination (unusable, refused, tried before), and the run stops with
+/// their reasons instead of spending on.
+const PATIENCE: u32 = 50;
 
 /// Everything a run needs.
 pub struct Setup<'a> {
@@ -259,7 +260,7 @@ impl<'a> Evolution<'a> {
     fn record(&mut self, errand: &Errand, outcome: Outcome) -> Result<(), EvolveError> {
         self.budget.settle(errand.price, outcome.cost);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
-        self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
+        self.barren = if outcome.cards.is_empty() { self.barren + 1 } else { 0 };
         let step = errand.step;
         let mut events = vec![Event::Bid(Attempt {
             step,

@@ -43,6 +43,8 @@ pub struct Lineage {
     pub holdout_openings: u64,
     /// Automatic and manual rollbacks so far.
     pub rollbacks: u64,
+    /// Variants that were rolled back from.
+    pub rolled_back: Vec<VariantId>,
     /// The newest drop that a re-examination showed.
     pub last_drop: Option<String>,
     /// Nodes that changed, in order, for strategies that keep an index. Not part of the state.
@@ -110,6 +112,18 @@ impl Lineage {
     /// The baseline of the current or last run.
     pub fn baseline(&self) -> Option<&Node> {
         self.run.as_ref()?.baseline.map(|i| self.node(i))
+    }
+
+    /// Whether a variant, or one that it was bred from, was rolled back.
+    pub fn disgraced(&self, variant: &Node) -> bool {
+        let mut at = Some(variant);
+        while let Some(node) = at {
+            if self.rolled_back.contains(&node.id) {
+                return true;
+            }
+            at = node.parents.first().map(|p| self.node(*p));
+        }
+        false
     }
 
     /// The run, if it began and has not ended.
@@ -204,7 +218,8 @@ impl Lineage {
                 commit: commit.clone(),
                 unproven: *unproven,
             }),
-            Event::RolledBack { reason, .. } => {
+            Event::RolledBack { from, reason, .. } => {
+                self.rolled_back.push(*from);
                 self.standing.pop();
                 self.rollbacks += 1;
                 // What a person undid by hand shows no drop.

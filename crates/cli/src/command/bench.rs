@@ -61,7 +61,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     print_card(&card, printer);
     if let Some(card) = &holdout {
         print_card(card, printer);
-        printer.data(paint(FAINT, format!("the holdout has been opened {openings} times; each opening wears it")));
+        printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
     }
     match again {
         Reexamination::RolledBack(to, commit, why) => {

@@ -107,7 +107,7 @@ pub fn live(project: &Project, printer: &Printer) -> Result<HttpModel, Failure> 
     })
     .map_err(|e| {
         Failure::new(Exit::Machinery, e.to_string())
-            .hint("is the server running? `--base-url` names it, `--model` the model; nothing was started or spent")
+            .hint("is the server running? `--base-url` names it, `--model` the model; `--proposer mutate` needs none")
     })
 }
 

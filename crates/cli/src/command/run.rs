@@ -185,7 +185,9 @@ fn baseline(lineage: &Lineage, archive: &dyn Archive, genome: Genome, fresh: boo
     let tree = genome.tree();
     let known = lineage.baseline().is_some_and(|n| n.tree == tree);
     match lineage.champion() {
-        Some(champion) if known && !fresh && champion.tree != tree => Ok(archive.load(&champion.id)?),
+        Some(champion) if known && !fresh && champion.tree != tree && !lineage.disgraced(champion) => {
+            Ok(archive.load(&champion.id)?)
+        }
         _ => Ok(genome),
     }
 }
@@ -299,7 +301,12 @@ fn report(
     }
     printer.data("");
     let show = |s: Option<f64>| s.map_or("–".to_owned(), |s| format!("{s:.4}"));
-    let head = if improved { paint(GOOD, "improved") } else { paint(BAD, "no improvement") };
+    let solved = matches!(ended, Ended::Finished(FinishReason::Solved));
+    let head = match (improved, solved) {
+        (true, _) => paint(GOOD, "improved"),
+        (false, true) => paint(GOOD, "nothing to improve"),
+        (false, false) => paint(BAD, "no improvement"),
+    };
     printer.data(format!(
         "{head}  score {} → {}  champion {}  ({reason})",
         show(baseline.score),
@@ -367,6 +374,10 @@ fn next_steps(ended: &Ended, improved: bool, project: &Project, printer: &Printe
             printer.data(format!("  meliora bench{dir} --variant champion --holdout    opens the sealed tasks"));
         }
         printer.data(format!("  meliora lineage{dir}    shows how it came about"));
+    } else if matches!(ended, Ended::Finished(FinishReason::Solved)) {
+        printer.data("  add harder tasks: what the suite cannot see cannot get better");
+        printer
+            .data(format!("  meliora promote champion{flag}{unproven}    if it does not stand in your repository yet"));
     } else if !matches!(ended, Ended::Interrupted) {
         printer.data(format!("  meliora doctor{dir}    tells likely causes"));
     }
