@@ -2,7 +2,7 @@
 //!
 //! A projection: replaying the journal gives it, and nothing else may. It decides nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use meliora_domain::{
     BidOutcome, Cost, Digest, Event, FinishReason, MarkStatus, Recorded, RunPlan, Scorecard, Split, TreeId, VariantId,
@@ -148,6 +148,8 @@ pub struct Lineage {
     pub holdout_openings: u64,
     /// Automatic and manual rollbacks so far.
     pub rollbacks: u64,
+    /// Variants that were rolled back and not promoted again since.
+    pub fallen: BTreeSet<VariantId>,
     /// The newest drop that a re-examination showed.
     pub last_drop: Option<String>,
     /// Nodes that changed, in order, for strategies that keep an index. Not part of the state.
@@ -303,14 +305,14 @@ impl Lineage {
                 }
             }
             Event::HoldoutOpened { .. } => self.holdout_openings += 1,
-            Event::Promoted { variant, commit, previous, unproven, .. } => self.standing.push(Standing {
-                variant: *variant,
-                previous: *previous,
-                commit: commit.clone(),
-                unproven: *unproven,
-            }),
-            Event::RolledBack { reason, .. } => {
+            Event::Promoted { variant, commit, previous, unproven, .. } => {
+                self.fallen.remove(variant);
+                let (variant, previous, commit) = (*variant, *previous, commit.clone());
+                self.standing.push(Standing { variant, previous, commit, unproven: *unproven });
+            }
+            Event::RolledBack { from, reason, .. } => {
                 self.standing.pop();
+                self.fallen.insert(*from);
                 self.rollbacks += 1;
                 self.last_drop = Some(reason.clone());
             }

@@ -184,12 +184,16 @@ fn baseline(
     genome: Genome,
     fresh: bool,
 ) -> Result<Genome, Failure> {
-    if let Some(node) = lineage.unfinished().and(lineage.baseline()) {
-        return Ok(archive.load(&node.id)?);
+    if let Some(run) = lineage.unfinished() {
+        // A run that was cut off before it had examined its baseline still knows which one it was.
+        let known = lineage.baseline().or_else(|| lineage.find_tree(&run.plan.baseline).map(|i| lineage.node(i)));
+        return known.map_or(Ok(genome), |node| Ok(archive.load(&node.id)?));
     }
     let tree = genome.tree();
     let known = lineage.baseline().is_some_and(|n| n.tree == tree);
     match lineage.champion() {
+        // What was rolled back is not bred from again by itself.
+        Some(champion) if lineage.fallen.contains(&champion.id) => Ok(genome),
         Some(champion) if known && !fresh && champion.tree != tree => Ok(archive.load(&champion.id)?),
         _ => Ok(genome),
     }
