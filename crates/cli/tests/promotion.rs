@@ -68,8 +68,13 @@ fn promotion_is_one_commit_with_exactly_the_champions_files() {
 fn promotion_refuses_a_dirty_tree_and_leaves_it_alone() {
     let project = repaired();
     project.write("genome/sums.py", format!("{ADD}\n# my own work\n"));
-    project.meliora(&["promote"]).exits(3).says(&["sums.py", "hint:", "commit or stash"]);
+    project.meliora(&["promote"]).exits(3).says(&["hint:", "git status", "stash"]);
     assert!(project.read("genome/sums.py").contains("my own work"));
+    // Also where the work is staged only.
+    project.git(&["add", "-A"]);
+    project.write("genome/sums.py", ADD);
+    project.meliora(&["promote"]).exits(3).says(&["sums.py", "hint:", "commit or stash"]);
+    assert!(project.git(&["show", ":genome/sums.py"]).contains("my own work"));
     assert!(project.events("promoted").is_empty());
 }
 
@@ -93,13 +98,16 @@ fn promotion_refuses_where_there_is_no_git() {
 
 #[test]
 fn only_accepted_variants_are_promoted() {
-    let project = repaired();
+    let project = Project::arithmetic();
+    project.git_init();
+    let before = project.read("genome/arithmetic.py");
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "20"]);
     let judged = project.events("judged");
     let rejected = judged.iter().find(|e| e["judgement"]["verdict"] != "accepted").expect("a first try that failed");
     project.meliora(&["promote", rejected["variant"].as_str().unwrap()]).exits(2).says(&["only accepted variants"]);
     project.meliora(&["promote", "baseline"]).exits(2).says(&["baseline"]);
     project.meliora(&["promote", "0123456789"]).exits(2).says(&["meliora log"]);
-    assert_eq!(project.read("genome/sums.py"), ADD);
+    assert_eq!(project.read("genome/arithmetic.py"), before);
 }
 
 const VALUE_EVALUATOR: &str = "import importlib.util\n\n\ndef evaluate(path):\n    spec = importlib.util.spec_from_file_location('candidate', path)\n    module = importlib.util.module_from_spec(spec)\n    spec.loader.exec_module(module)\n    return {'combined_score': float(module.VALUE)}\n";
