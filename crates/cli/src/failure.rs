@@ -61,7 +61,10 @@ impl From<TargetError> for Failure {
     fn from(e: TargetError) -> Self {
         let hint = match &e {
             TargetError::Dirty(_) => "commit or stash them (`git status`), then try again",
-            TargetError::Moved(_) => "`meliora run` starts anew from the tree as it stands",
+            TargetError::Moved(_) => {
+                "uncommitted work of your own (`git status`) can be stashed; if it is committed, `meliora run` starts anew \
+                 from the tree as it stands"
+            }
             TargetError::NoRepository(_) => {
                 "promotion makes a git commit, so the project must be in one: `git init && git add -A && git commit`"
             }

@@ -208,7 +208,10 @@ impl<'a> Memory<'a> {
     }
 
     fn feedback(&mut self, id: &VariantId, cards: &[Arc<Scorecard>]) -> Result<Arc<Vec<Feedback>>, EvolveError> {
-        if let Some(feedback) = self.feedback.get(id) {
+        // Asked of the journal where it is not at hand: a run that goes on must tell proposers what the first one would have.
+        if self.traced(id)?
+            && let Some(feedback) = self.feedback.get(id)
+        {
             return Ok(feedback.clone());
         }
         Ok(Arc::new(cards.last().map(|card| told(card)).unwrap_or_default()))

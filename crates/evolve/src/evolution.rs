@@ -97,6 +97,11 @@ impl<'a> Evolution<'a> {
             evolution.journal.record(&[Event::RunStarted(plan.clone())])?;
         }
         evolution.resume_ledgers(&plan);
+        match evolution.journal.lineage().champion().map(|n| n.id) {
+            // A crash between the journal and the archive's branch left the branch behind.
+            Some(champion) if continues => evolution.setup.archive.point_champion(&champion)?,
+            _ => {}
+        }
         if evolution.run().baseline.is_none() {
             evolution.begin(baseline)?;
         }
@@ -370,6 +375,8 @@ impl<'a> Evolution<'a> {
         events.extend(cards.into_iter().map(|scorecard| Event::Examined { step: 0, variant, scorecard }));
         events.push(Event::Crowned { variant, score });
         self.journal.record(&events)?;
+        // A run that goes on knows the baseline as tried from the journal; one that begins must know it too.
+        self.memory.seen().claim(genome.tree());
         self.setup.archive.point_champion(&variant)?;
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 mod parts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use meliora_domain::{
     BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TreeId, VariantId, Verdict,
@@ -43,8 +43,8 @@ pub struct Lineage {
     pub holdout_openings: u64,
     /// Automatic and manual rollbacks so far.
     pub rollbacks: u64,
-    /// Variants that were rolled back from.
-    pub rolled_back: Vec<VariantId>,
+    /// Variants that were rolled back and not promoted again since.
+    pub fallen: BTreeSet<VariantId>,
     /// The newest drop that a re-examination showed.
     pub last_drop: Option<String>,
     /// Nodes that changed, in order, for strategies that keep an index. Not part of the state.
@@ -118,7 +118,7 @@ impl Lineage {
     pub fn disgraced(&self, variant: &Node) -> bool {
         let mut at = Some(variant);
         while let Some(node) = at {
-            if self.rolled_back.contains(&node.id) {
+            if self.fallen.contains(&node.id) {
                 return true;
             }
             at = node.parents.first().map(|p| self.node(*p));
@@ -212,15 +212,14 @@ impl Lineage {
                 }
             }
             Event::HoldoutOpened { .. } => self.holdout_openings += 1,
-            Event::Promoted { variant, commit, previous, unproven, .. } => self.standing.push(Standing {
-                variant: *variant,
-                previous: *previous,
-                commit: commit.clone(),
-                unproven: *unproven,
-            }),
+            Event::Promoted { variant, commit, previous, unproven, .. } => {
+                self.fallen.remove(variant);
+                let (variant, previous, commit) = (*variant, *previous, commit.clone());
+                self.standing.push(Standing { variant, previous, commit, unproven: *unproven });
+            }
             Event::RolledBack { from, reason, .. } => {
-                self.rolled_back.push(*from);
                 self.standing.pop();
+                self.fallen.insert(*from);
                 self.rollbacks += 1;
                 // What a person undid by hand shows no drop.
                 if reason.starts_with("automatic") {

@@ -179,12 +179,15 @@ fn supersede(journal: &mut Journal<'_>, project: &Project, args: &args::Run) -> 
 
 /// Where a run starts: at the champion, as long as the user's tree is one of the states it came from.
 fn baseline(lineage: &Lineage, archive: &dyn Archive, genome: Genome, fresh: bool) -> Result<Genome, Failure> {
-    if let Some(node) = lineage.unfinished().and(lineage.baseline()) {
-        return Ok(archive.load(&node.id)?);
+    if let Some(run) = lineage.unfinished() {
+        // A run that was cut off before it had examined its baseline still knows which one it was.
+        let known = lineage.baseline().or_else(|| lineage.find_tree(&run.plan.baseline).map(|i| lineage.node(i)));
+        return known.map_or(Ok(genome), |node| Ok(archive.load(&node.id)?));
     }
     let tree = genome.tree();
     let known = lineage.baseline().is_some_and(|n| n.tree == tree);
     match lineage.champion() {
+        // What was rolled back is not bred from again by itself.
         Some(champion) if known && !fresh && champion.tree != tree && !lineage.disgraced(champion) => {
             Ok(archive.load(&champion.id)?)
         }
