@@ -22,7 +22,10 @@ use crate::suite::Parts;
 use crate::work::{START, environment, file, genome_files, mounts, python_argv};
 use crate::{CageFile, Job, Order, SuiteError, SuiteSource, Tool, Toolbox};
 
-const DRIVER: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
+/// The driver.
+pub(crate) const DRIVER: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
+/// Where it lies in the cage.
+pub(crate) const PATH: &str = "/work/driver/openevolve.py";
 const SHIM: &str = include_str!("../drivers/evaluation_result.py");
 
 /// OpenEvolve's defaults (`config.py`).
@@ -147,7 +150,7 @@ impl OpenEvolveSuite {
         }
         files.push(file("/work/shim/openevolve/__init__.py", b""));
         files.push(file("/work/shim/openevolve/evaluation_result.py", SHIM.as_bytes()));
-        files.push(file("/work/driver/openevolve.py", DRIVER.as_bytes()));
+        files.push(file(PATH, DRIVER.as_bytes()));
 
         // Loading the evaluator, then one to three stages, or as many tries, each with the whole time.
         let turns = 1.0 + if self.cascade() { 3.0 } else { 1.0 + f64::from(retries) };
@@ -159,7 +162,7 @@ impl OpenEvolveSuite {
         let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget: wall, ..Ticket::default() };
         Job {
             files,
-            argv: python_argv(&self.python, "/work/driver/openevolve.py"),
+            argv: python_argv(&self.python, PATH),
             cwd: "/work/task".to_owned(),
             stdin: format!("{}\n{plan}{}\n", plan.len(), order.nonce).into_bytes(),
             limits,

@@ -13,6 +13,8 @@ use crate::{CageFile, Job, Order, Ticket, Tool};
 /// The driver of Python calls.
 pub(crate) const CALL_PY: &str =
     concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/call.py"));
+/// Where it lies in the cage.
+pub(crate) const CALL: &str = "/work/driver/call.py";
 /// The driver of JavaScript calls.
 pub(crate) const CALL_MJS: &str = include_str!("../drivers/call.mjs");
 
@@ -64,7 +66,7 @@ impl NativeSuite {
             self.planned(&ticket, lines),
         );
         let mut job = self.job(genome, ticket, "call.py", CALL_PY, &plan);
-        job.argv = python_argv(python, "/work/driver/call.py");
+        job.argv = python_argv(python, CALL);
         job.read_only = mounts(python);
         job
     }
