@@ -17,6 +17,8 @@ use crate::{Exam, Graded, Job};
 pub(crate) const EXAM_PY: &str =
     concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/exam.py"));
 
+/// Where it lies in the cage.
+pub(crate) const EXAM: &str = "/work/driver/exam.py";
 /// A checker is the suite's own code: it may take this long, whatever a task of the subject may take.
 const SECONDS: f64 = 30.0;
 
@@ -51,7 +53,7 @@ impl NativeSuite {
             modules.join(","),
             quoted(&exam),
         );
-        let mut files = vec![file("/work/driver/exam.py", EXAM_PY.as_bytes())];
+        let mut files = vec![file(EXAM, EXAM_PY.as_bytes())];
         // The checker may read files of the suite; tasks and their keys are none of its business.
         let hidden = ["suite.toml", "tasks.jsonl"];
         for (name, bytes) in self.files.iter().filter(|(name, _)| !hidden.contains(&name.as_str())) {
@@ -66,7 +68,7 @@ impl NativeSuite {
         limits.disk = limits.disk.saturating_add(files.iter().map(|f| f.bytes.len() as u64).sum());
         let job = Job {
             files,
-            argv: python_argv(python, "/work/driver/exam.py"),
+            argv: python_argv(python, EXAM),
             cwd: "/work/suite".to_owned(),
             stdin: format!("{}{}\n", block(&plan), work.nonce).into_bytes(),
             limits,

@@ -2,7 +2,6 @@
 //!
 //! This room plans what a cage must do and reads what came out of it; it opens no cage itself.
 
-mod bytecode;
 mod exam;
 mod folder;
 mod frame;
@@ -37,6 +36,8 @@ pub struct Tool {
     pub version: String,
     /// For Python: folders to search for installed modules (`site-packages`).
     pub modules: Vec<PathBuf>,
+    /// For Python: its interpreter as a shared library, if there is one.
+    pub library: Option<PathBuf>,
 }
 
 /// The tools that this machine has.
@@ -48,6 +49,33 @@ pub struct Toolbox {
     pub node: Option<Tool>,
     /// `rustc`.
     pub rustc: Option<Tool>,
+}
+
+/// How Python jobs start: what a sandbox may have ready for them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PythonStart {
+    /// Flags between the program and the driver.
+    pub flags: Vec<String>,
+    /// The environment of every job.
+    pub env: Vec<(String, String)>,
+    /// The drivers: path in the cage, text.
+    pub drivers: Vec<(String, String)>,
+}
+
+impl PythonStart {
+    /// The start of every job with this Python.
+    pub fn of(python: &Tool) -> Self {
+        let drivers =
+            [(work::CALL, work::CALL_PY), (exam::EXAM, exam::EXAM_PY), (openevolve::PATH, openevolve::DRIVER)];
+        let mut flags = work::python_argv(python, "");
+        flags.pop();
+        flags.remove(0);
+        PythonStart {
+            flags,
+            env: work::environment(),
+            drivers: drivers.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
+        }
+    }
 }
 
 /// One file to put into a cage.

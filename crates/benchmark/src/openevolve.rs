@@ -14,7 +14,6 @@ use meliora_domain::{Digest, Feedback, Finished, Genome, Limits, Mark, MarkStatu
 
 pub use config::{DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings};
 
-use crate::bytecode::Driver;
 use crate::folder::{self, Files, error};
 use crate::frame::{self, End, Frame, Ticket, head, tail};
 use crate::grade;
@@ -23,7 +22,11 @@ use crate::suite::Parts;
 use crate::work::{START, block, environment, file, genome_files, mounts, python_argv};
 use crate::{CageFile, Job, Order, SuiteError, SuiteSource, Tool, Toolbox};
 
-const DRIVER: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
+/// The driver.
+pub(crate) const DRIVER: &str =
+    concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
+/// Where it lies in the cage.
+pub(crate) const PATH: &str = "/work/driver/openevolve.py";
 const SHIM: &str = include_str!("../drivers/evaluation_result.py");
 
 /// OpenEvolve's defaults (`config.py`).
@@ -43,7 +46,6 @@ pub(crate) struct OpenEvolveSuite {
     config: OpenEvolveConfig,
     limits: Limits,
     python: Tool,
-    driver: Driver,
 }
 
 /// Whether a folder holds an OpenEvolve task.
@@ -106,8 +108,7 @@ impl OpenEvolveSuite {
         if limits.memory == Limits::default().memory {
             limits.memory = MEMORY;
         }
-        let driver = Driver::compile("openevolve", DRIVER, &python);
-        Ok(OpenEvolveSuite { files, program, config, limits, python, driver })
+        Ok(OpenEvolveSuite { files, program, config, limits, python })
     }
 
     pub(crate) fn digest(&self) -> Digest {
@@ -150,7 +151,7 @@ impl OpenEvolveSuite {
         }
         files.push(file("/work/shim/openevolve/__init__.py", b""));
         files.push(file("/work/shim/openevolve/evaluation_result.py", SHIM.as_bytes()));
-        files.push(self.driver.file());
+        files.push(file(PATH, DRIVER.as_bytes()));
 
         // Loading the evaluator, then one to three stages, or as many tries, each with the whole time.
         let turns = 1.0 + if self.cascade() { 3.0 } else { 1.0 + f64::from(retries) };
@@ -162,7 +163,7 @@ impl OpenEvolveSuite {
         let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget: wall, ..Ticket::default() };
         Job {
             files,
-            argv: python_argv(&self.python, &self.driver.path()),
+            argv: python_argv(&self.python, PATH),
             cwd: "/work/task".to_owned(),
             stdin: format!("{}{}\n", block(&plan), order.nonce).into_bytes(),
             limits,

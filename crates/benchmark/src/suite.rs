@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use meliora_domain::{Digest, Limits};
 
-use crate::bytecode::Driver;
 use crate::folder::{self, Files, error};
 use crate::native::{self, Assignment, Key, Language, Settings, Task, ToolName};
 use crate::{CageFile, SuiteError, SuiteSource, Tool, Toolbox};
@@ -24,8 +23,6 @@ pub(crate) struct NativeSuite {
     pub(crate) rustc: Option<Tool>,
     /// The language of the called functions; `None` in command-driven suites.
     pub(crate) language: Option<Language>,
-    /// The driver of Python calls, where functions of Python are called.
-    pub(crate) driver: Option<Driver>,
 }
 
 impl NativeSuite {
@@ -72,12 +69,8 @@ impl NativeSuite {
                 }
             }
         }
-        let driver = match (language, &python) {
-            (Some(Language::Python), Some(python)) => Some(Driver::compile("call", crate::work::CALL_PY, python)),
-            _ => None,
-        };
         let limits = source.limits.clone();
-        Ok(NativeSuite { settings, tasks, files, limits, python, node, rustc, language, driver })
+        Ok(NativeSuite { settings, tasks, files, limits, python, node, rustc, language })
     }
 
     /// Hash of the folder's files, the drivers, the tools' versions, the limits and the format.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use meliora_domain::{Genome, Limits, Split};
 
-use crate::bytecode::Driver;
 use crate::json::quoted;
 use crate::native::{Assignment, Language, Task};
 use crate::suite::{NativeSuite, version};
@@ -15,6 +14,8 @@ use crate::{CageFile, Job, Order, Ticket, Tool};
 /// The driver of Python calls.
 pub(crate) const CALL_PY: &str =
     concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/call.py"));
+/// Where it lies in the cage.
+pub(crate) const CALL: &str = "/work/driver/call.py";
 /// The driver of JavaScript calls.
 pub(crate) const CALL_MJS: &str = include_str!("../drivers/call.mjs");
 
@@ -39,14 +40,14 @@ impl NativeSuite {
         if !self.is_call() {
             return self.script_job(genome, ticket);
         }
-        match (self.language, &self.node, &self.python, &self.driver) {
+        match (self.language, &self.node, &self.python) {
             (Some(Language::JavaScript | Language::TypeScript), Some(node), ..) => self.node_job(genome, node, ticket),
-            (_, _, Some(python), Some(driver)) => self.python_job(genome, python, driver, ticket, order.lines),
+            (Some(Language::Python), _, Some(python)) => self.python_job(genome, python, ticket, order.lines),
             _ => unreachable!("loading a suite made sure that the tool of its language is there"),
         }
     }
 
-    fn python_job(&self, genome: &Genome, python: &Tool, driver: &Driver, mut ticket: Ticket, lines: bool) -> Job {
+    fn python_job(&self, genome: &Genome, python: &Tool, mut ticket: Ticket, lines: bool) -> Job {
         let mut watched = String::new();
         if lines {
             let mut sum = 0;
@@ -75,8 +76,8 @@ impl NativeSuite {
         for task in self.planned(&ticket, lines) {
             plan.push_str(&block(&task));
         }
-        let mut job = self.job(genome, ticket, driver.file(), &plan);
-        job.argv = python_argv(python, &driver.path());
+        let mut job = self.job(genome, ticket, file(CALL, CALL_PY.as_bytes()), &plan);
+        job.argv = python_argv(python, CALL);
         job.read_only = mounts(python);
         job
     }

@@ -13,6 +13,8 @@ mod toolbox;
 use clap::Parser as _;
 
 fn main() -> std::process::ExitCode {
+    // Before anything else: this process may have been started to be what cages are cloned from.
+    meliora_sandbox::serve_if_asked(std::env::args_os());
     let args = args::Args::parse();
     let printer = printer::Printer::new(args.json);
     match command::dispatch(&args, &printer) {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use meliora_benchmark::{Tool, Toolbox};
+use meliora_benchmark::{PythonStart, Tool, Toolbox};
+use meliora_sandbox::WarmPython;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,9 +13,13 @@ use crate::failure::Failure;
 const ASK_PYTHON: &str = r#"
 import json, os, sys, sysconfig
 modules = [p for p in dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")] + [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]) if os.path.isdir(p)]
+c = sysconfig.get_config_var
+places = [c("LIBDIR"), os.path.join(c("LIBDIR") or "", c("MULTIARCH") or ""), os.path.join(sys.base_prefix, "lib")]
+libraries = [os.path.join(d, n) for d in places if d for n in (c("INSTSONAME"), c("LDLIBRARY")) if n and ".so" in n]
 base = getattr(sys, "_base_executable", None) or sys.executable
 print(json.dumps({"program": os.path.realpath(base), "version": sys.version.replace("\n", " "),
-                  "prefixes": [sys.base_prefix, sys.prefix, sys.base_exec_prefix], "modules": modules}))
+                  "prefixes": [sys.base_prefix, sys.prefix, sys.base_exec_prefix], "modules": modules,
+                  "library": next((os.path.realpath(p) for p in libraries if os.path.isfile(p)), None)}))
 "#;
 
 #[derive(serde::Deserialize)]
@@ -23,6 +28,58 @@ struct PythonAnswer {
     version: String,
     prefixes: Vec<PathBuf>,
     modules: Vec<PathBuf>,
+    library: Option<PathBuf>,
+}
+
+/// What examinations import most: all of it costs an interpreter tens of milliseconds, and a warm one nothing.
+const COMMON_MODULES: &[&str] = &[
+    "select",
+    "math",
+    "time",
+    "types",
+    "enum",
+    "abc",
+    "io",
+    "os",
+    "random",
+    "collections",
+    "collections.abc",
+    "itertools",
+    "functools",
+    "operator",
+    "heapq",
+    "bisect",
+    "string",
+    "copy",
+    "json",
+    "re",
+    "traceback",
+    "contextlib",
+    "importlib",
+    "importlib.util",
+    "typing",
+    "dataclasses",
+    "gc",
+    "mmap",
+    "_json",
+    "builtins",
+    "warnings",
+    "threading",
+];
+
+/// The Python that the sandbox is to have ready: that of the box, started as the suite's drivers are.
+pub fn warm(tools: &Toolbox) -> Option<WarmPython> {
+    let python = tools.python.as_ref()?;
+    let start = PythonStart::of(python);
+    Some(WarmPython {
+        program: python.program.clone(),
+        library: python.library.clone(),
+        version: python.version.clone(),
+        flags: start.flags,
+        env: start.env,
+        modules: COMMON_MODULES.iter().map(|name| (*name).to_owned()).collect(),
+        scripts: start.drivers,
+    })
 }
 
 /// The tools of this machine. A Python that was asked for by name must be there; the rest may be missing.
@@ -57,7 +114,13 @@ fn ask_python(program: &Path) -> Result<Tool, String> {
     for path in answer.prefixes.iter().chain(&answer.modules).chain(std::iter::once(&answer.program)) {
         add_need(&mut needs, path);
     }
-    Ok(Tool { program: answer.program, needs, version: answer.version, modules: answer.modules })
+    Ok(Tool {
+        program: answer.program,
+        needs,
+        version: answer.version,
+        modules: answer.modules,
+        library: answer.library,
+    })
 }
 
 /// Adds a path that cages do not see anyway and that no path added before holds.
@@ -79,7 +142,7 @@ fn node() -> Option<Tool> {
     if !program.starts_with("/usr") {
         add_need(&mut needs, program.parent()?.parent()?);
     }
-    Some(Tool { program, needs, version, modules: Vec::new() })
+    Some(Tool { program, needs, version, modules: Vec::new(), library: None })
 }
 
 fn rustc() -> Option<Tool> {
@@ -89,7 +152,7 @@ fn rustc() -> Option<Tool> {
     let version = version_of(&program, "--version")?;
     let mut needs = Vec::new();
     add_need(&mut needs, &sysroot);
-    Some(Tool { program, needs, version, modules: Vec::new() })
+    Some(Tool { program, needs, version, modules: Vec::new(), library: None })
 }
 
 fn version_of(program: &Path, flag: &str) -> Option<String> {

@@ -490,6 +490,17 @@ mod tests {
     }
 
     #[test]
+    fn a_program_may_show_itself_but_not_hide() {
+        let prctl = |option: u32, value: u32| verdict(ARCH, libc::SYS_prctl as u32, [option, value, 0, 0, 0, 0]);
+        for option in PRCTLS {
+            assert_eq!(prctl(*option, 0), ALLOW, "{option}");
+        }
+        for (option, value) in [(5, 1), (22, 1), (0, 1)] {
+            assert_eq!(prctl(option, value), ERRNO | libc::EPERM as u32, "{option} {value}");
+        }
+    }
+
+    #[test]
     fn every_value_of_an_argument_list_is_matched() {
         for ioctl in IOCTLS {
             assert_eq!(verdict(ARCH, libc::SYS_ioctl as u32, [0, *ioctl, 0, 0, 0, 0]), ALLOW);

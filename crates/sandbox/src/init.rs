@@ -1,6 +1,7 @@
 //! PID 1 of a cage: starts commands when the host asks, reaps whatever ends, and ends with the host.
 //!
-//! Like the checklist before it, it must not allocate, lock or panic.
+//! Like the checklist before it, it must not allocate, lock or panic. (One exception: around the fork of a warm command
+//! Python does, in a process that never had a second thread.)
 
 use std::os::fd::RawFd;
 use std::ptr;
@@ -8,6 +9,7 @@ use std::ptr;
 use libc::{c_char, c_int, c_void};
 
 use crate::checklist::{self, Failure, Step};
+use crate::interpreter::Interpreter;
 use crate::plan::Plan;
 use crate::sys::{self, Errno, check, close_all_but, errno};
 use crate::wire::{ENDED, NO_EXEC, NO_FOLDER, NO_START, READY_FDS, REQUEST, Report, Request, SPAWN_FDS};
@@ -154,7 +156,9 @@ impl Init<'_> {
                 let [strings, stdin, stdout, stderr, report] = *fds;
                 let free = self.slots.iter_mut().find(|slot| slot.is_none());
                 let started = match free {
-                    Some(_) => start(self.plan, strings, argc as usize, length as usize, [stdin, stdout, stderr]),
+                    Some(_) => {
+                        start(self.plan, strings, argc as usize, length as usize, [stdin, stdout, stderr], report)
+                    }
                     None => Err((NO_START, libc::EAGAIN)),
                 };
                 match (started, free) {
@@ -281,6 +285,7 @@ fn start(
     argc: usize,
     length: usize,
     streams: [RawFd; 3],
+    report: RawFd,
 ) -> Result<libc::pid_t, (u64, Errno)> {
     let no_start = |errno: Errno| (NO_START, errno);
     let pointers = argc.wrapping_add(1).wrapping_mul(size_of::<*const c_char>());
@@ -299,6 +304,13 @@ fn start(
         *argv.wrapping_add(argument) = ptr::null();
     }
     let mut launch = Launch { plan, folder: text.at.cast(), argv, streams, failed: None };
+    // SAFETY: the table was filled above and ends with a null pointer.
+    if let Some(python) = plan.python.as_deref().filter(|python| unsafe { python.takes(argv) }) {
+        return match python.fork().map_err(no_start)? {
+            0 => go_on(&launch, python, report),
+            pid => Ok(pid),
+        };
+    }
     // Shared memory until `execve`, as vfork does: copying PID 1's tables would cost more than all the rest.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let top = plan.stack.as_ptr_range().end.cast_mut().cast::<c_void>();
@@ -324,7 +336,41 @@ extern "C" fn run(launch: *mut c_void) -> c_int {
     leave(127)
 }
 
+/// From the fork to the first line of a Python script, in the child. What goes wrong is reported from here: PID 1, which
+/// has gone on, will report as well, and the host believes the first.
+fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd) -> ! {
+    let failed = match prepare_command(launch, &[0, 1, 2, report]) {
+        Err(failed) => failed,
+        // SAFETY: `start` saw that the interpreter takes these arguments, and this is the child of its fork.
+        Ok(()) => unsafe {
+            if python.usual(launch.argv) {
+                close(report);
+                // PID 1 is shielded from the commands' eyes, and its child as well until it is executed or comes here.
+                // A command is not, or the host could not see how much memory it holds.
+                libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+                python.go_on(launch.argv)
+            }
+            libc::fcntl(report, libc::F_SETFD, libc::FD_CLOEXEC);
+            libc::execve(*launch.argv, launch.argv, launch.plan.environment.as_ptr());
+            (NO_EXEC, errno())
+        },
+    };
+    let (kind, errno) = failed;
+    let bytes = Report { kind, status: errno as u64, ..Report::default() }.encode();
+    // SAFETY: writes a local of the given size.
+    unsafe { libc::write(report, bytes.as_ptr().cast(), bytes.len()) };
+    leave(127)
+}
+
 fn become_command(launch: &Launch<'_>) -> Result<std::convert::Infallible, (u64, Errno)> {
+    prepare_command(launch, &[0, 1, 2])?;
+    // SAFETY: strings that `start` laid out, and the plan's environment.
+    unsafe { libc::execve(*launch.argv, launch.argv, launch.plan.environment.as_ptr()) };
+    Err((NO_EXEC, errno()))
+}
+
+/// Everything between PID 1's memory and the program: session, streams, folder, limits, signals. `keep` is sorted.
+fn prepare_command(launch: &Launch<'_>, keep: &[RawFd]) -> Result<(), (u64, Errno)> {
     let no_start = |errno: Errno| (NO_START, errno);
     // SAFETY: system calls on this process with locals and with strings that `start` laid out.
     unsafe {
@@ -332,7 +378,7 @@ fn become_command(launch: &Launch<'_>) -> Result<std::convert::Infallible, (u64,
         for (standard, stream) in (0..).zip(launch.streams) {
             check(libc::dup2(stream, standard)).map_err(no_start)?;
         }
-        close_all_but(&[0, 1, 2]).map_err(no_start)?;
+        close_all_but(keep).map_err(no_start)?;
         if libc::chdir(launch.folder) < 0 {
             return Err((NO_FOLDER, errno()));
         }
@@ -349,9 +395,8 @@ fn become_command(launch: &Launch<'_>) -> Result<std::convert::Infallible, (u64,
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         check(libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut())).map_err(no_start)?;
-        libc::execve(*launch.argv, launch.argv, launch.plan.environment.as_ptr());
     }
-    Err((NO_EXEC, errno()))
+    Ok(())
 }
 
 /// Sets a limit as far as the hard limit that is in force allows.

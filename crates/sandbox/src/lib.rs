@@ -9,13 +9,18 @@ mod files;
 mod filter;
 mod identity;
 mod init;
+mod interpreter;
 mod namespaces;
 mod plan;
 mod process;
 mod reaper;
+mod serve;
 mod sys;
+mod warm;
 mod watch;
 mod wire;
 mod zygote;
 
 pub use namespaces::Namespaces;
+pub use serve::serve_if_asked;
+pub use warm::WarmPython;

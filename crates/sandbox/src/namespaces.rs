@@ -19,6 +19,7 @@ use crate::identity::{Lease, Pool};
 use crate::plan::{Ground, failed, os_failed};
 use crate::reaper::{Reaper, Remains, collect};
 use crate::sys;
+use crate::warm::WarmPython;
 use crate::wire::READY_FDS;
 use crate::zygote::Zygote;
 
@@ -28,6 +29,7 @@ pub struct Namespaces {
     zygote: Zygote,
     pool: Pool,
     landlock_abi: u32,
+    python: Option<String>,
     reaper: Arc<Reaper>,
 }
 
@@ -38,14 +40,30 @@ impl Namespaces {
     /// # Errors
     /// Names the layer that is missing, and what would mend it. There is no weaker cage.
     pub fn new() -> Result<Self, SandboxError> {
-        let landlock_abi = sys::landlock_abi().map_err(|errno| {
-            let (what, hint) = Step::explain(Step::Landlock as u32);
-            SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) }
-        })?;
+        let landlock_abi = landlock_abi()?;
+        Self::over(Zygote::start(Ground::survey(landlock_abi)?)?, landlock_abi, None)
+    }
+
+    /// The same from a fresh image of this program, which must call [`crate::serve_if_asked`] first thing in its `main`:
+    /// no cage holds a copy of this process's memory or environment, so it may be called at any time. With a Python,
+    /// commands that start it as it says need no start of their own; where that cannot be, they are executed as ever,
+    /// and [`Sandbox::describe`] says why.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and if the program does not serve cages.
+    pub fn warm(python: Option<&WarmPython>) -> Result<Self, SandboxError> {
+        let landlock_abi = landlock_abi()?;
+        let (zygote, cold) = Zygote::execute(landlock_abi, python)?;
+        let words = cold.map_or("python: warm".to_owned(), |why| format!("python: cold ({why})"));
+        Self::over(zygote, landlock_abi, python.map(|_| words))
+    }
+
+    fn over(zygote: Zygote, landlock_abi: u32, python: Option<String>) -> Result<Self, SandboxError> {
         let namespaces = Namespaces {
-            zygote: Zygote::start(Ground::survey(landlock_abi)?)?,
+            zygote,
             pool: Pool::survey(),
             landlock_abi,
+            python,
             reaper: Arc::new(Reaper::start().map_err(|error| failed("reaper thread", error))?),
         };
         drop(namespaces.open(CageSpec::manual())?);
@@ -90,10 +108,19 @@ impl Sandbox for Namespaces {
         };
         format!(
             "namespaces (user, pid, mount, network, ipc, uts, cgroup), {user}, no capabilities, \
-             seccomp allow-list, landlock ABI {}, rlimits, memory watch",
-            self.landlock_abi
+             seccomp allow-list, landlock ABI {}, rlimits, memory watch{}{}",
+            self.landlock_abi,
+            if self.python.is_some() { "; " } else { "" },
+            self.python.as_deref().unwrap_or_default(),
         )
     }
+}
+
+fn landlock_abi() -> Result<u32, SandboxError> {
+    sys::landlock_abi().map_err(|errno| {
+        let (what, hint) = Step::explain(Step::Landlock as u32);
+        SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) }
+    })
 }
 
 /// Gives the child its identity and waits until its cage stands.

@@ -10,10 +10,12 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
+use std::rc::Rc;
 
 use meliora_domain::Limits;
 use meliora_evolve::{CageSpec, SandboxError};
 
+use crate::interpreter::Interpreter;
 use crate::sys;
 
 /// User and group of the cage's processes, as they see themselves.
@@ -78,6 +80,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Vec<(u32, u64, u64)>,
     /// Ends with a null pointer; points into `_env`.
     pub(crate) environment: Vec<*const libc::c_char>,
+    /// The interpreter that commands may go on in: one that was started with this environment.
+    pub(crate) python: Option<Rc<Interpreter>>,
     /// Stack for the moment between starting a command and its `execve`.
     pub(crate) stack: Vec<u128>,
     _env: Vec<CString>,
@@ -89,6 +93,8 @@ pub(crate) struct Plan {
 pub(crate) struct Ground {
     pub(crate) rights: Rights,
     pub(crate) filter: Vec<libc::sock_filter>,
+    /// The interpreter of this process, where it has one.
+    pub(crate) python: Option<Rc<Interpreter>>,
     links: Vec<(CString, CString)>,
     /// Folders of the system: `/usr`, and those of `/lib` and so on that are no links.
     system: Vec<PathBuf>,
@@ -107,7 +113,7 @@ impl Ground {
                 system.push(path);
             }
         }
-        Ok(Ground { rights: rights(landlock_abi), filter: crate::filter::program(), links, system })
+        Ok(Ground { rights: rights(landlock_abi), filter: crate::filter::program(), python: None, links, system })
     }
 }
 
@@ -222,6 +228,7 @@ impl Plan {
             filter: ground.filter.clone(),
             limits: rlimits(&spec.limits),
             environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
+            python: ground.python.clone().filter(|python| python.env == spec.env),
             stack: vec![0; 64 * 1024 / size_of::<u128>()],
             _env: env,
             _trees: trees,

@@ -1,6 +1,7 @@
-//! The process that cages are cloned from: a copy of the host from before the host grew.
+//! The process that cages are cloned from, apart from the host.
 //!
-//! A clone copies the page tables of whoever clones. A host that holds half a gigabyte would pay tens of milliseconds for
+//! It is a fresh image of this program (`serve.rs`), or, in a program that does not call `serve_if_asked`, a copy of the
+//! host from before the host grew. A clone copies the page tables of whoever clones. A host that holds half a gigabyte would pay tens of milliseconds for
 //! each cage, so a small process, forked once, does it in its place. It has one thread and nothing but its socket;
 //! the cages it clones are children of the host.
 
@@ -10,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use meliora_domain::Limits;
@@ -22,11 +23,12 @@ use rustix::net::{
 };
 
 use crate::init;
+use crate::interpreter::quiet_streams;
 use crate::plan::{Ground, Plan, failed, os_failed};
 use crate::sys;
 
 /// Bytes of an answer: an error's text, cut to fit.
-const ANSWER: usize = 4096;
+pub(crate) const ANSWER: usize = 4096;
 
 /// The host's hold on it. It ends when this is dropped, or with the host.
 pub(crate) struct Zygote {
@@ -47,9 +49,19 @@ impl Zygote {
         // that another may have held, and never returns from `live`.
         match unsafe { libc::fork() } {
             0 => live(&theirs, &ground),
-            pid if pid > 0 => Ok(Zygote { socket: Some(Mutex::new(ours)), pid }),
+            pid if pid > 0 => Ok(Zygote::new(ours, pid)),
             _ => Err(os_failed("zygote", sys::errno())),
         }
+    }
+
+    pub(crate) fn new(socket: OwnedFd, pid: libc::pid_t) -> Self {
+        Zygote { socket: Some(Mutex::new(socket)), pid }
+    }
+
+    /// The socket, for one question and its answer.
+    pub(crate) fn socket(&self) -> Result<MutexGuard<'_, OwnedFd>, SandboxError> {
+        let socket = self.socket.as_ref().ok_or_else(|| failed("zygote", "it has ended"))?;
+        Ok(socket.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Clones PID 1 of a cage, which waits on `control` for its identity.
@@ -59,8 +71,7 @@ impl Zygote {
         let mut text = std::fs::File::from(text);
         text.write_all(&encode(spec)).map_err(|error| failed("zygote", error))?;
 
-        let Some(socket) = &self.socket else { return Err(failed("zygote", "it has ended")) };
-        let socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = self.socket()?;
         send(socket.as_fd(), b"c", &[control.as_fd(), text.as_fd()]).map_err(failure)?;
         let mut answer = [0; ANSWER];
         let (read, mut fds) = receive(socket.as_fd(), &mut answer).map_err(failure)?;
@@ -88,7 +99,8 @@ fn live(socket: &OwnedFd, ground: &Ground) -> ! {
     init::leave(if outcome.is_ok() { 0 } else { 1 })
 }
 
-fn serve(socket: &OwnedFd, ground: &Ground) {
+/// Clones cages as long as the host asks.
+pub(crate) fn serve(socket: &OwnedFd, ground: &Ground) {
     if settle_down(socket.as_raw_fd()).is_err() {
         return;
     }
@@ -109,24 +121,16 @@ fn serve(socket: &OwnedFd, ground: &Ground) {
 fn settle_down(socket: RawFd) -> Result<(), sys::Errno> {
     sys::close_all_but(&[socket])?;
     sys::default_signals();
-    // SAFETY: calls on this process with a valid C string; 0, 1 and 2 are free.
+    // SAFETY: calls on this process with a valid C string.
     unsafe {
         libc::setsid();
         libc::prctl(libc::PR_SET_NAME, c"cage-zygote".as_ptr());
-        let null = sys::check(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR))? as RawFd;
-        for standard in 0..=2 {
-            if standard != null {
-                sys::check(libc::dup2(null, standard))?;
-            }
-        }
     }
-    Ok(())
+    quiet_streams()
 }
 
 fn clone_one(ground: &Ground, control: &OwnedFd, text: &std::fs::File) -> Result<(i32, OwnedFd), SandboxError> {
-    let size = text.metadata().map_err(|error| failed("zygote", error))?.len();
-    let mut bytes = vec![0; size as usize];
-    text.read_exact_at(&mut bytes, 0).map_err(|error| failed("zygote", error))?;
+    let bytes = contents(text).map_err(|error| failed("zygote", error))?;
     let spec = decode(&bytes).ok_or_else(|| failed("zygote", "the specification did not arrive whole"))?;
     clone(&Plan::new(ground, &spec, control.as_raw_fd())?)
 }
@@ -179,7 +183,14 @@ fn clone(plan: &Plan) -> Result<(i32, OwnedFd), SandboxError> {
     }
 }
 
-fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> rustix::io::Result<usize> {
+/// All of a memory file.
+pub(crate) fn contents(text: &std::fs::File) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; text.metadata()?.len() as usize];
+    text.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> rustix::io::Result<usize> {
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = SendAncillaryBuffer::new(&mut room);
     if !fds.is_empty() {
@@ -190,7 +201,7 @@ fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> rustix:
     })
 }
 
-fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
+pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut room);
     let read = rustix::io::retry_on_intr(|| {
@@ -263,13 +274,13 @@ fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
 }
 
 /// What, cause and hint, each ended by a zero byte.
-fn encode_error(error: &SandboxError) -> Vec<u8> {
+pub(crate) fn encode_error(error: &SandboxError) -> Vec<u8> {
     let mut bytes = format!("{}\0{}\0{}\0", error.what, error.cause, error.hint.as_deref().unwrap_or("")).into_bytes();
     bytes.truncate(ANSWER);
     bytes
 }
 
-fn decode_error(bytes: &[u8]) -> SandboxError {
+pub(crate) fn decode_error(bytes: &[u8]) -> SandboxError {
     let text = String::from_utf8_lossy(bytes);
     let mut parts = text.split('\0').map(str::to_owned);
     let (what, cause) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

@@ -21,7 +21,7 @@ fn ask(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 pub fn tool(program: &str, version: &str, modules: Vec<PathBuf>) -> Tool {
-    Tool { program: program.into(), needs: Vec::new(), version: version.to_owned(), modules }
+    Tool { program: program.into(), needs: Vec::new(), version: version.to_owned(), modules, library: None }
 }
 
 /// The machine's tools; another Python can be named for a run of the same tests on it.

@@ -11,11 +11,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BAD, BOLD, FAINT, Printer, paint, table};
 use crate::project::{Project, nonce, now, resolve};
+use crate::toolbox;
 
 /// Examines once and prints the marks.
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
-    let sandbox = Namespaces::new()?;
     let project = Project::open(&args.dir, &args.overrides, printer)?;
+    let sandbox = Namespaces::warm(toolbox::warm(&project.tools).as_ref())?;
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
     }

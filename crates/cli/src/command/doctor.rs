@@ -82,7 +82,8 @@ fn bad(check: &str, what: impl Into<String>, mend: Option<String>) -> Line {
 }
 
 fn machine(lines: &mut Vec<Line>) {
-    match Namespaces::new() {
+    let tools = crate::toolbox::find(None).unwrap_or_default();
+    match Namespaces::warm(crate::toolbox::warm(&tools).as_ref()) {
         Ok(sandbox) => {
             let mut spec = CageSpec::manual();
             spec.limits = Limits::default();
@@ -97,7 +98,6 @@ fn machine(lines: &mut Vec<Line>) {
         }
         Err(e) => lines.push(bad("sandbox", format!("does not start: {e}"), e.hint)),
     }
-    let tools = crate::toolbox::find(None).unwrap_or_default();
     for (name, tool, use_) in [
         ("python", &tools.python, "Python suites and OpenEvolve tasks"),
         ("node", &tools.node, "JavaScript suites"),

@@ -17,12 +17,13 @@ use crate::failure::Failure;
 use crate::observer::Show;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, diff_lines, paint, table};
 use crate::project::{Project, law_digest, nonce, now};
+use crate::toolbox;
 
 /// Evolves to the end of the budget, a perfect score, or Ctrl-C.
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
-    // First, while this process holds neither keys nor an archive: every cage begins as a copy of this moment.
-    let sandbox = Namespaces::new()?;
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
+    // Before keys and archives are read; cages are no copies of this process, but it need not come to that.
+    let sandbox = Namespaces::warm(toolbox::warm(&project.tools).as_ref())?;
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;
     let genome = project.genome()?;

@@ -1,0 +1,179 @@
+# What the warm interpreter runs in itself: once before the first cage, and at the start of each command.
+#
+# A command must not notice that it did not start its own interpreter. So what was imported ahead is not in
+# `sys.modules`: it lies on a shelf, and an import takes it from there together with all that it imports itself, unless a
+# file of the command's own comes first on `sys.path`.
+import sys
+
+FRESH = frozenset(sys.modules) - {__name__}
+CODES = {}
+HELPERS = {}
+
+
+class Shelf:
+    """The first finder: modules that were imported ahead, as long as a normal import would find the same ones."""
+
+    def __init__(self, modules, needs, library):
+        self.modules, self.needs, self.library = modules, needs, library
+        self.specs = {name: module.__spec__ for name, module in modules.items()}
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in self.modules:
+            return None
+        needed = self.needs[name]
+        for other in needed:
+            if sys.modules.get(other, self.modules[other]) is not self.modules[other]:
+                return None
+        if not self.first_on_the_path({other.partition(".")[0] for other in needed}):
+            return None
+        for other in needed:
+            if other != name and other not in sys.modules:
+                sys.modules[other] = self.modules[other]
+                self.bind(other)
+        spec = self.specs[name]
+        return type(spec)(name, self, origin=spec.origin, is_package=spec.submodule_search_locations is not None)
+
+    def bind(self, name):
+        """Makes a submodule an attribute of its package, as an import does."""
+        package, _, last = name.rpartition(".")
+        if package and self.specs[name].name == name:
+            setattr(self.modules.get(package) or sys.modules[package], last, self.modules[name])
+
+    def first_on_the_path(self, tops):
+        """Whether nothing before the standard library has one of these names."""
+        tops = {top for top in tops if top in self.modules and self.specs[top].origin not in ("built-in", "frozen")}
+        if not tops:
+            return True
+        posix = sys.modules["posix"]
+        for entry in sys.path:
+            if entry == self.library:
+                return True
+            try:
+                names = posix.listdir(entry or ".")
+            except FileNotFoundError:
+                continue
+            except (OSError, TypeError, ValueError):
+                return False
+            if not tops.isdisjoint(name.partition(".")[0] for name in names):
+                return False
+        return False
+
+    def create_module(self, spec):
+        return self.modules[spec.name]
+
+    def exec_module(self, module):
+        name = module.__spec__.name
+        module.__spec__ = self.specs[name]
+
+
+def prepare(version, names, *texts):
+    """Imports `names`, compiles `texts` (path, text, path, text, ...). Returns what is wrong, or None."""
+    if sys.version.replace("\n", " ") != version:
+        return "its library is another build: " + sys.version.replace("\n", " ")
+    if sys.getfilesystemencoding() != "utf-8":
+        return "its locale is not UTF-8"
+    # Set for the start alone.
+    sys.modules["posix"].environ.pop(b"PYTHONSAFEPATH", None)
+    import builtins
+    needs = {}
+    true_import = builtins.__import__
+
+    def note(name, globals=None, locals=None, fromlist=(), level=0):
+        module = true_import(name, globals, locals, fromlist, level)
+        importer = globals.get("__name__") if globals else None
+        if importer is not None:
+            full = name
+            if level:
+                package = globals.get("__package__") or importer.rpartition(".")[0]
+                parts = package.split(".")
+                full = ".".join(parts[:len(parts) - level + 1] + ([name] if name else []))
+            needs.setdefault(importer, set()).add(full)
+            needs[importer].update("%s.%s" % (full, part) for part in fromlist or ())
+        return module
+
+    builtins.__import__ = note
+    try:
+        for name in names.split(","):
+            try:
+                true_import(name)
+            except ImportError:
+                pass
+    finally:
+        builtins.__import__ = true_import
+    import gc
+    import os
+    modules = {name: module for name, module in sys.modules.items()
+               if name not in FRESH and name != __name__ and getattr(module, "__spec__", None) is not None}
+    for name in [name for name in sys.modules if name not in FRESH]:
+        del sys.modules[name]
+    # Other names of a module (`collections.abc`) come with its package.
+    for name, module in modules.items():
+        if module.__spec__.name != name:
+            needs.setdefault(name.rpartition(".")[0], set()).add(name)
+    shelf = Shelf(modules, {name: closure(name, needs, modules) for name in modules}, os.path.dirname(os.__file__))
+    for name, module in modules.items():
+        package, _, last = name.rpartition(".")
+        parent = modules.get(package) or sys.modules.get(package)
+        # Importing a package does not give it submodules that only others asked for.
+        if package and module.__spec__.name == name and getattr(parent, last, None) is module:
+            if name not in shelf.needs.get(package, ()):
+                delattr(parent, last)
+    sys.meta_path.insert(0, shelf)
+    HELPERS["folder"] = lambda script, path=os.path: path.dirname(path.realpath(script))
+    for path, text in zip(texts[::2], texts[1::2]):
+        CODES[path] = text.encode("utf-8"), compile(text, path, "exec", dont_inherit=True)
+    gc.collect()
+    gc.freeze()
+    return None
+
+
+def closure(name, needs, modules):
+    """A module with its packages and all that these import, in the order of the shelf."""
+    found, open_ends = set(), [name]
+    while open_ends:
+        name = open_ends.pop()
+        while name and name not in modules:
+            name = name.rpartition(".")[0]
+        if name and name not in found:
+            found.add(name)
+            open_ends.extend(needs.get(name, ()))
+            open_ends.append(name.rpartition(".")[0])
+    return tuple(other for other in modules if other in found)
+
+
+def begin(flags, safe_path, *argv):
+    """Makes everything as a fresh interpreter has it when it starts the script; returns the script's code, or None."""
+    import _signal
+    import posix
+    for number, action in ((2, _signal.default_int_handler), (13, _signal.SIG_IGN), (25, _signal.SIG_IGN)):
+        _signal.signal(number, action)
+    script = argv[int(flags)]
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv = list(argv)
+    sys.argv = list(argv[int(flags):])
+    if not safe_path:
+        sys.path.insert(0, HELPERS["folder"](script))
+    main = type(sys)("__main__")
+    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", script)
+    main.__dict__.update(__loader__=loader, __builtins__=sys.modules["builtins"], __file__=script, __cached__=None)
+    if sys.version_info < (3, 14):
+        main.__annotations__ = {}
+    sys.modules["__main__"] = main
+    try:
+        fd = posix.open(script, posix.O_RDONLY | posix.O_CLOEXEC)
+        parts = []
+        while not parts or parts[-1]:
+            parts.append(posix.read(fd, 1 << 20))
+        posix.close(fd)
+    except OSError as error:
+        sys.stderr.write("%s: can't open file '%s': [Errno %d] %s\n" % (argv[0], script, error.errno, error.strerror))
+        return 2
+    source = b"".join(parts)
+    text, code = CODES.get(script, (None, None))
+    if text == source:
+        return code
+    try:
+        return compile(source, script, "exec", dont_inherit=True)
+    except BaseException as error:
+        sys.excepthook(type(error), error, None)
+        return 1
