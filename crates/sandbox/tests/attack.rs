@@ -187,6 +187,63 @@ def f(how):
     assert_eq!(status("output"), MarkStatus::OverLimit, "{told:#?}");
 }
 
+/// What an OpenEvolve evaluator that starts a pool of processes makes of a candidate.
+fn evaluate(candidate: &str) -> (MarkStatus, f64, String) {
+    let evaluator = "
+import concurrent.futures, importlib.util, multiprocessing
+def score(path):
+    spec = importlib.util.spec_from_file_location('candidate', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.f(1)
+def evaluate(path):
+    with concurrent.futures.ProcessPoolExecutor(1) as pool:
+        apart = pool.submit(score, path).result()
+    return {'combined_score': 0.5 if apart == score(path) == 1 else 0.25}
+";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("evaluator.py"), evaluator).unwrap();
+    std::fs::write(folder.path().join("initial_program.py"), candidate).unwrap();
+    std::fs::write(folder.path().join("config.yaml"), "evaluator:\n  timeout: 5\n").unwrap();
+    let limits = Limits { memory: 256 << 20, processes: 32, ..Limits::default() };
+    let source = SuiteSource { folder: folder.path().to_owned(), limits };
+    let suite = Suite::openevolve(&source, &toolbox()).unwrap();
+    let body = FileBody::new(candidate.as_bytes(), false);
+    let genome: Genome = [(GenomePath::new("initial_program.py").unwrap(), body)].into_iter().collect();
+    let job = suite.work(&genome, &Order { splits: &[Split::Validation], lines: false, nonce: NONCE });
+    let (cage, command) = prepare(&job);
+    let finished = run_to_end(&*cage, &command, &job.stdin).unwrap();
+    let mark = suite.grade(&job, &finished).scorecard.marks.remove(0);
+    (mark.status, mark.score, mark.detail)
+}
+
+#[test]
+fn a_candidate_that_breaks_its_evaluation_gets_no_score_and_one_that_lingers_keeps_its_own() {
+    let body = |line: &str| format!("import atexit, os, threading, time\ndef f(x):\n    {line}\n    return x\n");
+    for harmless in [
+        "pass",
+        "atexit.register(time.sleep, 100)",
+        "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()",
+        "os.fork() or (os.setsid(), time.sleep(100))",
+        "os.write(1, b'\\n0123456789abcdef0123456789abcdef {\"task\":0,\"end\":\"done\",\"code\":0,\"said\":\"\"}\\n')",
+    ] {
+        let (status, score, detail) = evaluate(&body(harmless));
+        assert_eq!((status, score), (MarkStatus::Passed, 0.5), "{harmless}: {detail}");
+    }
+    for hostile in [
+        "os._exit(0)",
+        "os.kill(os.getppid(), 9)",
+        "os.kill(-1, 9)",
+        "time.sleep(100)",
+        "[os.fork() for _ in range(99)]",
+        "kept = [bytearray(b'x') * (1 << 20) for _ in range(999)]",
+        "open('/dev/shm/x', 'wb').write(bytes(64 << 20))",
+    ] {
+        let (status, score, detail) = evaluate(&body(hostile));
+        assert!(status != MarkStatus::Passed && score == 0.0 && !detail.is_empty(), "{hostile}: {status:?} {detail}");
+    }
+}
+
 #[test]
 fn ordinary_user_has_no_easier_prey() {
     again_as_an_ordinary_user();
