@@ -9,9 +9,10 @@ use std::process::{Command as Plain, Stdio};
 use std::time::{Duration, Instant};
 
 use meliora_evolve::{Cage, CageSpec, Command, ReadOnly, Sandbox, run_to_end};
-use meliora_sandbox::Namespaces;
+use meliora_sandbox::{Namespaces, WarmPython};
 
 fn main() {
+    meliora_sandbox::serve_if_asked(std::env::args_os());
     let rounds: usize = std::env::var("ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let code = "import sys, os; print(os.path.realpath(sys.executable)); print(sys.base_prefix)";
     let told = Plain::new("python3").args(["-c", code]).output().expect("python3 must be on the PATH");
@@ -45,6 +46,8 @@ fn main() {
         show("    drop", dropped);
     }
 
+    scripts(python, prefix, rounds);
+
     let each = rounds / 2;
     let start = Instant::now();
     std::thread::scope(|scope| {
@@ -64,6 +67,60 @@ fn main() {
     }
     drop(ballast);
     println!("one thread: {:.0} cages a second", rounds as f64 / start.elapsed().as_secs_f64());
+}
+
+/// A script by a Python that starts anew, and by a warm one: wall clock and processor time of a whole cage.
+fn scripts(python: &str, prefix: &str, rounds: usize) {
+    let ask = "import os, sys, sysconfig; c = sysconfig.get_config_var; print(sys.version.replace(chr(10), ' ')); \
+               print(os.path.join(c('LIBDIR'), c('INSTSONAME')))";
+    let told = Plain::new(python).args(["-I", "-c", ask]).output().expect("python runs");
+    let told = String::from_utf8(told.stdout).expect("python3 prints text");
+    let (version, library) = told.trim().split_once('\n').expect("two lines");
+    let warm = WarmPython {
+        program: python.into(),
+        library: Some(library.into()),
+        version: version.to_owned(),
+        flags: ["-s", "-S"].map(str::to_owned).into(),
+        env: vec![("LANG".to_owned(), "C.UTF-8".to_owned())],
+        modules: ["os", "json", "random", "importlib.util", "dataclasses"].map(str::to_owned).into(),
+        scripts: Vec::new(),
+    };
+    let argv: Vec<String> = [python, "-s", "-S", "/work/s.py"].map(str::to_owned).into();
+    for (name, python) in [("cold", None), ("warm", Some(&warm))] {
+        let sandbox = Namespaces::warm(python).expect("a cage with every layer");
+        println!("{}", sandbox.describe());
+        for script in ["pass", "import json, random, importlib.util"] {
+            let before = processor_seconds();
+            let mut times = vec![];
+            for _ in 0..rounds {
+                times.push(time(|| {
+                    let mut spec = CageSpec::manual();
+                    spec.read_only = vec![ReadOnly { path: prefix.into() }];
+                    spec.env.clone_from(&warm.env);
+                    let cage = sandbox.open(spec).expect("the cage opens");
+                    cage.put("/work/s.py", script.as_bytes(), false).expect("the file fits");
+                    run(&*cage, &argv);
+                }));
+            }
+            show(&format!("  {name}: {script}"), times);
+            println!("    {:.2} ms of processor a cage", (processor_seconds() - before) / rounds as f64 * 1e3);
+        }
+    }
+}
+
+/// Of this process and of the children that it has collected; the zygote's own is not in it.
+fn processor_seconds() -> f64 {
+    let of = |who| {
+        // SAFETY: an all-zero usage is valid, and the call writes one.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(who, &raw mut usage);
+            usage
+        };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+        seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    };
+    of(libc::RUSAGE_SELF) + of(libc::RUSAGE_CHILDREN)
 }
 
 fn open(sandbox: &Namespaces, prefix: &str) -> Box<dyn Cage> {

@@ -60,8 +60,6 @@ api! {
     PyUnicode_DecodeFSDefaultAndSize: fn(*const c_char, isize) -> Object;
     PyUnicode_AsUTF8String: fn(Object) -> Object;
     PyBytes_AsString: fn(Object) -> *const c_char;
-    PyLong_AsLong: fn(Object) -> libc::c_long;
-    PyErr_Occurred: fn() -> Object;
     PyErr_ExceptionMatches: fn(Object) -> c_int;
     PyErr_Clear: fn();
     PyErr_Print: fn();
@@ -255,11 +253,6 @@ impl Interpreter {
                 (api.PyErr_Print)();
                 self.end(1, false);
             }
-            let refused = (api.PyLong_AsLong)(code);
-            if (api.PyErr_Occurred)().is_null() {
-                self.end(refused as c_int, false);
-            }
-            (api.PyErr_Clear)();
             let globals = (api.PyModule_GetDict)((api.PyImport_AddModule)(c"__main__".as_ptr()));
             let mut status = 0;
             let mut interrupted = false;

@@ -142,12 +142,17 @@ def closure(name, needs, modules):
 
 
 def begin(flags, safe_path, *argv):
-    """Makes everything as a fresh interpreter has it when it starts the script; returns the script's code, or None."""
+    """Makes everything as a fresh interpreter has it when it starts the script, and returns the script's code."""
     import _signal
     import posix
+    script = argv[int(flags)]
+    try:
+        code = code_of(script, posix)
+    except BaseException:
+        # A script that cannot be read or compiled: what is to be said of it is best said by a fresh interpreter.
+        posix.execve(argv[0], argv, posix.environ)
     for number, action in ((2, _signal.default_int_handler), (13, _signal.SIG_IGN), (25, _signal.SIG_IGN)):
         _signal.signal(number, action)
-    script = argv[int(flags)]
     if hasattr(sys, "orig_argv"):
         sys.orig_argv = list(argv)
     sys.argv = list(argv[int(flags):])
@@ -159,21 +164,16 @@ def begin(flags, safe_path, *argv):
     if sys.version_info < (3, 14):
         main.__annotations__ = {}
     sys.modules["__main__"] = main
-    try:
-        fd = posix.open(script, posix.O_RDONLY | posix.O_CLOEXEC)
-        parts = []
-        while not parts or parts[-1]:
-            parts.append(posix.read(fd, 1 << 20))
-        posix.close(fd)
-    except OSError as error:
-        sys.stderr.write("%s: can't open file '%s': [Errno %d] %s\n" % (argv[0], script, error.errno, error.strerror))
-        return 2
+    return code
+
+
+def code_of(script, posix):
+    """The code of a script, from before if its text is one that was known."""
+    fd = posix.open(script, posix.O_RDONLY | posix.O_CLOEXEC)
+    parts = []
+    while not parts or parts[-1]:
+        parts.append(posix.read(fd, 1 << 20))
+    posix.close(fd)
     source = b"".join(parts)
     text, code = CODES.get(script, (None, None))
-    if text == source:
-        return code
-    try:
-        return compile(source, script, "exec", dont_inherit=True)
-    except BaseException as error:
-        sys.excepthook(type(error), error, None)
-        return 1
+    return code if text == source else compile(source, script, "exec", dont_inherit=True)
