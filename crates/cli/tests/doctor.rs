@@ -131,7 +131,7 @@ fn a_first_session_reads_like_this() {
     project.meliora(&["init", "."]).exits(2).says(&["is a project already", "hint:"]);
     let run = project.meliora(&["run", ".", "--jobs", "1"]).exits(0);
     let table: Vec<&str> = run.out.lines().filter(|l| !l.contains(" evals · ")).collect();
-    insta::assert_snapshot!(project.redact(&table.join("\n")), @r"
+    insta::assert_snapshot!(project.redact(&table.join("\n")), @r#"
     validation task  baseline  champion
     add/validation   ✗ failed  ✓ passed
 
@@ -140,7 +140,7 @@ fn a_first_session_reads_like_this() {
     @@ -3,4 +3,4 @@
      
      def add(a, b):
-         \"\"\"The sum of a and b.\"\"\"
+         """The sum of a and b."""
     -    return a - b
     +    return a + b
 
@@ -151,7 +151,7 @@ fn a_first_session_reads_like_this() {
       meliora promote champion    makes it a commit in your repository
       meliora bench --variant champion --holdout    opens the sealed tasks
       meliora lineage    shows how it came about
-    ");
+    "#);
     let log = project.meliora(&["log", "."]).exits(0);
     insta::assert_snapshot!(project.redact(&log.out), @"");
     let lineage = project.meliora(&["lineage", "."]).exits(0);
