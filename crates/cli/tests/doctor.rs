@@ -130,7 +130,7 @@ fn a_first_session_reads_like_this() {
     ");
     project.meliora(&["init", "."]).exits(2).says(&["is a project already", "hint:"]);
     let run = project.meliora(&["run", ".", "--jobs", "1"]).exits(0);
-    let table: Vec<&str> = run.out.lines().filter(|l| !l.contains(" evals · ")).collect();
+    let table: Vec<&str> = run.out.trim_start().lines().filter(|l| !l.contains(" evals · ")).collect();
     insta::assert_snapshot!(project.redact(&table.join("\n")), @r#"
     validation task  baseline  champion
     add/validation   ✗ failed  ✓ passed
@@ -153,14 +153,55 @@ fn a_first_session_reads_like_this() {
       meliora lineage    shows how it came about
     "#);
     let log = project.meliora(&["log", "."]).exits(0);
-    insta::assert_snapshot!(project.redact(&log.out), @"");
+    insta::assert_snapshot!(project.redact(&log.out), @r"
+    [date] [time] run started strategy greedy, mutate, seed 1
+    [date] [time] champion [id] at 0.0000
+    [date] [time] step 1: accepted [id]: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+    [date] [time] champion [id] at 1.0000
+    [date] [time] run finished: solved
+    ");
     let lineage = project.meliora(&["lineage", "."]).exits(0);
-    insta::assert_snapshot!(project.redact(&lineage.out), @"");
+    insta::assert_snapshot!(project.redact(&lineage.out), @r"
+    [id] 0.0000 baseline  (1 variants)
+    └─ [id] 1.0000 accepted sums.py:6 `a - b` -> `a + b` (operator swap) (0 variants)  ← champion
+    ");
     let diff = project.meliora(&["diff", "baseline", "champion"]).exits(0);
-    insta::assert_snapshot!(project.redact(&diff.out), @"");
+    insta::assert_snapshot!(project.redact(&diff.out), @r#"
+    --- a/sums.py
+    +++ b/sums.py
+    @@ -3,4 +3,4 @@
+     
+     def add(a, b):
+         """The sum of a and b."""
+    -    return a - b
+    +    return a + b
+    "#);
     let show = project.meliora(&["show", "champion"]).exits(0);
     let steady: Vec<&str> = show.out.lines().filter(|l| !l.starts_with("examined by")).collect();
-    insta::assert_snapshot!(project.redact(&steady.join("\n")), @"");
+    insta::assert_snapshot!(project.redact(&steady.join("\n")), @r#"
+    variant [id]
+    run 1, step 1
+    parent [id]
+    why     sums.py:6 `a - b` -> `a + b` (operator swap)
+    verdict accepted: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+
+    task            split       mark      detail
+    add/train       train       ✓ passed
+    add/validation  validation  ✓ passed
+
+    task            split       mark      detail
+    add/train       train       ✓ passed
+    add/validation  validation  ✓ passed
+
+    --- a/sums.py
+    +++ b/sums.py
+    @@ -3,4 +3,4 @@
+     
+     def add(a, b):
+         """The sum of a and b."""
+    -    return a - b
+    +    return a + b
+    "#);
     project.meliora(&["bench", ".", "--variant", "champion", "--holdout"]).exits(0).says(&["opened 1 time"]);
     assert_eq!(project.events("holdout_opened").len(), 1);
 
