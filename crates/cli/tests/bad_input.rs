@@ -231,6 +231,9 @@ fn a_model_server_that_is_down_is_told_before_anything_is_spent() {
         let ran = project.meliora(&args).exits(6);
         assert!(ran.err.contains("127.0.0.1:9") && ran.err.contains("hint:"), "{}", ran.err);
     }
+    let (bids, reserved) = (project.events("bid"), project.events("reserved"));
+    assert_eq!(bids.len(), reserved.len(), "a call that failed, but did not crash, leaves nothing set aside");
+    assert!(bids.iter().all(|b| b["cost"]["tokens"].as_u64().unwrap_or(0) == 0), "nothing was answered: {bids:?}");
     // Nothing was lost: the mutator goes on with a new run.
     project.meliora(&["run", ".", "--fresh", "--evals", "40", "--jobs", "1"]).exits(0);
 }

@@ -88,12 +88,14 @@ fn a_model_that_is_too_weak_is_seen() {
             let mut bytes = [0; 65536];
             // What is asked does not matter; it is read so that the other side is not cut off.
             while stream.read(&mut bytes).is_ok_and(|n| n > 0) {}
-            let answer = r#"{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":"I am not sure what you mean."}}],"usage":{"prompt_tokens":10,"completion_tokens":7,"total_tokens":17}}"#;
+            let answer = r#"{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":""}}],"usage":{"prompt_tokens":10,"completion_tokens":7,"total_tokens":17}}"#;
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length";
             let _ = stream.write_all(format!("{head}: {}\r\n\r\n{answer}", answer.len()).as_bytes());
         }
     });
     let project = Project::add();
+    let retries = "[model]\nretries = 1";
+    project.write("meliora.toml", toml(&["sums.py"], retries));
     let args = ["run", ".", "--jobs", "1", "--proposer", "rewrite", "--base-url", &url, "--model", "m", "--evals", "10"];
     // Answer after answer without a proposal: the run stops of itself and says why.
     project.meliora(&args).exits(6).says(&["hint:", "meliora doctor"]);
