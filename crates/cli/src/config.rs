@@ -246,6 +246,7 @@ pub fn check(config: &Config) -> Result<(), String> {
     if config.genome.editable.is_empty() {
         return Err("[genome] editable names no file, so nothing may change".into());
     }
+    meliora_store::Globs::new(&config.genome.editable, &[]).map_err(|e| format!("[genome] editable: {e}"))?;
     let b = &config.budget;
     if !(b.usd >= 0.0 && b.usd.is_finite() && b.minutes >= 0.0 && b.minutes.is_finite()) {
         return Err("a budget must be a number of zero or more".into());

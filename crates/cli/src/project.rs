@@ -174,6 +174,10 @@ pub fn resolve(archive: &dyn Archive, lineage: &Lineage, name: &str) -> Result<V
     match named {
         Some(Some(node)) => Ok(node.id),
         Some(None) => Err(Failure::new(Exit::Usage, format!("there is no {name} yet")).hint("`meliora run` begins")),
+        None if !(4..=40).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Err(Failure::new(Exit::Usage, format!("'{name}' is not the beginning of a variant's id"))
+                .hint("`champion`, `baseline`, or 4 to 40 hexadecimal digits; `meliora lineage` lists the ids"))
+        }
         None => Ok(archive.find(name)?),
     }
 }

@@ -67,7 +67,6 @@ fn wrong_flags_are_usage_errors() {
     project.meliora(&["run", ".", "--proposer", "rewrite"]).exits(3).says(&["--base-url"]);
     project.meliora(&["run", ".", "--proposer", "replay"]).exits(3).says(&["--cassette"]);
     project.meliora(&["run", ".", "--cassette", "none.jsonl"]).exits(3).says(&["none.jsonl"]);
-    project.meliora(&["run", ".", "--evals", "1"]).exits(2).says(&["hint:", "--evals"]);
     // Not one of them spoilt the project.
     project.meliora(&["run", ".", "--evals", "40", "--jobs", "1"]).exits(0);
 }
@@ -93,7 +92,7 @@ fn an_evaluator_without_a_verdict_on_the_baseline_stops_the_run_and_says_why() {
     ] {
         let (project, ran) = evaluate(evaluator);
         ran.exits(3).says(&["the evaluator gave no verdict", why, "hint:", "meliora bench"]);
-        project.meliora(&["bench", "."]).says(&["no verdict", why]);
+        project.meliora(&["bench", "."]).says(&[why]);
         project.chain_holds();
     }
 }
@@ -203,7 +202,7 @@ fn an_event_that_was_altered_breaks_the_chain() {
         return;
     }
     let (project, _) = with_history();
-    let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nnames = [r[0] for r in c.execute(\"select name from sqlite_master where type='trigger'\")]\nfor n in names: c.execute('drop trigger ' + n)\nfor (t,) in c.execute(\"select name from sqlite_master where type='table'\").fetchall():\n    for col in [r[1] for r in c.execute(f'pragma table_info({t})')]:\n        c.execute(f\"update {t} set {col} = replace({col}, 'rejected', 'accepted') where typeof({col}) = 'text'\")\nc.commit()\nprint(c.total_changes)\n";
+    let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('drop trigger journal_is_not_updated')\nn = c.execute(\"update journal set body = replace(body, 'accepted', 'rejected') where kind = 'judged' and body like '%accepted%'\").rowcount\nassert n > 0\nc.commit()";
     let output =
         std::process::Command::new("python3").args(["-c", script]).arg(project.path(".meliora/journal.db")).output();
     let output = output.unwrap();
@@ -246,6 +245,9 @@ fn a_model_server_that_is_down_is_told_before_anything_is_spent() {
         let ran = project.meliora(&args).exits(6);
         assert!(ran.err.contains("127.0.0.1:9") && ran.err.contains("hint:"), "{}", ran.err);
     }
+    let (bids, reserved) = (project.events("bid"), project.events("reserved"));
+    assert_eq!(bids.len(), reserved.len(), "a call that failed, but did not crash, leaves nothing set aside");
+    assert!(bids.iter().all(|b| b["cost"]["tokens"].as_u64().unwrap_or(0) == 0), "nothing was answered: {bids:?}");
     // Nothing was lost: the mutator goes on with a new run.
     project.meliora(&["run", ".", "--fresh", "--evals", "40", "--jobs", "1"]).exits(0);
 }
@@ -320,7 +322,7 @@ fn the_law_the_suite_and_the_archive_are_out_of_reach_by_any_path() {
     let unusable = project.events("bid").iter().filter(|e| e["outcome"]["unusable"].is_object()).count();
     assert_eq!(refused.len() + unusable, edits.len(), "{}\n{}", ran.out, ran.err);
     assert!(
-        refused.iter().all(|e| !e["article"].as_str().unwrap().is_empty() && e["change"].is_object()),
+        refused.iter().all(|e| !e["article"].as_str().unwrap().is_empty() && e["change"].is_array()),
         "{refused:?}"
     );
     assert_eq!(project.read("suite/tasks.jsonl"), before);

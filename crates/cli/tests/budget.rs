@@ -92,6 +92,17 @@ fn the_last_line_has_every_field_and_progress_stays_off_standard_output() {
 }
 
 #[test]
+fn a_proposer_that_repeats_itself_ends_the_run_though_it_costs_no_evaluations() {
+    let project = Project::add();
+    project.write("propose.py", "print('{\"reason\": \"again\", \"edits\": [{\"write\": {\"path\": \"sums.py\", \"content\": \"x = 1\\\\n\"}}]}')\n");
+    project.write("meliora.toml", toml(&["sums.py"], "[command]\nargv = [\"python3\", \"propose.py\"]"));
+    let args = ["run", ".", "--json", "--jobs", "1", "--proposer", "command", "--evals", "100"];
+    let last = project.meliora(&args).exits(5).last();
+    assert_eq!(last["reason"], "the proposers have nothing more to offer");
+    assert!(last["attempts"].as_u64().unwrap() <= 60, "{last}");
+}
+
+#[test]
 fn tokens_never_pass_the_budget() {
     let (url, calls) = server(500);
     let project = Project::add();

@@ -23,7 +23,8 @@ fn where_no_sandbox_starts_doctor_and_run_name_the_layer_and_its_mend() {
     }
     let project = Project::add();
     // A user namespace in which no further one may be made, and no capability to build a cage with.
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
+    let script =
+        "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
     let run = |args: &[&str]| {
         let command = project.command(args);
         let mut wrapped = std::process::Command::new("unshare");
@@ -39,7 +40,10 @@ fn where_no_sandbox_starts_doctor_and_run_name_the_layer_and_its_mend() {
     };
     let doctor = run(&["doctor", "."]);
     let out = format!("{}{}", String::from_utf8_lossy(&doctor.stdout), String::from_utf8_lossy(&doctor.stderr));
-    if out.contains("unshare:") || out.contains("setpriv:") || out.contains("Permission denied") && !out.contains("sandbox") {
+    if out.contains("unshare:")
+        || out.contains("setpriv:")
+        || out.contains("Permission denied") && !out.contains("sandbox")
+    {
         skip(&format!("namespaces cannot be forbidden here: {out}"));
         return;
     }
@@ -88,13 +92,16 @@ fn a_model_that_is_too_weak_is_seen() {
             let mut bytes = [0; 65536];
             // What is asked does not matter; it is read so that the other side is not cut off.
             while stream.read(&mut bytes).is_ok_and(|n| n > 0) {}
-            let answer = r#"{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":"I am not sure what you mean."}}],"usage":{"prompt_tokens":10,"completion_tokens":7,"total_tokens":17}}"#;
+            let answer = r#"{"choices":[{"finish_reason":"stop","message":{"role":"assistant","content":""}}],"usage":{"prompt_tokens":10,"completion_tokens":7,"total_tokens":17}}"#;
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length";
             let _ = stream.write_all(format!("{head}: {}\r\n\r\n{answer}", answer.len()).as_bytes());
         }
     });
     let project = Project::add();
-    let args = ["run", ".", "--jobs", "1", "--proposer", "rewrite", "--base-url", &url, "--model", "m", "--evals", "10"];
+    let retries = "[model]\nretries = 1";
+    project.write("meliora.toml", toml(&["sums.py"], retries));
+    let args =
+        ["run", ".", "--jobs", "1", "--proposer", "rewrite", "--base-url", &url, "--model", "m", "--evals", "10"];
     // Answer after answer without a proposal: the run stops of itself and says why.
     project.meliora(&args).exits(6).says(&["hint:", "meliora doctor"]);
     finds(&project, "model-too-weak", "larger model");
@@ -130,8 +137,8 @@ fn a_first_session_reads_like_this() {
     ");
     project.meliora(&["init", "."]).exits(2).says(&["is a project already", "hint:"]);
     let run = project.meliora(&["run", ".", "--jobs", "1"]).exits(0);
-    let table: Vec<&str> = run.out.lines().filter(|l| !l.contains(" evals · ")).collect();
-    insta::assert_snapshot!(project.redact(&table.join("\n")), @r"
+    let table: Vec<&str> = run.out.trim_start().lines().filter(|l| !l.contains(" evals · ")).collect();
+    insta::assert_snapshot!(project.redact(&table.join("\n")), @r#"
     validation task  baseline  champion
     add/validation   ✗ failed  ✓ passed
 
@@ -140,7 +147,7 @@ fn a_first_session_reads_like_this() {
     @@ -3,4 +3,4 @@
      
      def add(a, b):
-         \"\"\"The sum of a and b.\"\"\"
+         """The sum of a and b."""
     -    return a - b
     +    return a + b
 
@@ -151,17 +158,61 @@ fn a_first_session_reads_like_this() {
       meliora promote champion    makes it a commit in your repository
       meliora bench --variant champion --holdout    opens the sealed tasks
       meliora lineage    shows how it came about
-    ");
+    "#);
     let log = project.meliora(&["log", "."]).exits(0);
-    insta::assert_snapshot!(project.redact(&log.out), @"");
+    insta::assert_snapshot!(project.redact(&log.out), @r"
+    [date] [time] run started strategy greedy, mutate, seed 1
+    [date] [time] champion [id] at 0.0000
+    [date] [time] step 1: accepted [id]: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+    [date] [time] champion [id] at 1.0000
+    [date] [time] run finished: solved
+    ");
     let lineage = project.meliora(&["lineage", "."]).exits(0);
-    insta::assert_snapshot!(project.redact(&lineage.out), @"");
+    insta::assert_snapshot!(project.redact(&lineage.out), @r"
+    [id] 0.0000 baseline  (1 variants)
+    └─ [id] 1.0000 accepted sums.py:6 `a - b` -> `a + b` (operator swap) (0 variants)  ← champion
+    ");
     let diff = project.meliora(&["diff", "baseline", "champion"]).exits(0);
-    insta::assert_snapshot!(project.redact(&diff.out), @"");
+    insta::assert_snapshot!(project.redact(&diff.out), @r#"
+    --- a/sums.py
+    +++ b/sums.py
+    @@ -3,4 +3,4 @@
+     
+     def add(a, b):
+         """The sum of a and b."""
+    -    return a - b
+    +    return a + b
+    "#);
     let show = project.meliora(&["show", "champion"]).exits(0);
     let steady: Vec<&str> = show.out.lines().filter(|l| !l.starts_with("examined by")).collect();
-    insta::assert_snapshot!(project.redact(&steady.join("\n")), @"");
-    project.meliora(&["bench", ".", "--variant", "champion", "--holdout"]).exits(0).says(&["opened 1 time"]);
+    insta::assert_snapshot!(project.redact(&steady.join("\n")), @r#"
+    variant [id]
+    run 1, step 1
+    parent [id]
+    why     sums.py:6 `a - b` -> `a + b` (operator swap)
+    verdict accepted: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+
+    task            split       mark      detail
+    add/train       train       ✓ passed
+    add/validation  validation  ✓ passed
+
+    task            split       mark      detail
+    add/train       train       ✓ passed
+    add/validation  validation  ✓ passed
+
+    --- a/sums.py
+    +++ b/sums.py
+    @@ -3,4 +3,4 @@
+     
+     def add(a, b):
+         """The sum of a and b."""
+    -    return a - b
+    +    return a + b
+    "#);
+    project
+        .meliora(&["bench", ".", "--variant", "champion", "--holdout"])
+        .exits(0)
+        .says(&["openings of the holdout so far: 1"]);
     assert_eq!(project.events("holdout_opened").len(), 1);
 
     project.meliora(&["checkout", "champion", "out"]).exits(0);

@@ -27,9 +27,11 @@ use crate::work::{Outcome, Workshop};
 const STEP_MILLIS: u64 = 1000;
 /// The date of step 0 of every run: 2026-01-01. Commit dates order the lineage; the journal knows when things happened.
 const FIRST_DATE: u64 = 1_767_225_600_000;
-/// So many attempts in a row that led to no examination (unusable, refused, tried before), and the run stops with
-/// their reasons instead of spending on.
-const PATIENCE: u32 = 50;
+/// So many answers in a row without a usable proposal, and the run stops with their reasons instead of spending on.
+const PATIENCE: u32 = 25;
+/// So many proposals in a row that were all refused or tried before, and the proposers count as having nothing more: such
+/// steps cost no evaluation, so a budget of evaluations alone would never end them.
+const STALE: u32 = 50;
 
 /// Everything a run needs.
 pub struct Setup<'a> {
@@ -76,6 +78,7 @@ pub struct Evolution<'a> {
     budget: Arc<Budget>,
     memory: Memory<'a>,
     barren: u32,
+    stale: u32,
 }
 
 impl<'a> Evolution<'a> {
@@ -90,7 +93,7 @@ impl<'a> Evolution<'a> {
         let continues = journal.lineage().unfinished().is_some();
         let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
         let memory = Memory::new(setup.archive);
-        let mut evolution = Evolution { setup, journal, strategy, budget, memory, barren: 0 };
+        let mut evolution = Evolution { setup, journal, strategy, budget, memory, barren: 0, stale: 0 };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
         } else {
@@ -134,7 +137,7 @@ impl<'a> Evolution<'a> {
             match self.choose(0)? {
                 Next::Errand(errand) => {
                     let outcome = self.workshop().carry_out(&errand);
-                    self.take(&errand, outcome)?;
+                    self.settle(&errand, outcome)?;
                 }
                 Next::Wait => return Ok(Ended::Finished(FinishReason::Exhausted)),
                 Next::End(ended) => return Ok(ended),
@@ -199,8 +202,9 @@ impl<'a> Evolution<'a> {
             }
             let (errand, outcome) = outbox.recv().map_err(|_| EvolveError::Worker)?;
             under_way -= 1;
-            if let Err(e) = self.take(&errand, outcome) {
-                broken = broken.or(Some(e));
+            match self.settle(&errand, outcome) {
+                Ok(()) => {}
+                Err(e) => broken = broken.or(Some(e)),
             }
         }
     }
@@ -215,6 +219,9 @@ impl<'a> Evolution<'a> {
         }
         if self.barren >= PATIENCE {
             return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
+        }
+        if self.stale >= STALE {
+            return Ok(Next::End(Ended::Finished(FinishReason::Exhausted)));
         }
         let run = self.run();
         let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
@@ -243,29 +250,26 @@ impl<'a> Evolution<'a> {
         Ok(Next::Errand(Box::new(errand)))
     }
 
-    /// Records a step, or what it cost until its proposer broke.
-    fn take(&mut self, errand: &Errand, outcome: Result<Outcome, EvolveError>) -> Result<(), EvolveError> {
-        let broken = match outcome {
-            Ok(outcome) => return self.record(errand, outcome),
-            Err(EvolveError::Propose(broken)) => broken,
-            Err(other) => return Err(other),
-        };
-        self.budget.settle(errand.price + Cost::evals(1), broken.spent);
-        self.journal.record(&[Event::Bid(Attempt {
-            step: errand.step,
-            parents: errand.parents.clone(),
-            arm: errand.arm,
-            cost: broken.spent,
-            outcome: BidOutcome::Unusable { reason: broken.what.clone() },
-        })])?;
-        Err(broken.into())
+    /// Journals what came of a step. A proposer that broke is an attempt too: what it spent is known, and only a crash
+    /// leaves the whole reservation charged.
+    fn settle(&mut self, errand: &Errand, outcome: Result<Outcome, EvolveError>) -> Result<(), EvolveError> {
+        match outcome {
+            Ok(outcome) => self.record(errand, outcome),
+            Err(EvolveError::Propose(e)) => {
+                let reason = format!("the proposer broke: {}", e.what);
+                self.record(errand, Outcome::of(BidOutcome::Unusable { reason }, String::new(), e.spent))?;
+                Err(EvolveError::Propose(e))
+            }
+            Err(e) => Err(e),
+        }
     }
 
     /// Journals all that came of a step as one unit.
     fn record(&mut self, errand: &Errand, outcome: Outcome) -> Result<(), EvolveError> {
         self.budget.settle(errand.price, outcome.cost);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
-        self.barren = if outcome.cards.is_empty() { self.barren + 1 } else { 0 };
+        self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
+        self.stale = if outcome.subject.is_some() { 0 } else { self.stale + 1 };
         let step = errand.step;
         let mut events = vec![Event::Bid(Attempt {
             step,

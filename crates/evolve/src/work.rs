@@ -46,7 +46,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
+    /// An outcome with nothing but a bid.
+    pub fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
         Outcome {
             bid,
             reason,

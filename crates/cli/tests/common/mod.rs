@@ -227,6 +227,9 @@ impl Project {
 }
 
 fn redacted(word: &str) -> String {
+    if let Some(rest) = word.strip_suffix([':', '.', '-']) {
+        return redacted(rest) + &word[rest.len()..];
+    }
     let hex = |w: &str| w.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
     let digits = word.chars().any(|c| c.is_ascii_digit());
     if word.len() >= 10 && hex(word) {
