@@ -102,7 +102,11 @@ fn an_evaluator_that_breaks_or_runs_wild_is_a_marked_outcome() {
     for (evaluator, mark, why) in [
         ("def evaluate(path):\n    raise RuntimeError('boom')\n", "crashed", "RuntimeError: boom"),
         ("import time\n\n\ndef evaluate(path):\n    time.sleep(1000)\n", "timed_out", "longer than 2 s"),
-        ("def evaluate(path):\n    while True:\n        print('x' * 65536)\n", "over_limit", "wrote more than is taken"),
+        (
+            "def evaluate(path):\n    while True:\n        print('x' * 65536)\n",
+            "over_limit",
+            "wrote more than is taken",
+        ),
         (
             "import os\n\n\ndef evaluate(path):\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass\n",
             "timed_out",
@@ -135,7 +139,10 @@ fn genomes_that_are_empty_or_not_text_are_left_as_they_are() {
     let project = Project::add();
     project.write("genome/sums.py", b"# caf\xe9\ndef add(a, b):\n    return a - b\n");
     project.meliora(&["run", ".", "--evals", "4", "--jobs", "1"]).exits(5).says(&["no improvement"]);
-    assert_eq!(std::fs::read(project.path("genome/sums.py")).unwrap(), b"# caf\xe9\ndef add(a, b):\n    return a - b\n");
+    assert_eq!(
+        std::fs::read(project.path("genome/sums.py")).unwrap(),
+        b"# caf\xe9\ndef add(a, b):\n    return a - b\n"
+    );
 
     // Beside them a file that can be mended is mended, and they stay whole.
     let project = Project::add();
@@ -196,7 +203,8 @@ fn an_event_that_was_altered_breaks_the_chain() {
     }
     let (project, _) = with_history();
     let script = "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('drop trigger journal_is_not_updated')\nn = c.execute(\"update journal set body = replace(body, 'accepted', 'rejected') where kind = 'judged' and body like '%accepted%'\").rowcount\nassert n > 0\nc.commit()";
-    let output = std::process::Command::new("python3").args(["-c", script]).arg(project.path(".meliora/journal.db")).output();
+    let output =
+        std::process::Command::new("python3").args(["-c", script]).arg(project.path(".meliora/journal.db")).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let ran = project.meliora(&["doctor", "."]);
@@ -210,8 +218,13 @@ fn a_newer_journal_asks_for_a_newer_program() {
     }
     let (project, events) = with_history();
     let set = |version: &str| {
-        let script = format!("import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('pragma user_version = {version}')\nc.commit()");
-        let status = std::process::Command::new("python3").args(["-c", &script]).arg(project.path(".meliora/journal.db")).status();
+        let script = format!(
+            "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1])\nc.execute('pragma user_version = {version}')\nc.commit()"
+        );
+        let status = std::process::Command::new("python3")
+            .args(["-c", &script])
+            .arg(project.path(".meliora/journal.db"))
+            .status();
         assert!(status.unwrap().success());
     };
     set("9999");
@@ -226,7 +239,8 @@ fn a_newer_journal_asks_for_a_newer_program() {
 fn a_model_server_that_is_down_is_told_before_anything_is_spent() {
     let project = Project::add();
     for model in [&["--model", "m"][..], &[]] {
-        let mut args = vec!["run", ".", "--proposer", "rewrite", "--base-url", "http://127.0.0.1:9/v1", "--tokens", "100000"];
+        let mut args =
+            vec!["run", ".", "--proposer", "rewrite", "--base-url", "http://127.0.0.1:9/v1", "--tokens", "100000"];
         args.extend(model);
         let ran = project.meliora(&args).exits(6);
         assert!(ran.err.contains("127.0.0.1:9") && ran.err.contains("hint:"), "{}", ran.err);
@@ -307,7 +321,10 @@ fn the_law_the_suite_and_the_archive_are_out_of_reach_by_any_path() {
     let refused = project.events("refused");
     let unusable = project.events("bid").iter().filter(|e| e["outcome"]["unusable"].is_object()).count();
     assert_eq!(refused.len() + unusable, edits.len(), "{}\n{}", ran.out, ran.err);
-    assert!(refused.iter().all(|e| !e["article"].as_str().unwrap().is_empty() && e["change"].is_array()), "{refused:?}");
+    assert!(
+        refused.iter().all(|e| !e["article"].as_str().unwrap().is_empty() && e["change"].is_array()),
+        "{refused:?}"
+    );
     assert_eq!(project.read("suite/tasks.jsonl"), before);
     assert!(!project.path("../outside.py").exists());
     assert!(project.events("admitted").len() == 1, "nothing but the baseline was let in");
@@ -335,7 +352,8 @@ fn a_disk_that_fills_up_keeps_what_was_earned() {
     let project = Project::empty();
     let disk = project.path("disk");
     std::fs::create_dir(&disk).unwrap();
-    let mount = |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).status().is_ok_and(|s| s.success());
+    let mount =
+        |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).status().is_ok_and(|s| s.success());
     let place = disk.to_str().unwrap();
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]) && !skip("a tmpfs cannot be mounted") {
         return;
@@ -343,7 +361,14 @@ fn a_disk_that_fills_up_keeps_what_was_earned() {
     let result = std::panic::catch_unwind(|| {
         project.write("disk/meliora.toml", toml(&["sums.py"], ""));
         // Nothing can be better, so the run goes on until the disk is full.
-        project.write("disk/genome/sums.py", ADD.repeat(60));
+        // Text that does not compress: each variant takes its full size.
+        let mut state = 1_u64;
+        let mut noise = String::new();
+        for _ in 0..2500 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            noise.push_str(&format!("# {state:016x}\n"));
+        }
+        project.write("disk/genome/sums.py", ADD.repeat(40) + &noise);
         project.write("disk/suite/suite.toml", "kind = \"exact\"\n");
         project.write(
             "disk/suite/tasks.jsonl",

@@ -34,7 +34,8 @@ fn server(tokens: u64) -> (String, Arc<AtomicU64>) {
             }
             let answer = if request.starts_with(b"POST") {
                 let nth = count.fetch_add(1, Ordering::SeqCst);
-                let content = format!("<<<<<<< SEARCH\n    return a - b\n=======\n    return a - b - {nth}\n>>>>>>> REPLACE\n");
+                let content =
+                    format!("<<<<<<< SEARCH\n    return a - b\n=======\n    return a - b - {nth}\n>>>>>>> REPLACE\n");
                 serde_json::json!({
                     "id": "x", "object": "chat.completion", "model": "m",
                     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
@@ -71,9 +72,18 @@ fn the_last_line_has_every_field_and_progress_stays_off_standard_output() {
     let project = Project::add();
     let ran = project.meliora(&["run", ".", "--json", "--jobs", "1", "--evals", "40"]).exits(0);
     let last = ran.last();
-    for field in
-        ["event", "champion", "baseline_score", "champion_score", "evals", "usd", "seconds", "accepted", "refused", "reason"]
-    {
+    for field in [
+        "event",
+        "champion",
+        "baseline_score",
+        "champion_score",
+        "evals",
+        "usd",
+        "seconds",
+        "accepted",
+        "refused",
+        "reason",
+    ] {
         assert!(!last[field].is_null(), "{field} is missing: {last}");
     }
     assert_eq!((&last["event"], &last["reason"]), (&"finished".into(), &"solved".into()));
@@ -133,14 +143,19 @@ fn the_evaluator_imports_what_the_chosen_python_has() {
     }
     let evaluator = "import meliora_test_package\n\n\ndef evaluate(path):\n    return {'combined_score': meliora_test_package.SCORE}\n";
     let project = Project::openevolve(evaluator, "evaluator:\n  timeout: 10\n");
-    let made = std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(project.path("env")).status();
+    let made =
+        std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(project.path("env")).status();
     assert!(made.unwrap().success());
-    let site = std::fs::read_dir(project.path("env/lib")).unwrap().next().unwrap().unwrap().path().join("site-packages");
+    let site =
+        std::fs::read_dir(project.path("env/lib")).unwrap().next().unwrap().unwrap().path().join("site-packages");
     std::fs::write(site.join("meliora_test_package.py"), "SCORE = 0.25\n").unwrap();
     let bench = |python: &str| project.meliora(&["bench", ".", "--json", "--python", python]);
     assert_eq!(bench("env").exits(0).last()["score"], 0.25, "by its folder");
     assert_eq!(bench("env/bin/python3").exits(0).last()["score"], 0.25, "by its program");
     let without = project.meliora(&["bench", ".", "--json"]).last();
     assert_ne!(without["score"], 0.25, "the package is in the environment alone: {without}");
-    project.meliora(&["run", ".", "--python", "env", "--proposer", "mutate", "--evals", "3"]).exits(5).says(&["0.2500"]);
+    project
+        .meliora(&["run", ".", "--python", "env", "--proposer", "mutate", "--evals", "3"])
+        .exits(5)
+        .says(&["0.2500"]);
 }

@@ -262,7 +262,8 @@ fn hanging_server() -> (String, std::sync::mpsc::Receiver<()>) {
                     // Hold the connection until the other side is gone.
                     while stream.read(&mut bytes).is_ok_and(|n| n > 0) {}
                 } else {
-                    let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    let _ =
+                        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                 }
             });
         }

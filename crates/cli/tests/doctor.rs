@@ -23,7 +23,8 @@ fn where_no_sandbox_starts_doctor_and_run_name_the_layer_and_its_mend() {
     }
     let project = Project::add();
     // A user namespace in which no further one may be made, and no capability to build a cage with.
-    let script = "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
+    let script =
+        "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
     let run = |args: &[&str]| {
         let command = project.command(args);
         let mut wrapped = std::process::Command::new("unshare");
@@ -39,7 +40,10 @@ fn where_no_sandbox_starts_doctor_and_run_name_the_layer_and_its_mend() {
     };
     let doctor = run(&["doctor", "."]);
     let out = format!("{}{}", String::from_utf8_lossy(&doctor.stdout), String::from_utf8_lossy(&doctor.stderr));
-    if out.contains("unshare:") || out.contains("setpriv:") || out.contains("Permission denied") && !out.contains("sandbox") {
+    if out.contains("unshare:")
+        || out.contains("setpriv:")
+        || out.contains("Permission denied") && !out.contains("sandbox")
+    {
         skip(&format!("namespaces cannot be forbidden here: {out}"));
         return;
     }
@@ -96,7 +100,8 @@ fn a_model_that_is_too_weak_is_seen() {
     let project = Project::add();
     let retries = "[model]\nretries = 1";
     project.write("meliora.toml", toml(&["sums.py"], retries));
-    let args = ["run", ".", "--jobs", "1", "--proposer", "rewrite", "--base-url", &url, "--model", "m", "--evals", "10"];
+    let args =
+        ["run", ".", "--jobs", "1", "--proposer", "rewrite", "--base-url", &url, "--model", "m", "--evals", "10"];
     // Answer after answer without a proposal: the run stops of itself and says why.
     project.meliora(&args).exits(6).says(&["hint:", "meliora doctor"]);
     finds(&project, "model-too-weak", "larger model");

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Digest, Event, Judgement, Mark, MarkStatus, Proposer, Recorded, RunPlan, Scorecard, Split,
-    TaskId, Timestamp, TreeId, VariantId, Verdict,
+    Attempt, BidOutcome, Cost, Digest, Event, Judgement, Mark, MarkStatus, Proposer, Recorded, RunPlan, Scorecard,
+    Split, TaskId, Timestamp, TreeId, VariantId, Verdict,
 };
 use meliora_evolve::{Action, Budget, Lineage, Rng, StrategyKind};
 use proptest::prelude::*;
@@ -70,13 +70,8 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 out.push(Event::Admitted { step, variant: new, tree: TreeId(new.0), parents: vec![old] });
                 let score = (b % 9) as f64 / 8.0;
                 out.push(Event::Examined { step, variant: new, scorecard: card(score, 1 + (a % 2) as u8) });
-                let verdicts = [
-                    Verdict::Accepted,
-                    Verdict::Rejected,
-                    Verdict::Inconclusive,
-                    Verdict::Unviable,
-                    Verdict::Suspect,
-                ];
+                let verdicts =
+                    [Verdict::Accepted, Verdict::Rejected, Verdict::Inconclusive, Verdict::Unviable, Verdict::Suspect];
                 let verdict = verdicts[(b % 5) as usize];
                 let judgement = Judgement { verdict, effect: 0.1, p: None, reason: format!("because {a}") };
                 out.push(Event::Judged { step, variant: new, judgement });

@@ -211,7 +211,9 @@ impl Project {
         let mut out = String::new();
         let mut word = String::new();
         for c in text.chars().chain(std::iter::once('\n')) {
-            if c.is_ascii_alphanumeric() || ((c == '.' || c == ':' || c == '-') && word.starts_with(|c: char| c.is_ascii_digit())) {
+            if c.is_ascii_alphanumeric()
+                || ((c == '.' || c == ':' || c == '-') && word.starts_with(|c: char| c.is_ascii_digit()))
+            {
                 word.push(c);
                 continue;
             }
