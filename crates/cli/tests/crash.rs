@@ -188,6 +188,22 @@ fn with_two_jobs_kills_lose_nothing_and_double_nothing() {
 }
 
 #[test]
+fn lock_files_that_a_killed_process_left_in_the_archive_stop_no_later_run() {
+    let project = Project::arithmetic();
+    let args = ["run", ".", "--json", "--jobs", "1", "--seed", "7", "--evals", "12"];
+    let (mut child, mut lines) = project.start(&args);
+    while !lines.next().unwrap().unwrap().contains("\"crowned\"") {}
+    signal(&child, Signal::KILL);
+    child.wait().unwrap();
+    // As git leaves them when it is killed while it moves a branch, writes a tag, packs references.
+    for name in ["refs/heads/champion.lock", "refs/tags/run-1/step-1.lock", "packed-refs.lock", "HEAD.lock"] {
+        project.write(&format!(".meliora/archive.git/{name}"), "");
+    }
+    assert_eq!(project.meliora(&args).last()["event"], "finished");
+    project.chain_holds();
+}
+
+#[test]
 fn a_second_run_killed_at_its_start_still_begins_from_the_champion_of_the_first() {
     let project = Project::arithmetic();
     let short = ["run", ".", "--json", "--jobs", "1", "--seed", "7", "--evals", "26"];
