@@ -1,19 +1,30 @@
-// Work driver for `call` tasks in JavaScript. Reads a plan, starts one worker thread a task, prints what they claim.
+// Work driver for `call` tasks in JavaScript. Reads a plan, runs its tasks in a worker thread, prints what they claim.
 //
 // It holds no answer key: what a worker says is a claim about outputs, and forging one gains nothing that returning it
-// would not. The nonce is read from standard input only after the last worker is dead. The next task's worker starts
-// while the current one runs, for starting one takes longer than most tasks.
+// would not. The nonce is read from standard input only after the last worker is dead. Starting a worker takes longer
+// than most tasks, so one runs many: each task loads the genome anew, through a link of its own to the same folder, and
+// a worker whose task ended early or left something behind (globals, changed built-ins, timers, listeners) is replaced.
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 
-const ROOT = '/work/genome/';
+const ROOT = `${process.cwd()}/`;
+const LINKS = path.join(path.dirname(process.cwd()), 'driver', 'run');
 const DEPTH = 90;
 const DRAIN = 100000;
+/** Tasks of one function that may run out of time before the rest of its tasks are not run at all. */
+const PATIENCE = 2;
+/** Tasks that one worker runs at most: modules are never let go. */
+const TURNS = 200;
+/** Milliseconds that a worker may take to begin a task that is not its first. */
+const STALE = 1000;
 
 class Unfit extends Error {}
+
+/** Whether a text has no half of a surrogate pair, which is no character and must not become equal to another one. */
+const whole = (text) => !/\p{Surrogate}/u.test(text);
 
 /** A value as JSON text. Iterators are drained, typed arrays are lists, objects that are not plain are unfit. */
 function encoder(room) {
@@ -22,6 +33,11 @@ function encoder(room) {
     spent += text.length;
     if (spent > room) throw new Unfit(`returned a value of more than ${room} bytes`);
     return text;
+  };
+  const quote = (text) => {
+    if (text.length > room) spend(text);
+    if (!whole(text)) throw new Unfit('returned a text with half of a surrogate pair');
+    return spend(JSON.stringify(text));
   };
   const encode = (value, depth) => {
     switch (typeof value) {
@@ -33,8 +49,7 @@ function encoder(room) {
       case 'bigint':
         return spend(value.toString());
       case 'string':
-        if (value.length > room) spend(value);
-        return spend(JSON.stringify(value));
+        return quote(value);
       case 'object':
         break;
       default:
@@ -55,26 +70,29 @@ function encoder(room) {
     if (kind !== Object.prototype && kind !== null) {
       throw new Unfit(`returned a ${kind.constructor?.name ?? 'object'}`);
     }
-    const fields = Object.entries(value).map(([key, item]) => `${spend(JSON.stringify(key))}:${encode(item, depth + 1)}`);
+    const fields = Object.entries(value).map(([key, item]) => `${quote(key)}:${encode(item, depth + 1)}`);
     return `{${fields.join(',')}}`;
   };
   return (value) => encode(value, 0);
 }
 
+/** A text without the folders that the genome is seen in. */
+const plain = (text) => text.split(`${LINKS}/`).map((part, at) => (at ? part.replace(/^\d+\//, '') : part)).join('');
+
 /** An error in a few lines: kind, message, where in the genome. */
 function describe(error) {
   try {
     if (!(error instanceof Error)) return `${String(error)}`.slice(0, 400);
-    const places = String(error.stack ?? '').split('\n').filter((line) => line.includes(ROOT)).slice(0, 4);
-    const where = places.map((line) => `\n  ${line.trim().replace('file://', '').replaceAll(ROOT, '')}`).join('');
-    return `${error.name}: ${String(error.message).replaceAll(ROOT, '').slice(0, 400)}${where}`;
+    const places = String(error.stack ?? '').split('\n').filter((line) => line.includes(`${LINKS}/`)).slice(0, 4);
+    const where = places.map((line) => `\n  ${plain(line.trim().replace('file://', ''))}`).join('');
+    return `${error.name}: ${plain(String(error.message)).slice(0, 400)}${where}`;
   } catch {
     return 'an error that cannot be read';
   }
 }
 
-async function load(task) {
-  const file = path.join(ROOT, task.file);
+async function load(task, number) {
+  const file = path.join(LINKS, String(number), task.file);
   if (!fs.existsSync(file)) throw new Error(`there is no file '${task.file}' in the genome`);
   const module = file.endsWith('.cjs') ? createRequire(file)(file) : await import(pathToFileURL(file).href);
   const parts = task.function.split('.');
@@ -87,16 +105,69 @@ async function load(task) {
   throw new Error(`'${task.file}' exports no function '${task.function}'`);
 }
 
-async function perform({ task, room }) {
+/** Looks at all that one task could leave to the next: globals, built-ins, the process, timers. */
+function watcher() {
+  const { ownKeys, getOwnPropertyDescriptor, getPrototypeOf } = Reflect;
+  const { is } = Object;
+  const isObject = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function';
+  const known = new Map();
+  const visit = (owner) => {
+    if (!isObject(owner) || known.has(owner)) return;
+    const own = ownKeys(owner).map((key) => [key, getOwnPropertyDescriptor(owner, key)]);
+    known.set(owner, { own, parent: getPrototypeOf(owner) });
+  };
+  // The constructors and name spaces of the language, and the prototypes that they stand for. What Node.js adds is
+  // made when it is first used, and is left out.
+  visit(globalThis);
+  const language = ownKeys(globalThis).filter((key) => typeof key === 'string' && /^[A-Z]|^(parse|is|eval|(en|de)code)/.test(key));
+  for (const key of language) {
+    const { value } = getOwnPropertyDescriptor(globalThis, key);
+    if (!isObject(value)) continue;
+    visit(value);
+    visit(value.prototype);
+  }
+  for (const value of [[][Symbol.iterator](), new Map().entries(), new Set().values(), ''.matchAll(/a/g), (function* () {})()]) {
+    visit(getPrototypeOf(value));
+    visit(getPrototypeOf(getPrototypeOf(value)));
+  }
+  visit(JSON);
+  visit(Math);
+  visit(console);
+  const same = (one, two) => one && two && is(one.value, two.value) && one.get === two.get && one.set === two.set;
+  const count = () => process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), parentPort.eventNames().length);
+  // Reading a module leaves file handles that close by themselves; timers, processes and sockets go on.
+  const active = () => process.getActiveResourcesInfo().filter((kind) => !/^(CloseReq|FSReq|FileHandle|MessagePort)/.test(kind)).length;
+  const [listeners, busy] = [count(), active()];
+  const entries = [...known];
+  return () => {
+    if (count() !== listeners || active() > busy) return false;
+    if (process.env && ownKeys(process.env).length > 0) return false;
+    for (let at = 0; at < entries.length; at += 1) {
+      const [owner, { own, parent }] = entries[at];
+      const now = ownKeys(owner);
+      if (getPrototypeOf(owner) !== parent || now.length !== own.length) return false;
+      for (let i = 0; i < own.length; i += 1) {
+        if (now[i] !== own[i][0] || !same(own[i][1], getOwnPropertyDescriptor(owner, now[i]))) return false;
+      }
+    }
+    return true;
+  };
+}
+
+/** In the worker: one task, and whether this worker may run another. */
+async function perform({ task, number, room }, unchanged) {
   const { stringify, parse } = JSON;
-  const say = (kind, text) => parentPort.postMessage(`${kind} ${text}\n`);
+  const port = parentPort;
+  const say = (kind, text) => port.postMessage({ number, text: `${kind} ${text}\n` });
+  const end = () => port.postMessage({ number, done: true, again: unchanged() });
   const encode = () => encoder(room);
   let run;
+  port.postMessage({ number, begun: true });
   try {
-    run = await load(task);
+    run = await load(task, number);
   } catch (error) {
     say('l', stringify(describe(error)));
-    parentPort.postMessage('.\n');
+    end();
     return;
   }
   for (const input of task.inputs) {
@@ -107,7 +178,7 @@ async function perform({ task, room }) {
       else say('e', stringify(describe(error)));
     }
   }
-  parentPort.postMessage('.\n');
+  end();
 }
 
 function readByte(buffer) {
@@ -137,41 +208,46 @@ function readBlock() {
   return block.toString('utf8');
 }
 
-function start(task, plan) {
-  const worker = new Worker(new URL(import.meta.url), {
-    workerData: { task, room: plan.room }, stdout: true, stderr: true, stdin: true, env: {},
-  });
+/** A worker that says when it is there, and from then on waits for tasks. */
+function start() {
+  const worker = new Worker(new URL(import.meta.url), { stdout: true, stderr: true, stdin: true, env: {} });
   worker.stdout.resume();
   worker.stderr.resume();
   worker.on('error', () => {});
-  return worker;
+  const ready = new Promise((resolve) => {
+    worker.once('message', resolve);
+    worker.once('exit', resolve);
+  });
+  return { worker, ready, turns: 0 };
 }
 
-/** Lets a worker begin and watches it to its end. Returns its frame without the nonce. */
-function watch(worker, plan, until) {
+/**
+ * Gives a worker a task and watches it to its end. Returns how it ended, its frame, and whether it can go on; or that
+ * it is stale: what a task before left in it keeps it from beginning.
+ */
+function watch({ worker, ready, turns }, task, number, plan, until) {
   return new Promise((resolve) => {
     let said = '';
     let timer;
     let over = false;
-    const finish = (end, code) => {
+    const finish = (end, code, again = false) => {
       if (over) return;
       over = true;
       clearTimeout(timer);
-      worker.removeAllListeners('message');
-      const frame = `"end":"${end}","code":${code},"said":${JSON.stringify(said)}`;
-      worker.terminate().then(() => resolve(frame), () => resolve(frame));
+      for (const name of ['message', 'error', 'exit']) worker.removeAllListeners(name);
+      worker.on('error', () => {});
+      const answer = { end, again, frame: `"end":"${end}","code":${code},"said":${JSON.stringify(said)}` };
+      if (again) resolve(answer);
+      else worker.terminate().then(() => resolve(answer), () => resolve(answer));
     };
-    worker.on('message', (text) => {
-      if (text === 'ready') {
-        const left = Math.min(plan.seconds, until - performance.now() / 1000);
-        timer = setTimeout(() => finish(left < plan.seconds ? 'budget' : 'time', 0), Math.max(0, left) * 1000);
-        worker.postMessage('go');
-        return;
-      }
-      if (typeof text !== 'string') return;
-      if (text === '.\n') finish('done', 0);
-      else if (said.length + text.length > plan.room * 8) finish('size', 0);
-      else said += text;
+    worker.on('message', (message) => {
+      if (message?.number !== number) return;
+      if (message.begun) {
+        if (turns > 0) begin();
+      } else if (message.done) finish('done', 0, message.again === true);
+      else if (typeof message.text !== 'string') return;
+      else if (said.length + message.text.length > plan.room * 8) finish('size', 0);
+      else said += message.text;
     });
     worker.on('error', (error) => {
       if (error?.code === 'ERR_WORKER_OUT_OF_MEMORY') finish('memory', 0);
@@ -181,24 +257,56 @@ function watch(worker, plan, until) {
       }
     });
     worker.on('exit', (code) => finish('exit', code));
-    worker.postMessage('hello');
+    const begin = () => {
+      clearTimeout(timer);
+      const left = Math.min(plan.seconds, until - performance.now() / 1000);
+      timer = setTimeout(() => finish(left < plan.seconds ? 'budget' : 'time', 0), Math.max(0, left) * 1000);
+    };
+    ready.then(() => {
+      if (over) return;
+      if (turns > 0) timer = setTimeout(() => finish('stale', 0), STALE);
+      else begin();
+      worker.postMessage({ task, number, room: plan.room });
+    });
   });
 }
 
 async function main() {
   const plan = JSON.parse(readBlock());
   const until = performance.now() / 1000 + plan.budget;
+  fs.mkdirSync(LINKS, { recursive: true });
   const frames = [];
+  const late = new Map();
   let left = plan.output;
-  let next = plan.tasks.length > 0 ? start(plan.tasks[0], plan) : undefined;
-  for (let number = 0; number < plan.tasks.length; number += 1) {
-    const worker = next;
-    next = number + 1 < plan.tasks.length ? start(plan.tasks[number + 1], plan) : undefined;
-    let frame = await watch(worker, plan, until);
+  let one;
+  for (const [number, task] of plan.tasks.entries()) {
+    const called = `${task.file} ${task.function}`;
+    let answer;
+    if (performance.now() / 1000 >= until) answer = { end: 'budget', frame: '"end":"budget","code":0,"said":""' };
+    else if ((late.get(called) ?? 0) >= PATIENCE) answer = { end: 'skipped', frame: '"end":"skipped","code":0,"said":""' };
+    else {
+      try {
+        fs.symlinkSync(ROOT, path.join(LINKS, String(number)));
+      } catch {
+        // A subject took the name or the room: its task finds no file, or the one that it put there.
+      }
+      do {
+        if (one === undefined || one.worker.threadId < 0) one = start();
+        answer = await watch(one, task, number, plan, until);
+        one.turns += 1;
+        if (!answer.again || one.turns >= TURNS) {
+          await one.worker.terminate();
+          one = undefined;
+        }
+      } while (answer.end === 'stale');
+    }
+    if (answer.end === 'time') late.set(called, (late.get(called) ?? 0) + 1);
+    let { frame } = answer;
     if (frame.length > left) frame = '"end":"size","code":0,"said":""';
     left -= frame.length;
     frames.push(`{"task":${number},${frame}}`);
   }
+  await one?.worker.terminate();
   const nonce = readLine();
   const out = Buffer.from(frames.map((frame) => `\n${nonce} ${frame}\n`).join(''));
   for (let at = 0; at < out.length; ) at += fs.writeSync(1, out, at);
@@ -207,9 +315,11 @@ async function main() {
 
 if (isMainThread) await main();
 else {
-  // The first message asks whether it is there, the second says that its time begins.
-  parentPort.on('message', (text) => {
-    if (text === 'hello') parentPort.postMessage('ready');
-    else if (text === 'go') perform(workerData).finally(() => parentPort.close());
+  let unchanged;
+  parentPort.on('message', (order) => {
+    // Only now is the thread's own start over.
+    unchanged ??= watcher();
+    perform(order, unchanged);
   });
+  parentPort.postMessage('ready');
 }

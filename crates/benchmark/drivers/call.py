@@ -1,15 +1,23 @@
 # Work driver for `call` tasks. Reads a plan, forks one child a task, prints what the children claim.
 #
 # It holds no answer key: what a child says is a claim about outputs, and forging one gains nothing that returning it
-# would not. The nonce is read from standard input only after the last child is dead.
+# would not. Each task is read from standard input just before its child is forked, train tasks first: no child holds
+# the inputs of a later task, so none of a deciding task's can be passed on as the answer of a train task, which
+# proposers are told. The nonce is read only after the last child is dead.
 import gc
 
+# Tasks of one function that may run out of time before the rest of its tasks are not run at all.
+PATIENCE = 2
+# What subjects import most. Imported once, before any fork, where the genome has no module of that name.
+LIBRARY = frozenset((
+    "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions",
+    "functools", "heapq", "itertools", "json", "math", "operator", "os", "random", "re", "statistics", "string",
+    "typing",
+))
 KINDS = (list, tuple)
 DEPTH = 90
 DRAIN = 100000
 EVENTS = 400000
-
-
 SPENT = [0, 1 << 18]
 
 
@@ -36,7 +44,7 @@ def encode(value, depth, out):
         out.append(int.__repr__(value))
     elif isinstance(value, str):
         spend(str.__len__(value))
-        out.append(quote(str.__str__(value)))
+        out.append(whole(value))
     elif isinstance(value, float):
         text = float.__repr__(value)
         if text in ("nan", "inf", "-inf"):
@@ -53,7 +61,7 @@ def encode(value, depth, out):
                 raise Unfit("returned a dict with two keys %r" % name)
             seen.add(name)
             spend(len(name) + 4)
-            out.append(mark + quote(name) + ":")
+            out.append(mark + whole(name) + ":")
             encode(item, depth + 1, out)
             mark = ","
         out.append("}" if seen else "{}")
@@ -73,6 +81,17 @@ def encode(value, depth, out):
         encode(value.tolist(), depth + 1, out)
     else:
         raise Unfit("returned a " + kind.__name__)
+
+
+def whole(text):
+    """A text in quotes. Half of a surrogate pair is no character, and must not become equal to another one."""
+    text = str.__str__(text)
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise Unfit("returned a text with half of a surrogate pair") from None
+    return quote(text)
 
 
 VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
@@ -105,7 +124,7 @@ def parse(text):
 def compiled(path):
     """The module's code, compiled once for all children; compiling runs none of it. None leaves it to the import."""
     try:
-        if os.path.getsize(path) > 1 << 18:
+        if not is_file(path) or posix.stat(path).st_size > 1 << 18:
             return None
         with open(path, "rb") as file:
             return compile(file.read(), path, "exec", dont_inherit=True)
@@ -113,10 +132,25 @@ def compiled(path):
         return None
 
 
+def prepare(codes):
+    """Imports what the modules import of the standard library, so that not every child does."""
+    names = set()
+    for code in codes.values():
+        if code is not None:
+            names.update(code.co_names)
+    folders = {ROOT} | {ROOT + file.rpartition("/")[0] + "/" for file in codes}
+    for name in LIBRARY & names:
+        if not any(exists(folder + name + end) for folder in folders for end in ("", ".py", ".pyc")):
+            try:
+                __import__(name)
+            except ImportError:
+                pass
+
+
 def load(file, codes):
     """Imports the task's module, so that relative imports and pickling work as in a normal run."""
     path = ROOT + file
-    if not os.path.isfile(path):
+    if not is_file(path):
         raise FileNotFoundError("there is no file '%s' in the genome" % file)
     stem = file[:-3] if file.endswith(".py") else file
     name = stem.replace("/", ".")
@@ -216,12 +250,12 @@ class Lines:
 
 def perform(task, codes, lines, plan):
     """In the child: runs every input of the task and says on descriptor 3 what came of each."""
-    write, close = write_all, os._exit
+    write, close = write_all, posix._exit
     inputs, SPENT[1] = task["inputs"], plan["room"]
     plan.clear()
     try:
-        folder = os.path.dirname(ROOT + task["file"])
-        if folder + "/" != ROOT and not os.path.exists(folder + "/__init__.py"):
+        folder = (ROOT + task["file"]).rpartition("/")[0]
+        if folder + "/" != ROOT and not exists(folder + "/__init__.py"):
             sys.path.insert(1, folder)
         if lines is not None:
             lines.start()
@@ -253,33 +287,41 @@ def perform(task, codes, lines, plan):
         close(0)
 
 
-HIDE = (os.path.abspath(sys.argv[0]), sys.argv[0], "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>",
-        "<frozen runpy>")
+def bound(memory):
+    """Leaves the driver a part of the cage's memory: a task that takes too much fails alone, with a MemoryError."""
+    try:
+        import resource
+        most = memory - memory // 8
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    except (ImportError, AttributeError, ValueError, OSError):
+        pass  # The cage's own limit holds, for all tasks together.
 
 
 def supervise(task, codes, lines, plan, until, null):
-    """Forks the child of one task and watches it. Returns its frame without the nonce."""
-    take, give = os.pipe()
+    """Forks the child of one task and watches it. Returns how it ended and what it said."""
+    take, give = posix.pipe()
     try:
-        pid = os.fork()
+        pid = posix.fork()
     except OSError:
         # Processes that an earlier task left behind, out of its group, take all that there may be.
-        os.close(take)
-        os.close(give)
-        return frame(("processes", 0), "")
+        posix.close(take)
+        posix.close(give)
+        return ("processes", 0), ""
     if pid == 0:
         try:
-            os.setsid()
+            posix.setsid()
+            # Three copies of /dev/null, the pipe as 3, and nothing else.
             for fd in (0, 1, 2):
-                os.dup2(null, fd)
+                posix.dup2(null, fd)
             if give != 3:
-                os.dup2(give, 3)
-            os.closerange(4, 65536)
+                posix.dup2(give, 3)
+            posix.closerange(4, 65536)
+            bound(plan["memory"])
             gc.enable()
             perform(task, codes, lines, plan)
         finally:
-            os._exit(1)
-    os.close(give)
+            posix._exit(1)
+    posix.close(give)
     limit = min(NEXT() + plan["seconds"], until)
     data, end = bytearray(), None
     # A text of `room` characters has up to six times as many bytes when it is escaped.
@@ -291,7 +333,7 @@ def supervise(task, codes, lines, plan, until, null):
         if left <= 0:
             end = ("time" if limit < until else "budget", 0)
         elif poller.poll(left * 1000 + 1):
-            part = os.read(take, 1 << 16)
+            part = posix.read(take, 1 << 16)
             data += part
             if data.endswith(b"\n.\n"):
                 end = ("done", 0)
@@ -300,9 +342,8 @@ def supervise(task, codes, lines, plan, until, null):
             elif len(data) > room:
                 end = ("size", 0)
     status = kill_tree(pid)
-    os.close(take)
-    said = bytes(data[:room]).decode("ascii", "replace")
-    return frame(end or status, said)
+    posix.close(take)
+    return end or status, bytes(data[:room]).decode("ascii", "replace")
 
 
 def frame(end, said):
@@ -310,30 +351,40 @@ def frame(end, said):
 
 
 def main():
-    plan = eval(read_block().decode("utf-8"), dict(WORDS))
-    open_paths([ROOT[:-1]], plan["modules"])
+    hide()
+    plan = read_plan()
+    open_paths([], plan["modules"])
     if hasattr(sys, "set_int_max_str_digits"):
         sys.set_int_max_str_digits(0)
-    null = os.open("/dev/null", os.O_RDWR)
+    null = posix.open("/dev/null", posix.O_RDWR)
     until = NEXT() + plan["budget"]
-    codes = {}
-    for task in plan["tasks"]:
-        if task["file"] not in codes:
-            codes[task["file"]] = compiled(ROOT + task["file"])
+    codes = {file: compiled(ROOT + file) for file in plan["codes"]}
+    prepare(codes)
+    try:
+        import resource  # For `bound`, once.
+    except ImportError:
+        pass
+    sys.path.insert(0, HERE)
     lines = Lines(plan["files"]) if plan["files"] else None
-    gc.collect()
     gc.disable()
     if hasattr(gc, "freeze"):
         gc.freeze()
-    frames, left = [], plan["output"]
-    for number, task in enumerate(plan["tasks"]):
+    frames, left, late = [], plan["output"], {}
+    for number in range(plan["count"]):
+        task = read_plan()
         traced = lines if task["lines"] else None
+        called = task["file"], task["function"]
         if NEXT() >= until:
             text = frame(("budget", 0), "")
+        elif late.get(called, 0) >= PATIENCE:
+            text = frame(("skipped", 0), "")
         else:
             if traced is not None:
                 traced.clear()
-            text = supervise(task, codes, traced, plan, until, null)
+            end, said = supervise(task, codes, traced, plan, until, null)
+            if end[0] == "time":
+                late[called] = late.get(called, 0) + 1
+            text = frame(end, said)
             if traced is not None:
                 text += ',"lines":' + traced.found()
         if len(text) > left:
@@ -342,6 +393,10 @@ def main():
         frames.append('{"task":%d,%s}' % (number, text))
     nonce = read_line()
     write_all(1, "".join("\n%s %s\n" % (nonce, f) for f in frames).encode("ascii"))
+    # Nothing is left to be done; taking the interpreter down in order would cost a millisecond.
+    posix._exit(0)
 
 
-main()
+# Not where a subject starts processes anew, which run this file under another name.
+if __name__ == "__main__":
+    main()

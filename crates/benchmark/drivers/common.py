@@ -1,13 +1,18 @@
-# What the Python drivers share. It imports nothing that costs time: no json, no signal, no traceback.
-import os
+# What the Python drivers share. They start once an examination, so they import nothing that costs time: no os (half of
+# a bare interpreter's own imports), no json, no signal, no traceback.
+import posix
 import select
 import sys
 import time
 
-ROOT = "/work/genome/"
 WORDS = {"true": True, "false": False, "null": None, "__builtins__": {}}
 SIGKILL = 9
 NEXT = time.monotonic
+# The host starts a driver in the folder of what it runs: /work/genome, /work/task or /work/suite.
+HERE = posix.getcwd()
+WORK = HERE.rpartition("/")[0]
+ROOT = WORK + "/genome/"
+SELF = sys._getframe().f_code.co_filename
 
 try:
     from _json import encode_basestring_ascii as quote
@@ -15,11 +20,41 @@ except ImportError:
     from json import dumps as quote
 
 
+def hide():
+    """Makes this process's memory and descriptors unreadable for the others of the cage, which are the same user.
+
+    What the driver still has to read (later inputs, the nonce) is then out of the subject's reach. A Python without
+    ctypes cannot do it; keys are not here in any case.
+    """
+    try:
+        import _ctypes
+        _ctypes.call_cdeclfunction(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"), (4, 0, 0, 0, 0))
+    except (ImportError, AttributeError, OSError):
+        pass
+
+
+def is_file(path):
+    """Whether there is a regular file."""
+    try:
+        return posix.stat(path).st_mode & 0o170000 == 0o100000
+    except (OSError, ValueError):
+        return False
+
+
+def exists(path):
+    """Whether there is anything."""
+    try:
+        posix.stat(path)
+        return True
+    except (OSError, ValueError):
+        return False
+
+
 def read_line():
     """One line of standard input, read byte by byte so that nothing after it is taken."""
     line = b""
     while True:
-        byte = os.read(0, 1)
+        byte = posix.read(0, 1)
         if not byte or byte == b"\n":
             return line.decode("ascii")
         line += byte
@@ -30,7 +65,7 @@ def read_block():
     size = int(read_line())
     parts = []
     while size:
-        part = os.read(0, min(size, 1 << 20))
+        part = posix.read(0, min(size, 1 << 20))
         if not part:
             raise EOFError("the plan is cut short")
         parts.append(part)
@@ -38,10 +73,15 @@ def read_block():
     return b"".join(parts)
 
 
+def read_plan():
+    """A block that holds JSON, which is a Python expression, given three names."""
+    return eval(read_block().decode("utf-8"), dict(WORDS))
+
+
 def write_all(fd, data):
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view):]
+        view = view[posix.write(fd, view):]
 
 
 class LateSite:
@@ -65,15 +105,15 @@ class LateSite:
 def open_paths(first, modules):
     """Sets sys.path: the given folders, the standard library, installed modules; and what else site would set."""
     import builtins
-    here = os.path.dirname(os.path.abspath(sys.argv[0]))
+    here = sys.argv[0].rpartition("/")[0]
     # `lib/python311.zip` does not exist as a rule; each import would look for it.
-    library = [p for p in sys.path if p and p != here and os.path.exists(p)]
+    library = [p for p in sys.path if p and p != here and exists(p)]
     sys.path[:] = list(first) + library + [m for m in modules if m not in library]
     sys.meta_path.append(LateSite(modules))
     builtins.exit = builtins.quit = sys.exit
 
 
-def describe(error, hide=()):
+def describe(error, hidden=()):
     """An exception in a few lines: kind, message, where."""
     try:
         text = str(error)[:400]
@@ -85,7 +125,7 @@ def describe(error, hide=()):
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if code.co_filename not in hide:
+        if code.co_filename not in hidden:
             places.append((code.co_filename, trace.tb_lineno, code.co_name))
         trace = trace.tb_next
     if isinstance(error, SyntaxError) and error.filename:
@@ -97,21 +137,24 @@ def describe(error, hide=()):
     return "\n".join([head] + lines)
 
 
+HIDE = (SELF, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>", "<frozen runpy>")
+
+
 def end_of(status):
     """How a waited-for process ended: ('exit' or 'signal', number)."""
-    if os.WIFSIGNALED(status):
-        return "signal", os.WTERMSIG(status)
-    return "exit", os.WEXITSTATUS(status)
+    if posix.WIFSIGNALED(status):
+        return "signal", posix.WTERMSIG(status)
+    return "exit", posix.WEXITSTATUS(status)
 
 
 def kill_tree(pid):
     """Kills a child with its process group and takes its status."""
     for target in (-pid, pid):
         try:
-            os.kill(target, SIGKILL)
+            posix.kill(target, SIGKILL)
         except OSError:
             pass
     try:
-        return end_of(os.waitpid(pid, 0)[1])
+        return end_of(posix.waitpid(pid, 0)[1])
     except OSError:
         return "signal", SIGKILL

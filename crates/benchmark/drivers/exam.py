@@ -1,18 +1,18 @@
 # Exam driver: runs the suite's own checker on what a subject answered. No code of the subject is in this cage.
 # The nonce is read after the checker is dead, so that what a checker prints is never taken for a frame.
-ROOT = "/work/suite/"
+SUITE = WORK + "/suite/"
 
 
 def check(program, text, give):
     """In the child: the checker as the main program, with the exam on its standard input."""
-    with open("/tmp/exam.json", "w+b") as file:
+    with open((posix.environ.get(b"TMPDIR") or b"/tmp") + b"/exam.json", "w+b") as file:
         file.write(text)
         file.seek(0)
-        os.dup2(file.fileno(), 0)
-    os.dup2(give, 1)
-    path = ROOT + program
+        posix.dup2(file.fileno(), 0)
+    posix.dup2(give, 1)
+    path = SUITE + program
     sys.argv[:] = [path]
-    sys.path.insert(0, os.path.dirname(path))
+    sys.path.insert(0, path.rpartition("/")[0])
     module = type(sys)("__main__")
     module.__file__ = path
     sys.modules["__main__"] = module
@@ -27,7 +27,7 @@ def check(program, text, give):
         sys.stderr.write("SystemExit: %s" % (stop.code,))
         return 1
     except BaseException as error:
-        sys.stderr.write(describe(error, (sys.argv[0],)))
+        sys.stderr.write(describe(error, HIDE))
         return 1
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -38,23 +38,23 @@ def check(program, text, give):
 
 
 def main():
-    plan = eval(read_block().decode("utf-8"), dict(WORDS))
+    plan = read_plan()
     open_paths([], plan["modules"])
-    take, give = os.pipe()
-    take_error, give_error = os.pipe()
-    pid = os.fork()
+    take, give = posix.pipe()
+    take_error, give_error = posix.pipe()
+    pid = posix.fork()
     if pid == 0:
         code = 1
         try:
-            os.setsid()
-            os.close(take)
-            os.close(take_error)
-            os.dup2(give_error, 2)
+            posix.setsid()
+            posix.close(take)
+            posix.close(take_error)
+            posix.dup2(give_error, 2)
             code = check(plan["program"], plan["exam"].encode("utf-8"), give)
         finally:
-            os._exit(code)
-    os.close(give)
-    os.close(give_error)
+            posix._exit(code)
+    posix.close(give)
+    posix.close(give_error)
     limit = NEXT() + plan["seconds"]
     poller = select.poll()
     said = {take: bytearray(), take_error: bytearray()}
@@ -67,7 +67,7 @@ def main():
             end = ("time", 0)
             break
         for fd, _ in poller.poll(left * 1000 + 1):
-            part = os.read(fd, 1 << 16)
+            part = posix.read(fd, 1 << 16)
             if not part:
                 poller.unregister(fd)
                 open_ends -= 1

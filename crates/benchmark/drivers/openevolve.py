@@ -2,9 +2,9 @@
 #
 # Evaluator and candidate share that child, so what it says is only as true as the candidate is honest: the tier is
 # `together`. The nonce stays in the parent's standard input until the child is dead.
-TASK = "/work/task"
-PROGRAMS = "/work/genome/"
-SHIM = "/work/shim"
+TASK = WORK + "/task"
+PROGRAMS = ROOT
+SHIM = WORK + "/shim"
 ARTIFACT = 4096
 
 
@@ -133,9 +133,6 @@ def directly(module, program, tries, tell):
         return
 
 
-HIDE = (sys.argv[0], "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
-
-
 def evaluate(plan, give):
     """In the child."""
     out = write_all
@@ -143,17 +140,24 @@ def evaluate(plan, give):
     def tell(text):
         out(give, text.encode("ascii"))
 
-    os.environ["PYTHONPATH"] = os.pathsep.join(plan["modules"])
+    paths = ":".join(plan["modules"])
+    posix.putenv("PYTHONPATH", paths)
+    # What `os.environ` is made from once `os` is imported.
+    posix.environ[b"PYTHONPATH"] = paths.encode("utf-8", "surrogateescape")
     program = PROGRAMS + plan["program"]
     try:
         module = load()
     except BaseException as error:
         tell("l %s\n.\n" % quote(describe(error, HIDE)))
         return
-    if plan["cascade"] and hasattr(module, "evaluate_stage1"):
-        stage_by_stage(module, program, plan["thresholds"], tell)
-    else:
-        directly(module, program, 0 if plan["cascade"] else plan["retries"], tell)
+    try:
+        if plan["cascade"] and hasattr(module, "evaluate_stage1"):
+            stage_by_stage(module, program, plan["thresholds"], tell)
+        else:
+            directly(module, program, 0 if plan["cascade"] else plan["retries"], tell)
+    except BaseException as error:
+        # Metrics that raise when they are looked at, or that no float can hold.
+        tell("g %s\n" % quote("its result cannot be read: " + describe(error, HIDE)))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -163,27 +167,28 @@ def evaluate(plan, give):
 
 
 def main():
-    plan = eval(read_block().decode("utf-8"), dict(WORDS))
+    hide()
+    plan = read_plan()
     open_paths([TASK], plan["modules"])
     sys.path.append(SHIM)
-    null = os.open("/dev/null", os.O_RDWR)
-    take, give = os.pipe()
-    hear, say = os.pipe()
-    pid = os.fork()
+    null = posix.open("/dev/null", posix.O_RDWR)
+    take, give = posix.pipe()
+    hear, say = posix.pipe()
+    pid = posix.fork()
     if pid == 0:
         try:
-            os.setsid()
+            posix.setsid()
             for end in (take, hear):
-                os.close(end)
-            os.dup2(null, 0)
-            os.dup2(say, 1)
-            os.dup2(say, 2)
-            os.close(say)
+                posix.close(end)
+            posix.dup2(null, 0)
+            posix.dup2(say, 1)
+            posix.dup2(say, 2)
+            posix.close(say)
             evaluate(plan, give)
         finally:
-            os._exit(0)
-    os.close(give)
-    os.close(say)
+            posix._exit(0)
+    posix.close(give)
+    posix.close(say)
     poller = select.poll()
     poller.register(take, select.POLLIN)
     poller.register(hear, select.POLLIN)
@@ -195,7 +200,7 @@ def main():
             end = ("time", stage)
             break
         for fd, _ in poller.poll(left * 1000 + 1):
-            part = os.read(fd, 1 << 16)
+            part = posix.read(fd, 1 << 16)
             if fd == hear:
                 count += len(part)
                 heard = (heard + part)[-3000:]
@@ -218,14 +223,16 @@ def main():
     status = kill_tree(pid)
     for fd, _ in poller.poll(0):
         if fd == hear:
-            heard = (heard + os.read(hear, 1 << 16))[-3000:]
+            heard = (heard + posix.read(hear, 1 << 16))[-3000:]
     if end[0] == "gone":
         end = status
     nonce = read_line()
     write_all(1, ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s}\n' % (
         nonce, end[0], end[1], quote(bytes(data).decode("ascii", "replace")),
         quote(bytes(heard).decode("utf-8", "replace")))).encode("ascii"))
+    posix._exit(0)
 
 
+# Not where a subject starts processes anew, which run this file under another name.
 if __name__ == "__main__":
     main()

@@ -10,7 +10,7 @@ use crate::grade::{Outcome, mark, told};
 use crate::json::{Json, quoted};
 use crate::native::{Assignment, Key, Task};
 use crate::suite::NativeSuite;
-use crate::work::{START, environment, file, mounts, python_argv};
+use crate::work::{START, block, environment, file, mounts, python_argv};
 use crate::{Exam, Graded, Job};
 
 /// The driver of checkers.
@@ -70,7 +70,7 @@ impl NativeSuite {
             files,
             argv: python_argv(python, EXAM),
             cwd: "/work/suite".to_owned(),
-            stdin: format!("{}\n{plan}{}\n", plan.len(), work.nonce).into_bytes(),
+            stdin: format!("{}{}\n", block(&plan), work.nonce).into_bytes(),
             limits,
             read_only: mounts(python),
             env: environment(),

@@ -19,7 +19,7 @@ pub(crate) fn error(what: impl Into<String>, hint: impl Into<String>) -> SuiteEr
     SuiteError { what: what.into(), hint: Some(hint.into()) }
 }
 
-/// Reads all regular files, hidden ones and those for which `skip` says so left out.
+/// Reads all regular files, hidden ones, virtual environments and those for which `skip` says so left out.
 /// `skip` gets the path relative to the folder.
 pub(crate) fn read(folder: &Path, skip: &dyn Fn(&str) -> bool) -> Result<Files, SuiteError> {
     if !folder.is_dir() {
@@ -56,7 +56,10 @@ fn read_into(
             continue;
         }
         let kind = entry.file_type().map_err(|e| unreadable(&path, e))?;
-        if kind.is_dir() {
+        if kind.is_dir() && path.join("pyvenv.cfg").is_file() {
+            // A Python environment beside the suite is a tool, chosen apart from it; it is large and full of links.
+            continue;
+        } else if kind.is_dir() {
             read_into(&path, &format!("{relative}/"), skip, files, bytes)?;
         } else if kind.is_file() {
             let size = entry.metadata().map_err(|e| unreadable(&path, e))?.len();

@@ -30,6 +30,8 @@ pub(crate) enum End {
     Time,
     /// The time of all tasks together was over.
     Budget,
+    /// Other tasks of its function had run out of time before, so it was not run.
+    Skipped,
     /// It said more than is taken.
     Size,
     /// It ended too early, with this exit code.
@@ -54,6 +56,9 @@ impl End {
                 MarkStatus::TimedOut,
                 format!("the {budget} s of the whole examination were over (a larger wall-clock limit gives more)"),
             ),
+            End::Skipped => {
+                (MarkStatus::TimedOut, "was not run: two tasks of this function had run out of time already".to_owned())
+            }
             End::Build => (MarkStatus::Crashed, "could not be built".to_owned()),
             End::Processes => {
                 (MarkStatus::OverLimit, "had no process left: earlier tasks left too many behind".to_owned())
@@ -164,6 +169,7 @@ fn frame(value: Json) -> Option<(usize, Frame)> {
         "done" => End::Done,
         "time" => End::Time,
         "budget" => End::Budget,
+        "skipped" => End::Skipped,
         "size" => End::Size,
         "processes" => End::Processes,
         "memory" => End::Memory,

@@ -47,7 +47,10 @@ impl NativeSuite {
         let ticket = &job.ticket;
         let mut frames = frame::frames(&finished.stdout, ticket);
         let (mut marks, mut exams, mut feedback) = (Vec::new(), Vec::new(), Vec::new());
-        for (position, index) in ticket.tasks.iter().enumerate() {
+        // Marks come in the suite's order, whatever the order of the work.
+        let mut order: Vec<(usize, &usize)> = ticket.tasks.iter().enumerate().collect();
+        order.sort_by_key(|(_, index)| **index);
+        for (position, index) in order {
             let Some(task) = self.tasks.get(*index) else { continue };
             let found = frames.remove(&position);
             let lines = found.as_ref().map(|f| lines(f, ticket)).unwrap_or_default();

@@ -65,7 +65,8 @@ pub struct PythonStart {
 impl PythonStart {
     /// The start of every job with this Python.
     pub fn of(python: &Tool) -> Self {
-        let drivers = [(work::CALL, work::CALL_PY), (exam::EXAM, exam::EXAM_PY), (openevolve::PATH, openevolve::DRIVER)];
+        let drivers =
+            [(work::CALL, work::CALL_PY), (exam::EXAM, exam::EXAM_PY), (openevolve::PATH, openevolve::DRIVER)];
         let mut flags = work::python_argv(python, "");
         flags.pop();
         flags.remove(0);

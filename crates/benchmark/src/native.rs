@@ -12,9 +12,14 @@
 //! {"id": "any/1", "split": "holdout", "assignment": {"call": {"file": "a.py", "function": "f"}, "inputs": [[]]}, "key": {"check": "check.py", "data": 7}}
 //! ```
 //!
-//! Each input is a list of arguments, called on a copy of its own in a process (JavaScript: a thread) that runs this
-//! task alone. Tuples and iterators count as lists; sets, NaN, infinity and other objects are no results. A checker
-//! reads one JSON object (`inputs` or `stdin`, `outputs`, `data`) and prints `{"score": 0..1, "detail": "…"}`.
+//! Each input is a list of arguments, called on a copy of its own. In Python, each task has a process of its own; in
+//! JavaScript, modules of its own in a thread that it shares with tasks that left nothing behind. When two tasks of one
+//! function have run out of time in an examination, its other tasks are not run and count as timed out as well.
+//! Tuples and iterators count as lists; sets, NaN, infinity, halves of surrogate pairs and other objects are no results.
+//!
+//! A Python subject holds the inputs of the task it runs and of tasks before it, train tasks first, so that it cannot
+//! pass on a deciding task's inputs as the answer of a train task. JavaScript threads and commands could read those of
+//! the whole examination, for the cage holds them. Answer keys are in none of these cages. A checker reads one JSON object (`inputs` or `stdin`, `outputs`, `data`) and prints `{"score": 0..1, "detail": "…"}`.
 
 use std::collections::BTreeMap;
 
@@ -189,6 +194,14 @@ impl Task {
     pub(crate) fn language(&self) -> Option<Language> {
         match &self.assignment {
             Assignment::Call { file, .. } => Language::of(file),
+            Assignment::Stdin(_) => None,
+        }
+    }
+
+    /// The genome's file that holds the function it calls.
+    pub(crate) fn called(&self) -> Option<&str> {
+        match &self.assignment {
+            Assignment::Call { file, .. } => Some(file),
             Assignment::Stdin(_) => None,
         }
     }

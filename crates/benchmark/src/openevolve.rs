@@ -19,11 +19,12 @@ use crate::frame::{self, End, Frame, Ticket, head, tail};
 use crate::grade;
 use crate::json::{Json, quoted};
 use crate::suite::Parts;
-use crate::work::{START, environment, file, genome_files, mounts, python_argv};
+use crate::work::{START, block, environment, file, genome_files, mounts, python_argv};
 use crate::{CageFile, Job, Order, SuiteError, SuiteSource, Tool, Toolbox};
 
 /// The driver.
-pub(crate) const DRIVER: &str = concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
+pub(crate) const DRIVER: &str =
+    concat!(include_str!("../drivers/common.py"), "\n\n", include_str!("../drivers/openevolve.py"));
 /// Where it lies in the cage.
 pub(crate) const PATH: &str = "/work/driver/openevolve.py";
 const SHIM: &str = include_str!("../drivers/evaluation_result.py");
@@ -164,7 +165,7 @@ impl OpenEvolveSuite {
             files,
             argv: python_argv(&self.python, PATH),
             cwd: "/work/task".to_owned(),
-            stdin: format!("{}\n{plan}{}\n", plan.len(), order.nonce).into_bytes(),
+            stdin: format!("{}{}\n", block(&plan), order.nonce).into_bytes(),
             limits,
             read_only: mounts(&self.python),
             env: environment(),

@@ -9,7 +9,7 @@ use crate::native::{self, Assignment, Key, Language, Settings, Task, ToolName};
 use crate::{CageFile, SuiteError, SuiteSource, Tool, Toolbox};
 
 /// Version of plans, frames and rules of comparison. A change of any of them is a new evaluator.
-pub(crate) const FORMAT: &[u8] = b"meliora-suite-1";
+pub(crate) const FORMAT: &[u8] = b"meliora-suite-2";
 
 /// A native suite.
 #[derive(Debug)]
@@ -69,7 +69,8 @@ impl NativeSuite {
                 }
             }
         }
-        Ok(NativeSuite { settings, tasks, files, limits: source.limits.clone(), python, node, rustc, language })
+        let limits = source.limits.clone();
+        Ok(NativeSuite { settings, tasks, files, limits, python, node, rustc, language })
     }
 
     /// Hash of the folder's files, the drivers, the tools' versions, the limits and the format.

@@ -1,5 +1,6 @@
 //! Plans the work job of a native suite: which files, which driver, which inputs. Keys never enter a plan.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,8 +29,10 @@ const WATCHED: usize = 200_000;
 impl NativeSuite {
     /// The work job for these tasks.
     pub(crate) fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
-        let tasks: Vec<usize> =
+        let mut tasks: Vec<usize> =
             (0..self.tasks.len()).filter(|i| order.splits.contains(&self.tasks[*i].split)).collect();
+        // What a train task answers, proposers are told. So no other task's inputs may have been seen before it ends.
+        tasks.sort_by_key(|i| self.tasks[*i].split != Split::Train);
         // A hanging subject must not cost the sum of all limits: the examination as a whole has the cage's time.
         let sum = self.settings.seconds * tasks.len() as f64;
         let budget = sum.min(self.limits.wall.as_secs_f64().max(self.settings.seconds));
@@ -38,8 +41,8 @@ impl NativeSuite {
             return self.script_job(genome, ticket);
         }
         match (self.language, &self.node, &self.python) {
-            (Some(Language::JavaScript | Language::TypeScript), Some(node), _) => self.node_job(genome, node, ticket),
-            (_, _, Some(python)) => self.python_job(genome, python, ticket, order.lines),
+            (Some(Language::JavaScript | Language::TypeScript), Some(node), ..) => self.node_job(genome, node, ticket),
+            (Some(Language::Python), _, Some(python)) => self.python_job(genome, python, ticket, order.lines),
             _ => unreachable!("loading a suite made sure that the tool of its language is there"),
         }
     }
@@ -59,21 +62,30 @@ impl NativeSuite {
             }
         }
         let modules: Vec<String> = python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
+        let called: BTreeSet<&str> = ticket.tasks.iter().filter_map(|i| self.tasks[*i].called()).collect();
+        let called: Vec<String> = called.into_iter().map(quoted).collect();
         let plan = format!(
-            "{{{},\"modules\":[{}],\"files\":[{watched}],\"tasks\":[{}]}}",
+            "{{{},\"memory\":{},\"modules\":[{}],\"files\":[{watched}],\"codes\":[{}],\"count\":{}}}",
             self.figures(&ticket),
+            self.limits.memory,
             modules.join(","),
-            self.planned(&ticket, lines),
+            called.join(","),
+            ticket.tasks.len(),
         );
-        let mut job = self.job(genome, ticket, "call.py", CALL_PY, &plan);
+        let mut plan = block(&plan);
+        for task in self.planned(&ticket, lines) {
+            plan.push_str(&block(&task));
+        }
+        let mut job = self.job(genome, ticket, file(CALL, CALL_PY.as_bytes()), &plan);
         job.argv = python_argv(python, CALL);
         job.read_only = mounts(python);
         job
     }
 
     fn node_job(&self, genome: &Genome, node: &Tool, ticket: Ticket) -> Job {
-        let plan = format!("{{{},\"tasks\":[{}]}}", self.figures(&ticket), self.planned(&ticket, false));
-        let mut job = self.job(genome, ticket, "call.mjs", CALL_MJS, &plan);
+        let tasks = self.planned(&ticket, false).join(",");
+        let plan = block(&format!("{{{},\"tasks\":[{tasks}]}}", self.figures(&ticket)));
+        let mut job = self.job(genome, ticket, file("/work/driver/call.mjs", CALL_MJS.as_bytes()), &plan);
         // V8 takes a part of what it is given for itself.
         let heap = (self.limits.memory >> 20) / 2;
         job.argv = vec![node.program.to_string_lossy().into_owned(), format!("--max-old-space-size={heap}")];
@@ -85,7 +97,8 @@ impl NativeSuite {
         if ((20, 10)..(22, 7)).contains(&found) {
             job.argv.push("--experimental-detect-module".to_owned());
         }
-        job.argv.push("--no-warnings".to_owned());
+        // Each task sees the genome through a link of its own, which makes its modules new ones.
+        job.argv.extend(["--preserve-symlinks", "--no-warnings"].map(str::to_owned));
         job.argv.push("/work/driver/call.mjs".to_owned());
         job.read_only = mounts(node);
         job
@@ -103,36 +116,38 @@ impl NativeSuite {
     }
 
     /// The tasks as the drivers read them: file, function, inputs; nothing of the key.
-    fn planned(&self, ticket: &Ticket, lines: bool) -> String {
-        let mut out = String::new();
+    fn planned(&self, ticket: &Ticket, lines: bool) -> Vec<String> {
+        let mut out = Vec::new();
         for task in ticket.tasks.iter().map(|i| &self.tasks[*i]) {
             let Task { assignment: Assignment::Call { file, function, inputs }, .. } = task else { continue };
             let inputs: Vec<String> = inputs.iter().map(|i| quoted(&i.text())).collect();
-            push(
-                &mut out,
-                &format!(
-                    "{{\"file\":{},\"function\":{},\"lines\":{},\"inputs\":[{}]}}",
-                    quoted(file),
-                    quoted(function),
-                    lines && task.split == Split::Train,
-                    inputs.join(","),
-                ),
-            );
+            out.push(format!(
+                "{{\"file\":{},\"function\":{},\"lines\":{},\"inputs\":[{}]}}",
+                quoted(file),
+                quoted(function),
+                lines && task.split == Split::Train,
+                inputs.join(","),
+            ));
         }
         out
     }
 
-    fn job(&self, genome: &Genome, ticket: Ticket, name: &str, driver: &str, plan: &str) -> Job {
+    fn job(&self, genome: &Genome, ticket: Ticket, driver: CageFile, plan: &str) -> Job {
         let mut files = genome_files(genome);
-        files.push(file(&format!("/work/driver/{name}"), driver.as_bytes()));
+        files.push(driver);
         // Room on the disk for the genome itself, whatever is left for what it writes.
         let mut limits = self.limits.clone();
         limits.disk = limits.disk.saturating_add(genome.size() as u64);
         limits.wall = Duration::from_secs_f64(ticket.budget + START);
-        let stdin = format!("{}\n{plan}{}\n", plan.len(), ticket.nonce).into_bytes();
+        let stdin = format!("{plan}{}\n", ticket.nonce).into_bytes();
         let cwd = "/work/genome".to_owned();
         Job { files, argv: Vec::new(), cwd, stdin, limits, read_only: Vec::new(), env: environment(), ticket }
     }
+}
+
+/// A text as the drivers read it: a line with its length, then the text.
+pub(crate) fn block(text: &str) -> String {
+    format!("{}\n{text}", text.len())
 }
 
 fn push(list: &mut String, item: &str) {

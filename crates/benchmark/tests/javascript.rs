@@ -51,7 +51,11 @@ fn whatever_a_subject_does_becomes_a_mark() {
     check("return (function* () { for (;;) yield 1; })()", Failed, "more than 100000 items");
     check("process.exit(0)", Garbled, "exited with code 0 and without a result");
     check("require('fs').writeSync(1, '0123 {}\\n'); return 4", Failed, "got 4");
-    check("require('worker_threads').parentPort.postMessage('.\\n'); for (;;);", Garbled, "");
+    let forged = "require('worker_threads').parentPort.postMessage({ number: 0, done: true, again: true }); for (;;);";
+    check(forged, Garbled, "");
+    check("return '\\ud800'", Failed, "half of a surrogate pair");
+    check("return 10n ** 100000n", Failed, "got 1000000");
+    check("return { ['\\udc00']: 5 }", Failed, "half of a surrogate pair");
     check("JSON.stringify = JSON.parse = () => '5'; Array.isArray = () => true; return 7", Failed, "");
     check("process.kill(process.pid, 'SIGKILL')", Crashed, "killed by signal 9");
 }
@@ -78,4 +82,39 @@ fn typescript_without_a_node_that_runs_it_is_refused_with_a_word() {
     };
     assert!(load("v22.5.9").unwrap_err().to_string().contains("TypeScript"));
     assert!(load("v22.6.0").is_ok());
+}
+
+#[test]
+fn what_one_task_leaves_behind_another_does_not_see() {
+    let line =
+        |id: &str, x: &str, expect: &str| call(id, "validation", &format!("[{x}]"), expect).replace("a.py", "a.mjs");
+    let seen = "[1,1,0,\"undefined\",true]";
+    let tasks: String = ["null", "\"global\"", "\"builtin\"", "\"timer\"", "\"listener\"", "\"endless\"", "null"]
+        .iter()
+        .enumerate()
+        .map(|(i, x)| line(&format!("t{i}"), x, seen))
+        .collect();
+    let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
+    let code = "import { shared } from './b.mjs';\nimport { createRequire } from 'node:module';\nconst old = createRequire(import.meta.url)('./c.cjs');\nlet count = 0;\nexport function f(how) {\n  const seen = [count += 1, shared.count += 1, old.count++, typeof globalThis.left, [1].map((x) => x)[0] === 1];\n  if (how === 'global') globalThis.left = 1;\n  if (how === 'builtin') Array.prototype.map = () => [2];\n  if (how === 'timer') setInterval(() => { globalThis.left = 1; }, 1);\n  if (how === 'listener') process.on('exit', () => {});\n  if (how === 'endless') (async () => { for (;;) await 0; })();\n  return seen;\n}\n";
+    let files =
+        [("a.mjs", code), ("b.mjs", "export const shared = { count: 0 };\n"), ("c.cjs", "exports.count = 0;\n")];
+    let graded = examine(&suite, &genome(&files), false);
+    for mark in &graded.scorecard.marks {
+        assert_eq!(mark.status, Passed, "{}: {}", mark.task, mark.detail);
+    }
+}
+
+#[test]
+fn a_function_that_ran_out_of_time_twice_is_not_run_again_and_others_are() {
+    let line = |id: &str, function: &str| {
+        call(id, "validation", "[0]", "0").replace("a.py", "a.js").replace("\"f\"", &format!("\"{function}\""))
+    };
+    let tasks =
+        line("a", "stuck") + &line("b", "quick") + &line("c", "stuck") + &line("d", "stuck") + &line("e", "quick");
+    let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
+    let code = "exports.stuck = () => { for (;;); };\nexports.quick = () => 0;\n";
+    let graded = examine(&suite, &genome(&[("a.js", code)]), false);
+    let marks = &graded.scorecard.marks;
+    assert_eq!(marks.iter().map(|m| m.status).collect::<Vec<_>>(), [TimedOut, Passed, TimedOut, TimedOut, Passed]);
+    assert!(mark(&graded, "d").detail.contains("not run: two tasks of this function had run out of time already"));
 }

@@ -85,6 +85,17 @@ fn whatever_an_evaluation_does_becomes_a_mark() {
     check(&body("return {'a': 'b'}"), "", Garbled, 0.0, "no numeric metric");
     check(&body("return {'combined_score': float('nan')}"), "", Garbled, 0.0, "combined_score is NaN");
     check(&body("return {'a': float('inf')}"), "", Garbled, 0.0, "the metric 'a' is inf");
+    check(&body("return {'a': 10 ** 400}"), "", Garbled, 0.0, "no numeric metric");
+    check(&body("return {'a\\ud800': 1.0, 7: 2.0, None: True}"), "", Passed, 1.5, "");
+    let odd = "return {type('K', (str,), {'__str__': lambda s: 1 / 0})('a'): 1}";
+    check(&body(odd), "", Garbled, 0.0, "its result cannot be read: ZeroDivisionError");
+    check(
+        "def evaluate_stage1(p):\n    return {'combined_score': 10 ** 400}\ndef evaluate_stage2(p):\n    return {}\ndef evaluate(p):\n    pass\n",
+        "",
+        Garbled,
+        0.0,
+        "its result cannot be read: OverflowError",
+    );
     check(&body("sys.exit(0)"), "", Crashed, 0.0, "SystemExit: 0");
     check(&body("os._exit(0)"), "", Garbled, 0.0, "exited with code 0 and without a result");
     check(&body("os.kill(os.getpid(), 9)"), "", Crashed, 0.0, "killed by signal 9");

@@ -65,6 +65,11 @@ fn whatever_a_subject_does_becomes_a_mark() {
     check(&body("return iter(int, 1)"), Failed, "more than 100000 items");
     check(&body("return 'x' * (1 << 26)"), Failed, "returned a value of more than");
     check(&body("x = []\n    x.append(x)\n    return x"), Failed, "nested more than");
+    check(&body("return '\\ud800'"), Failed, "half of a surrogate pair");
+    check(&body("return {'\\udc00': 5}"), Failed, "half of a surrogate pair");
+    check(&body("return 10 ** 100000"), Failed, "got 1000000");
+    check(&body("return 10 ** 1000000"), Failed, "returned a value of more than");
+    check(&body("return type('T', (type,), {'__name__': property(lambda c: 1 / 0)})('X', (), {})()"), Crashed, "");
     check(&body("return '5'"), Failed, "got \"5\"");
     check(&body("return 5.0"), Passed, "");
     check(&body("print('5'); sys.stderr.write('x'); return 5"), Passed, "");
@@ -233,4 +238,43 @@ fn answers_of_many_tasks_that_are_too_much_together_are_over_the_limit_one_by_on
     let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
     let graded = examine(&suite, &genome(&[("a.py", "def f():\n    return 'x' * 200000\n")]), false);
     assert_eq!((mark(&graded, "v0").status, mark(&graded, "v39").status), (Failed, OverLimit));
+}
+
+#[test]
+fn a_function_that_ran_out_of_time_twice_is_not_run_again_and_others_are() {
+    let line =
+        |id: &str, function: &str| call(id, "validation", "[0]", "0").replace("\"f\"", &format!("\"{function}\""));
+    let tasks =
+        line("a", "stuck") + &line("b", "quick") + &line("c", "stuck") + &line("d", "stuck") + &line("e", "quick");
+    let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
+    let graded = examine(
+        &suite,
+        &genome(&[("a.py", "def stuck(x):\n    while True: pass\ndef quick(x):\n    return 0\n")]),
+        false,
+    );
+    let marks = &graded.scorecard.marks;
+    assert_eq!(marks.iter().map(|m| m.status).collect::<Vec<_>>(), [TimedOut, Passed, TimedOut, TimedOut, Passed]);
+    assert!(mark(&graded, "c").detail.contains("took longer than 1 s"));
+    assert!(mark(&graded, "d").detail.contains("not run: two tasks of this function had run out of time already"));
+}
+
+#[test]
+fn train_tasks_are_run_first_and_marks_keep_the_suites_order() {
+    let tasks =
+        call("v", "validation", "[4711]", "0") + &call("t", "train", "[0]", "0") + &call("h", "holdout", "[1]", "0");
+    let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
+    let code = genome(&[("a.py", "def f(x):\n    return 0\n")]);
+    let plan = String::from_utf8(suite.work(&code, &order(ALL, false)).stdin).unwrap();
+    assert!(plan.find("[0]").unwrap() < plan.find("[4711]").unwrap(), "{plan}");
+    let ids: Vec<_> = examine(&suite, &code, false).scorecard.marks.into_iter().map(|m| m.task.0).collect();
+    assert_eq!(ids, ["v", "t", "h"]);
+}
+
+#[test]
+fn modules_of_the_genome_come_before_the_library_also_where_the_driver_imports_ahead() {
+    let tasks = call("v", "validation", "[]", "7") + &call("w", "validation", "[]", "7");
+    let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &tasks)]);
+    let code = "import json, heapq, os\ndef f():\n    return json.seven if os.path.join('a', 'b') == 'a/b' and heapq.heappop([1]) else 0\n";
+    let graded = examine(&suite, &genome(&[("a.py", code), ("json.py", "seven = 7\n")]), false);
+    assert!(graded.scorecard.marks.iter().all(|m| m.status == Passed), "{graded:?}");
 }

@@ -158,7 +158,7 @@ pub struct Model {
     pub price_prompt: f64,
     /// US dollars per million tokens written.
     pub price_completion: f64,
-    /// Tries per call.
+    /// Tries after the first one.
     pub retries: u32,
 }
 
@@ -246,6 +246,7 @@ pub fn check(config: &Config) -> Result<(), String> {
     if config.genome.editable.is_empty() {
         return Err("[genome] editable names no file, so nothing may change".into());
     }
+    meliora_store::Globs::new(&config.genome.editable, &[]).map_err(|e| format!("[genome] editable: {e}"))?;
     let b = &config.budget;
     if !(b.usd >= 0.0 && b.usd.is_finite() && b.minutes >= 0.0 && b.minutes.is_finite()) {
         return Err("a budget must be a number of zero or more".into());
@@ -262,7 +263,9 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
     for proposer in &config.run.proposers {
         if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
-            return Err(format!("[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"));
+            return Err(format!(
+                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"
+            ));
         }
     }
     if meliora_evolve::StrategyKind::named(&config.run.strategy).is_none() {

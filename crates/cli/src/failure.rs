@@ -61,7 +61,10 @@ impl From<TargetError> for Failure {
     fn from(e: TargetError) -> Self {
         let hint = match &e {
             TargetError::Dirty(_) => "commit or stash them (`git status`), then try again",
-            TargetError::Moved(_) => "`meliora run` starts anew from the tree as it stands",
+            TargetError::Moved(_) => {
+                "uncommitted work of your own (`git status`) can be stashed; if it is committed, `meliora run` starts anew \
+                 from the tree as it stands"
+            }
             TargetError::NoRepository(_) => {
                 "promotion makes a git commit, so the project must be in one: `git init && git add -A && git commit`"
             }
@@ -81,7 +84,10 @@ impl From<EvolveError> for Failure {
             EvolveError::Propose(e) => Failure {
                 code: Exit::Machinery,
                 what: format!("the proposer cannot work: {}", e.what),
-                hint: e.hint.map(|h| format!("{h}; what was earned so far is saved, `meliora run` goes on")),
+                hint: Some(format!(
+                    "{}what was earned so far is saved, `meliora run` goes on; `--proposer mutate` needs no model",
+                    e.hint.map(|h| format!("{h}; ")).unwrap_or_default()
+                )),
             },
             EvolveError::Baseline(refusal) => Failure {
                 code: Exit::Constitution,

@@ -29,7 +29,8 @@ impl Show {
     /// For a run of at most `evals` examinations (0: no limit).
     pub fn new(printer: Printer, evals: u64) -> Self {
         let bar = printer.terminal().then(|| {
-            let bar = ProgressBar::with_draw_target((evals > 0).then_some(evals), ProgressDrawTarget::stderr_with_hz(8));
+            let bar =
+                ProgressBar::with_draw_target((evals > 0).then_some(evals), ProgressDrawTarget::stderr_with_hz(8));
             let style = if evals > 0 { "{bar:24.green/black.bright} {msg}" } else { "{spinner:.green} {msg}" };
             if let Ok(style) = ProgressStyle::with_template(style) {
                 bar.set_style(style.progress_chars("━━─"));

@@ -1,5 +1,4 @@
 //! The one place that writes: standard output is data, standard error is talk.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
 
 use std::io::{IsTerminal as _, Write as _};
 

@@ -49,13 +49,18 @@ impl Project {
         } else {
             return Err(Failure::new(
                 Exit::Configuration,
-                format!("{} is no project: it has neither meliora.toml nor initial_program.* and evaluator.py", dir.display()),
+                format!(
+                    "{} is no project: it has neither meliora.toml nor initial_program.* and evaluator.py",
+                    dir.display()
+                ),
             )
             .hint("`meliora init` makes a project"));
         };
         if let Some(python) = &overrides.python {
             config.sandbox.python = Some(python.clone());
-        } else if let Some(python) = config.sandbox.python.as_mut().filter(|p| p.contains('/')) {
+        } else if let Some(python) =
+            config.sandbox.python.as_mut().filter(|p| p.contains('/') || dir.join(&**p).exists())
+        {
             // A path in the project's file is relative to the project.
             *python = dir.join(&*python).to_string_lossy().into_owned();
         }
@@ -169,6 +174,10 @@ pub fn resolve(archive: &dyn Archive, lineage: &Lineage, name: &str) -> Result<V
     match named {
         Some(Some(node)) => Ok(node.id),
         Some(None) => Err(Failure::new(Exit::Usage, format!("there is no {name} yet")).hint("`meliora run` begins")),
+        None if !(4..=40).contains(&name.len()) || !name.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Err(Failure::new(Exit::Usage, format!("'{name}' is not the beginning of a variant's id"))
+                .hint("`champion`, `baseline`, or 4 to 40 hexadecimal digits; `meliora lineage` lists the ids"))
+        }
         None => Ok(archive.find(name)?),
     }
 }
@@ -229,10 +238,13 @@ pub fn limits(config: &Config) -> Limits {
 
 /// An OpenEvolve task as a project: what its own configuration says, where that has a meaning here.
 fn foreign(dir: &Path, printer: &Printer) -> Result<Config, Failure> {
-    let foreign = OpenEvolveConfig::load(dir)
-        .map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
+    let foreign =
+        OpenEvolveConfig::load(dir).map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
     if !foreign.ignored.is_empty() {
-        printer.warn(format!("keys of the OpenEvolve configuration without a meaning here: {}", foreign.ignored.join(", ")));
+        printer.warn(format!(
+            "keys of the OpenEvolve configuration without a meaning here: {}",
+            foreign.ignored.join(", ")
+        ));
     }
     let name = dir.file_name().map_or("task".to_owned(), |n| n.to_string_lossy().into_owned());
     let mut table = toml::Table::new();

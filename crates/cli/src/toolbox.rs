@@ -33,9 +33,38 @@ struct PythonAnswer {
 
 /// What examinations import most: all of it costs an interpreter tens of milliseconds, and a warm one nothing.
 const COMMON_MODULES: &[&str] = &[
-    "select", "math", "time", "types", "enum", "abc", "io", "os", "random", "collections", "collections.abc",
-    "itertools", "functools", "operator", "heapq", "bisect", "string", "copy", "json", "re", "traceback", "contextlib",
-    "importlib", "importlib.util", "typing", "dataclasses", "gc", "mmap", "_json", "builtins", "warnings", "threading",
+    "select",
+    "math",
+    "time",
+    "types",
+    "enum",
+    "abc",
+    "io",
+    "os",
+    "random",
+    "collections",
+    "collections.abc",
+    "itertools",
+    "functools",
+    "operator",
+    "heapq",
+    "bisect",
+    "string",
+    "copy",
+    "json",
+    "re",
+    "traceback",
+    "contextlib",
+    "importlib",
+    "importlib.util",
+    "typing",
+    "dataclasses",
+    "gc",
+    "mmap",
+    "_json",
+    "builtins",
+    "warnings",
+    "threading",
 ];
 
 /// The Python that the sandbox is to have ready: that of the box, started as the suite's drivers are.
@@ -85,7 +114,13 @@ fn ask_python(program: &Path) -> Result<Tool, String> {
     for path in answer.prefixes.iter().chain(&answer.modules).chain(std::iter::once(&answer.program)) {
         add_need(&mut needs, path);
     }
-    Ok(Tool { program: answer.program, needs, version: answer.version, modules: answer.modules, library: answer.library })
+    Ok(Tool {
+        program: answer.program,
+        needs,
+        version: answer.version,
+        modules: answer.modules,
+        library: answer.library,
+    })
 }
 
 /// Adds a path that cages do not see anyway and that no path added before holds.

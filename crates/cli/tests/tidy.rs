@@ -1,4 +1,5 @@
 //! The house rules that a machine can check: arrows, charters, sizes.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("propose", &["domain", "evolve", "llm"]),
     ("sandbox", &["domain", "evolve"]),
     ("store", &["domain", "evolve"]),
-    (
-        "cli",
-        &["domain", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store"],
-    ),
+    ("cli", &["domain", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store"]),
 ];
 
 fn crates() -> PathBuf {

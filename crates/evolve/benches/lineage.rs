@@ -1,15 +1,15 @@
 //! The engine's own share at size: append, open, decide, for a journal of N variants (default 100,000).
 //!
 //! `cargo bench -p meliora-evolve --bench lineage -- 10000 100000`
-#![expect(missing_docs, clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints figures")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that prints figures")]
 
 use std::time::Instant;
 
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Digest, Event, Judgement, Mark, MarkStatus, Proposer, Recorded, RunPlan, Scorecard, Split,
-    TaskId, Timestamp, TreeId, VariantId, Verdict,
+    Attempt, BidOutcome, Cost, Digest, Event, Judgement, Mark, MarkStatus, Proposer, Recorded, RunPlan, Scorecard,
+    Split, TaskId, Timestamp, TreeId, VariantId, Verdict,
 };
-use meliora_evolve::{Action, Archive, Budget, Journal, Observer, Rng, StrategyKind, lineage_of, replayed_in_full};
+use meliora_evolve::{Action, Budget, Journal, Observer, Rng, StrategyKind, lineage_of, replayed_in_full};
 use meliora_store::SqliteGitArchive;
 
 struct Silent;

@@ -151,10 +151,10 @@ impl<'a> Memory<'a> {
 
     /// A variant's marks under this evaluator, first examination first.
     pub fn cards(&mut self, id: &VariantId, evaluator: &Digest) -> Result<Vec<Arc<Scorecard>>, EvolveError> {
-        if let Some(cards) = self.cards.get(id) {
-            if cards.iter().all(|c| c.evaluator == *evaluator) {
-                return Ok(cards.clone());
-            }
+        if let Some(cards) = self.cards.get(id)
+            && cards.iter().all(|c| c.evaluator == *evaluator)
+        {
+            return Ok(cards.clone());
         }
         let cards: Vec<_> = scorecards(self.archive, id, evaluator)?.into_iter().map(Arc::new).collect();
         self.cards.put(*id, cards.clone());
@@ -208,7 +208,10 @@ impl<'a> Memory<'a> {
     }
 
     fn feedback(&mut self, id: &VariantId, cards: &[Arc<Scorecard>]) -> Result<Arc<Vec<Feedback>>, EvolveError> {
-        if let Some(feedback) = self.feedback.get(id) {
+        // Asked of the journal where it is not at hand: a run that goes on must tell proposers what the first one would have.
+        if self.traced(id)?
+            && let Some(feedback) = self.feedback.get(id)
+        {
             return Ok(feedback.clone());
         }
         Ok(Arc::new(cards.last().map(|card| told(card)).unwrap_or_default()))
@@ -262,10 +265,10 @@ impl<T> Shelf<T> {
     fn put(&mut self, id: VariantId, item: T) {
         if self.items.insert(id, item).is_none() {
             self.order.push_back(id);
-            if self.order.len() > AT_HAND {
-                if let Some(oldest) = self.order.pop_front() {
-                    self.items.remove(&oldest);
-                }
+            if self.order.len() > AT_HAND
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.items.remove(&oldest);
             }
         }
     }

@@ -38,16 +38,18 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
     let verdicts = |name: &str| run.verdicts.get(name).copied().unwrap_or(0);
     let judged: u64 = run.verdicts.values().sum();
 
-    if let (Some(baseline), Some(ceiling)) = (baseline, circumstances.ceiling) {
-        if !improved && baseline >= ceiling {
-            findings.push(Finding {
-                name: "benchmark-too-easy",
-                what: format!("the baseline already scores {baseline:.3} of {ceiling:.3}"),
-                mend: "add harder validation tasks: what the suite cannot see cannot get better".into(),
-            });
-        }
+    if let (Some(baseline), Some(ceiling)) = (baseline, circumstances.ceiling)
+        && !improved
+        && baseline >= ceiling
+    {
+        findings.push(Finding {
+            name: "benchmark-too-easy",
+            what: format!("the baseline already scores {baseline:.3} of {ceiling:.3}"),
+            mend: "add harder validation tasks: what the suite cannot see cannot get better".into(),
+        });
     }
-    if !improved && baseline.is_some_and(|b| b <= 0.0) && judged >= 20 {
+    let best = run.best.iter().filter_map(|i| lineage.node(*i).score).fold(f64::NEG_INFINITY, f64::max);
+    if !improved && baseline.is_some_and(|b| b <= 0.0) && best <= 0.0 && judged >= 20 {
         findings.push(Finding {
             name: "benchmark-too-hard",
             what: format!("neither the baseline nor any of {judged} variants solved a single validation task"),
@@ -69,7 +71,7 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
         });
     }
     let unsure = verdicts("inconclusive");
-    if !improved && unsure > 0 && unsure * 10 >= judged {
+    if !improved && unsure > 0 {
         findings.push(Finding {
             name: "threshold-too-high",
             what: format!("{unsure} of {judged} variants looked better, but the evidence was too weak to accept them"),
@@ -93,10 +95,10 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
                     .into(),
         });
     }
-    if lineage.rollbacks > 0 {
+    if let Some(drop) = &lineage.last_drop {
         findings.push(Finding {
             name: "performance-degraded",
-            what: lineage.last_drop.clone().unwrap_or_default(),
+            what: drop.clone(),
             mend:
                 "`meliora log` shows when; compare with `meliora diff`, then run again from the state that stands now"
                     .into(),

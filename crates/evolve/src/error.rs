@@ -31,8 +31,11 @@ pub enum EvolveError {
     /// The budget does not even allow the baseline.
     #[error("the budget does not allow a single examination")]
     BudgetBeforeBaseline,
-    /// So many answers in a row without a usable proposal.
-    #[error("the proposer gave no usable proposal many times in a row; its last troubles:\n{}", .troubles.join("\n"))]
+    /// So many attempts in a row that led to no examination.
+    #[error(
+        "many attempts in a row were unusable, refused or tried before; the last troubles:\n{}",
+        .troubles.join("\n")
+    )]
     Barren {
         /// The newest reasons.
         troubles: Vec<String>,

@@ -29,6 +29,9 @@ const STEP_MILLIS: u64 = 1000;
 const FIRST_DATE: u64 = 1_767_225_600_000;
 /// So many answers in a row without a usable proposal, and the run stops with their reasons instead of spending on.
 const PATIENCE: u32 = 25;
+/// So many proposals in a row that were all refused or tried before, and the proposers count as having nothing more: such
+/// steps cost no evaluation, so a budget of evaluations alone would never end them.
+const STALE: u32 = 50;
 
 /// Everything a run needs.
 pub struct Setup<'a> {
@@ -75,6 +78,7 @@ pub struct Evolution<'a> {
     budget: Arc<Budget>,
     memory: Memory<'a>,
     barren: u32,
+    stale: u32,
 }
 
 impl<'a> Evolution<'a> {
@@ -89,13 +93,18 @@ impl<'a> Evolution<'a> {
         let continues = journal.lineage().unfinished().is_some();
         let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
         let memory = Memory::new(setup.archive);
-        let mut evolution = Evolution { setup, journal, strategy, budget, memory, barren: 0 };
+        let mut evolution = Evolution { setup, journal, strategy, budget, memory, barren: 0, stale: 0 };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
         } else {
             evolution.journal.record(&[Event::RunStarted(plan.clone())])?;
         }
         evolution.resume_ledgers(&plan);
+        match evolution.journal.lineage().champion().map(|n| n.id) {
+            // A crash between the journal and the archive's branch left the branch behind.
+            Some(champion) if continues => evolution.setup.archive.point_champion(&champion)?,
+            _ => {}
+        }
         if evolution.run().baseline.is_none() {
             evolution.begin(baseline)?;
         }
@@ -127,8 +136,8 @@ impl<'a> Evolution<'a> {
         loop {
             match self.choose(0)? {
                 Next::Errand(errand) => {
-                    let outcome = self.workshop().carry_out(&errand)?;
-                    self.record(&errand, outcome)?;
+                    let outcome = self.workshop().carry_out(&errand);
+                    self.settle(&errand, outcome)?;
                 }
                 Next::Wait => return Ok(Ended::Finished(FinishReason::Exhausted)),
                 Next::End(ended) => return Ok(ended),
@@ -193,7 +202,7 @@ impl<'a> Evolution<'a> {
             }
             let (errand, outcome) = outbox.recv().map_err(|_| EvolveError::Worker)?;
             under_way -= 1;
-            match outcome.and_then(|outcome| self.record(&errand, outcome)) {
+            match self.settle(&errand, outcome) {
                 Ok(()) => {}
                 Err(e) => broken = broken.or(Some(e)),
             }
@@ -210,6 +219,9 @@ impl<'a> Evolution<'a> {
         }
         if self.barren >= PATIENCE {
             return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
+        }
+        if self.stale >= STALE {
+            return Ok(Next::End(Ended::Finished(FinishReason::Exhausted)));
         }
         let run = self.run();
         let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
@@ -234,8 +246,22 @@ impl<'a> Evolution<'a> {
         }
         self.trace(proposer.as_ref(), &parents[0], &genome)?;
         let errand =
-            self.memory.errand(self.journal.lineage(), step, rng.next(), parents, &inspirations, arm, price)?;
+            self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
         Ok(Next::Errand(Box::new(errand)))
+    }
+
+    /// Journals what came of a step. A proposer that broke is an attempt too: what it spent is known, and only a crash
+    /// leaves the whole reservation charged.
+    fn settle(&mut self, errand: &Errand, outcome: Result<Outcome, EvolveError>) -> Result<(), EvolveError> {
+        match outcome {
+            Ok(outcome) => self.record(errand, outcome),
+            Err(EvolveError::Propose(e)) => {
+                let reason = format!("the proposer broke: {}", e.what);
+                self.record(errand, Outcome::of(BidOutcome::Unusable { reason }, String::new(), e.spent))?;
+                Err(EvolveError::Propose(e))
+            }
+            Err(e) => Err(e),
+        }
     }
 
     /// Journals all that came of a step as one unit.
@@ -243,6 +269,7 @@ impl<'a> Evolution<'a> {
         self.budget.settle(errand.price, outcome.cost);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
         self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
+        self.stale = if outcome.subject.is_some() { 0 } else { self.stale + 1 };
         let step = errand.step;
         let mut events = vec![Event::Bid(Attempt {
             step,
@@ -286,10 +313,10 @@ impl<'a> Evolution<'a> {
         let accepted = judgement.verdict == Verdict::Accepted;
         events.push(Event::Judged { step, variant, judgement });
         let champion = self.journal.lineage().champion().and_then(|n| n.score);
-        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c)) {
-            if self.beats_champion(&kept)? {
-                events.push(Event::Crowned { variant, score });
-            }
+        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c))
+            && self.beats_champion(&kept)?
+        {
+            events.push(Event::Crowned { variant, score });
         }
         self.memory.keep(variant, genome, kept);
         Ok(())
@@ -325,7 +352,7 @@ impl<'a> Evolution<'a> {
             if self.budget.reserve(Cost::evals(1)).is_err() {
                 break;
             }
-            cards.push(self.workshop().examine(&lawful, false)?);
+            cards.push(self.workshop().examine(&lawful)?);
         }
         let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
         if let Some(mark) = first.of(Split::Validation).find(|m| m.status == meliora_domain::MarkStatus::Missing) {
@@ -352,6 +379,8 @@ impl<'a> Evolution<'a> {
         events.extend(cards.into_iter().map(|scorecard| Event::Examined { step: 0, variant, scorecard }));
         events.push(Event::Crowned { variant, score });
         self.journal.record(&events)?;
+        // A run that goes on knows the baseline as tried from the journal; one that begins must know it too.
+        self.memory.seen().claim(genome.tree());
         self.setup.archive.point_champion(&variant)?;
         Ok(())
     }

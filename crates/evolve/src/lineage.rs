@@ -2,13 +2,16 @@
 //!
 //! A projection: replaying the journal gives it, and nothing else may. It decides nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod parts;
+
+use std::collections::{BTreeSet, HashMap};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, FinishReason, MarkStatus, Recorded, RunPlan, Scorecard, Split, TreeId, VariantId,
-    Verdict,
+    BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TreeId, VariantId, Verdict,
 };
 use serde::{Deserialize, Serialize};
+
+pub use parts::{Node, Run, Standing, Tried};
 
 /// How many failed attempts of a parent are remembered for briefs.
 const REMEMBERED_ATTEMPTS: usize = 8;
@@ -17,114 +20,6 @@ const KEPT_BEST: usize = 16;
 
 /// Position of a variant in the lineage.
 pub type NodeIndex = u32;
-
-/// One variant.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Node {
-    /// Its id.
-    pub id: VariantId,
-    /// Its tree.
-    pub tree: TreeId,
-    /// Its parents.
-    pub parents: Vec<NodeIndex>,
-    /// The run it was made in, from 1.
-    pub run: u32,
-    /// The step it was made in; 0 for a baseline.
-    pub step: u64,
-    /// How many variants were made from it.
-    pub children: u32,
-    /// Mean validation score of its newest examination.
-    pub score: Option<f64>,
-    /// How often it was examined under `evaluator`.
-    pub examined: u32,
-    /// The evaluator of its newest examination.
-    pub evaluator: Option<Digest>,
-    /// What its marks proved; a baseline has none.
-    pub verdict: Option<Verdict>,
-    /// Why, in one sentence.
-    pub grounds: String,
-    /// Why it was made, in its proposer's words.
-    pub reason: String,
-    /// Proposers, by position in the run's plan, that have nothing more for it: a bit set.
-    pub exhausted: u64,
-    /// What was tried on it and did not help, newest last.
-    pub attempts: Vec<Tried>,
-    /// First failing train task's detail, shortened.
-    pub trouble: String,
-}
-
-/// An attempt that did not help, as briefs tell it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Tried {
-    /// The proposer's reason.
-    pub reason: String,
-    /// What came of it.
-    pub outcome: String,
-    /// What the train tasks said.
-    pub feedback: String,
-}
-
-/// A promotion that stands.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Standing {
-    /// The variant that was applied.
-    pub variant: VariantId,
-    /// The variant that stood before.
-    pub previous: VariantId,
-    /// The commit in the user's repository.
-    pub commit: String,
-    /// Whether its examiner was within its reach.
-    pub unproven: bool,
-}
-
-/// The current or last run.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Run {
-    /// Its number, from 1.
-    pub number: u32,
-    /// What it set out with.
-    pub plan: RunPlan,
-    /// Its baseline.
-    pub baseline: Option<NodeIndex>,
-    /// The best accepted variant so far, the baseline at first.
-    pub champion: Option<NodeIndex>,
-    /// The last step that was begun.
-    pub last_step: u64,
-    /// Spent, and reserved by calls that never came back.
-    pub spent: Cost,
-    /// Reservations by step that are not settled yet.
-    pub reserved: BTreeMap<u64, Cost>,
-    /// Milliseconds that it was at work.
-    pub busy_millis: u64,
-    /// Attempts, whatever came of them.
-    pub attempts: u64,
-    /// Accepted variants.
-    pub accepted: u64,
-    /// Proposals that the law refused.
-    pub refused: u64,
-    /// Refusals by article.
-    pub refusals: BTreeMap<String, u64>,
-    /// Proposals that had been tried before.
-    pub duplicates: u64,
-    /// Answers without a usable proposal.
-    pub unusable: u64,
-    /// Verdicts by name.
-    pub verdicts: BTreeMap<String, u64>,
-    /// The newest reasons why an answer was unusable or refused.
-    pub troubles: Vec<String>,
-    /// Trees that were tried.
-    pub trees: HashSet<TreeId>,
-    /// Ideas that did not help.
-    pub ideas: HashSet<Digest>,
-    /// Steps whose proposals are being dealt with: reason and idea.
-    pending: BTreeMap<u64, (Vec<NodeIndex>, String, Option<Digest>)>,
-    /// The best variants, best first.
-    pub best: Vec<NodeIndex>,
-    /// Longest examination, in seconds.
-    pub longest_exam: f64,
-    /// Whether it ended, and why.
-    pub finished: Option<FinishReason>,
-}
 
 /// All variants and the current run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -148,6 +43,8 @@ pub struct Lineage {
     pub holdout_openings: u64,
     /// Automatic and manual rollbacks so far.
     pub rollbacks: u64,
+    /// Variants that were rolled back and not promoted again since.
+    pub fallen: BTreeSet<VariantId>,
     /// The newest drop that a re-examination showed.
     pub last_drop: Option<String>,
     /// Nodes that changed, in order, for strategies that keep an index. Not part of the state.
@@ -217,6 +114,18 @@ impl Lineage {
         self.run.as_ref()?.baseline.map(|i| self.node(i))
     }
 
+    /// Whether a variant, or one that it was bred from, was rolled back.
+    pub fn disgraced(&self, variant: &Node) -> bool {
+        let mut at = Some(variant);
+        while let Some(node) = at {
+            if self.fallen.contains(&node.id) {
+                return true;
+            }
+            at = node.parents.first().map(|p| self.node(*p));
+        }
+        false
+    }
+
     /// The run, if it began and has not ended.
     pub fn unfinished(&self) -> Option<&Run> {
         self.run.as_ref().filter(|r| r.finished.is_none())
@@ -225,10 +134,10 @@ impl Lineage {
     /// Takes the next event in.
     pub fn take(&mut self, recorded: &Recorded) {
         let waited = recorded.at.0.saturating_sub(self.at);
-        if let Some(run) = self.run.as_mut().filter(|r| r.finished.is_none()) {
-            if !matches!(recorded.event, Event::RunContinued | Event::RunStarted(_)) {
-                run.busy_millis += waited;
-            }
+        if let Some(run) = self.run.as_mut().filter(|r| r.finished.is_none())
+            && !matches!(recorded.event, Event::RunContinued | Event::RunStarted(_))
+        {
+            run.busy_millis += waited;
         }
         self.seq = recorded.seq;
         self.hash = recorded.hash;
@@ -303,16 +212,19 @@ impl Lineage {
                 }
             }
             Event::HoldoutOpened { .. } => self.holdout_openings += 1,
-            Event::Promoted { variant, commit, previous, unproven, .. } => self.standing.push(Standing {
-                variant: *variant,
-                previous: *previous,
-                commit: commit.clone(),
-                unproven: *unproven,
-            }),
-            Event::RolledBack { reason, .. } => {
+            Event::Promoted { variant, commit, previous, unproven, .. } => {
+                self.fallen.remove(variant);
+                let (variant, previous, commit) = (*variant, *previous, commit.clone());
+                self.standing.push(Standing { variant, previous, commit, unproven: *unproven });
+            }
+            Event::RolledBack { from, reason, .. } => {
                 self.standing.pop();
+                self.fallen.insert(*from);
                 self.rollbacks += 1;
-                self.last_drop = Some(reason.clone());
+                // What a person undid by hand shows no drop.
+                if reason.starts_with("automatic") {
+                    self.last_drop = Some(reason.clone());
+                }
             }
             Event::Finished { reason, .. } => {
                 if let Some(run) = &mut self.run {
@@ -426,73 +338,5 @@ impl Lineage {
             }
             attempts.push(Tried { reason, outcome, feedback });
         }
-    }
-}
-
-impl Node {
-    fn new(id: VariantId, tree: TreeId, parents: Vec<NodeIndex>, step: u64, reason: String) -> Self {
-        Node {
-            id,
-            tree,
-            parents,
-            run: 0,
-            step,
-            children: 0,
-            score: None,
-            examined: 0,
-            evaluator: None,
-            verdict: None,
-            grounds: String::new(),
-            reason,
-            exhausted: 0,
-            attempts: Vec::new(),
-            trouble: String::new(),
-        }
-    }
-
-    /// Whether it may be a parent: it works, and nothing speaks against it.
-    pub fn viable(&self) -> bool {
-        self.examined > 0 && !matches!(self.verdict, Some(Verdict::Unviable | Verdict::Suspect))
-    }
-}
-
-impl Run {
-    fn new(number: u32, plan: RunPlan) -> Self {
-        Run {
-            number,
-            plan,
-            baseline: None,
-            champion: None,
-            last_step: 0,
-            spent: Cost::ZERO,
-            reserved: BTreeMap::new(),
-            busy_millis: 0,
-            attempts: 0,
-            accepted: 0,
-            refused: 0,
-            refusals: BTreeMap::new(),
-            duplicates: 0,
-            unusable: 0,
-            verdicts: BTreeMap::new(),
-            troubles: Vec::new(),
-            trees: HashSet::new(),
-            ideas: HashSet::new(),
-            pending: BTreeMap::new(),
-            best: Vec::new(),
-            longest_exam: 0.0,
-            finished: None,
-        }
-    }
-
-    fn trouble(&mut self, what: String) {
-        if self.troubles.len() == REMEMBERED_ATTEMPTS {
-            self.troubles.remove(0);
-        }
-        self.troubles.push(what);
-    }
-
-    /// Everything spent and reserved.
-    pub fn charged(&self) -> Cost {
-        self.reserved.values().fold(self.spent, |sum, cost| sum + *cost)
     }
 }

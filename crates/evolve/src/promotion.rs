@@ -46,6 +46,12 @@ pub fn promote(
     }
     let genome = archive.load(&variant)?;
     let standing = target.read()?;
+    if standing.tree() == node.tree {
+        return Err(EvolveError::NotAllowed {
+            what: format!("{} stands in your tree already", variant.short()),
+            hint: None,
+        });
+    }
     let Some(previous) = ancestor_with_tree(lineage, index, &standing) else {
         return Err(crate::port::TargetError::Moved(
             "it holds none of the states that the variant was bred from; start a new run from it".to_owned(),

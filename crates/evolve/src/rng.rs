@@ -16,7 +16,7 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0.next_u64()
     }
 
@@ -28,7 +28,7 @@ impl Rng {
         // Rejection keeps it unbiased.
         let zone = u64::MAX - u64::MAX % bound;
         loop {
-            let n = self.next();
+            let n = self.bits();
             if n < zone {
                 return n % bound;
             }

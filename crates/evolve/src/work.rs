@@ -46,7 +46,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
+    /// An outcome with nothing but a bid.
+    pub fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
         Outcome {
             bid,
             reason,
@@ -86,7 +87,7 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
-        outcome.cards.push(self.examine(&lawful, false)?);
+        outcome.cards.push(self.examine(&lawful)?);
         outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
         outcome.subject = Some(lawful);
         Ok(outcome)
@@ -129,15 +130,16 @@ impl Workshop<'_> {
                 });
             }
             outcome.extra_reserved += 1;
-            let card = self.examine(lawful, false)?;
+            let card = self.examine(lawful)?;
             outcome.cards.push(card);
         }
     }
 
-    /// One examination on train and validation.
-    pub fn examine(&self, lawful: &Lawful, lines: bool) -> Result<Scorecard, EvolveError> {
-        let splits = [Split::Train, Split::Validation];
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &splits, lines, self.setup.nonce)?.scorecard)
+    /// One examination: on validation, and on train too if somebody will read what it says.
+    pub fn examine(&self, lawful: &Lawful) -> Result<Scorecard, EvolveError> {
+        let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
+        let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, splits, false, self.setup.nonce)?.scorecard)
     }
 
     /// What train tasks tell, with the lines they run.

@@ -62,6 +62,10 @@ impl Proposer for Mutate {
         }))
     }
 
+    fn reads_attempts(&self) -> bool {
+        false
+    }
+
     fn wants_lines(&self) -> bool {
         true
     }

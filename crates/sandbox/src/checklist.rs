@@ -146,6 +146,9 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     make_folders(plan).at(Step::Skeleton)?;
     mount(Some(c"tmpfs"), c"work", Some(c"tmpfs"), plain, Some(&plan.space_options)).at(Step::WritableFolders)?;
     mount(Some(c"tmpfs"), c"tmp", Some(c"tmpfs"), plain, Some(&plan.space_options)).at(Step::WritableFolders)?;
+    // Semaphores and memory that the processes of the cage share, as Python's multiprocessing has them.
+    let data = plain | libc::MS_NOEXEC;
+    mount(Some(c"tmpfs"), c"dev/shm", Some(c"tmpfs"), data, Some(&plan.shared_options)).at(Step::WritableFolders)?;
     make_folders(plan).at(Step::Skeleton)?;
     make_links_and_files(plan).at(Step::Skeleton)?;
 
@@ -174,8 +177,8 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 14. No program gains privileges when it is executed; and nobody reads this process, a copy of the host's memory.
     no_new_privileges().at(Step::NoNewPrivileges)?;
 
-    // 15. Landlock: even if a mount were not what it should be, only `/work` and `/tmp` can be written, no port opened,
-    //     no process outside signalled.
+    // 15. Landlock: even if a mount were not what it should be, only `/work`, `/tmp` and `/dev/shm` can be written, no
+    //     port opened, no process outside signalled.
     landlock(plan).at(Step::Landlock)?;
 
     // 16. Seccomp last, because the steps above need calls that it takes away.
@@ -354,9 +357,13 @@ fn landlock(plan: &Plan) -> Result<(), Errno> {
     let rules = check(unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, &raw const ruleset, size_of::<Ruleset>(), 0u32)
     })? as RawFd;
-    for (path, allowed) in
-        [(c"/", rights.look), (c"/work", rights.own), (c"/tmp", rights.own), (c"/dev/null", rights.sink)]
-    {
+    for (path, allowed) in [
+        (c"/", rights.look),
+        (c"/work", rights.own),
+        (c"/tmp", rights.own),
+        (c"/dev/shm", rights.share),
+        (c"/dev/null", rights.sink),
+    ] {
         // SAFETY: a valid C string; the rule has the kernel's (packed) layout; the descriptor is closed here.
         unsafe {
             let parent = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC))? as RawFd;

@@ -38,8 +38,6 @@ enum Answer {
     Refuse(i32),
     /// It runs if its argument (by position) has one of these values, else it fails.
     AllowIfOneOf(u32, &'static [u32], i32),
-    /// It runs if its first argument has one of these values, or if its first two are this pair, else it fails.
-    AllowIfOneOfOr(&'static [u32], [u32; 2], i32),
     /// It runs if its argument (by position) has none of these bits, else it fails.
     AllowIfNoneOf(u32, u32, i32),
 }
@@ -58,12 +56,10 @@ const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
 /// FIOCLEX. TIOCSTI and its like, which type into a terminal, are not among them.
 const IOCTLS: &[u32] = &[0x5401, 0x540f, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451];
 
-/// Options by which a process asks about or restricts itself: death signal, dumpable (read), name, seccomp (read),
-/// capability bound (read), timer slack, subreaper, no_new_privs, huge pages, names of memory areas.
-const PRCTLS: &[u32] = &[1, 2, 3, 15, 16, 21, 23, 29, 30, 36, 37, 38, 39, 41, 42, 0x5356_4d41];
-/// And one by which a process lets itself be seen, as every program that was executed does: PID 1's child on its way to
-/// a warm command needs it. Its contrary, by which a program would hide its memory from the host, is not among them.
-const PRCTL_SEEN: [u32; 2] = [libc::PR_SET_DUMPABLE as u32, 1];
+/// Options by which a process asks about or restricts itself: death signal, dumpable (a driver hides its memory and
+/// descriptors from the subject's processes), name, seccomp (read), capability bound (read), timer slack, subreaper,
+/// no_new_privs, huge pages, names of memory areas.
+const PRCTLS: &[u32] = &[1, 2, 3, 4, 15, 16, 21, 23, 29, 30, 36, 37, 38, 39, 41, 42, 0x5356_4d41];
 
 /// Calls with an answer of their own.
 const SPECIAL: &[(c_long, Answer)] = &[
@@ -73,7 +69,7 @@ const SPECIAL: &[(c_long, Answer)] = &[
     (libc::SYS_socket, Answer::AllowIfOneOf(0, &[libc::AF_UNIX as u32], libc::EAFNOSUPPORT)),
     (libc::SYS_socketpair, Answer::AllowIfOneOf(0, &[libc::AF_UNIX as u32], libc::EAFNOSUPPORT)),
     (libc::SYS_ioctl, Answer::AllowIfOneOf(1, IOCTLS, libc::ENOTTY)),
-    (libc::SYS_prctl, Answer::AllowIfOneOfOr(PRCTLS, PRCTL_SEEN, libc::EPERM)),
+    (libc::SYS_prctl, Answer::AllowIfOneOf(0, PRCTLS, libc::EPERM)),
     // Only its own limits: PID 1 has the same user.
     (libc::SYS_prlimit64, Answer::AllowIfOneOf(0, &[0], libc::EPERM)),
     (libc::SYS_personality, Answer::AllowIfOneOf(0, &[0, u32::MAX], libc::EPERM)),
@@ -420,18 +416,6 @@ fn say(answer: Answer) -> Vec<sock_filter> {
             code.push(allow);
             code
         }
-        Answer::AllowIfOneOfOr(values, [first, second], errno) => {
-            let mut code = vec![argument(0)];
-            for (index, value) in values.iter().enumerate() {
-                // Over the values that are left and the four steps of the pair.
-                let over = (values.len() - index + 3) as u8;
-                code.push(step(JUMP_EQUAL, over, 0, *value));
-            }
-            code.extend([step(JUMP_EQUAL, 0, 2, first), argument(1), step(JUMP_EQUAL, 1, 0, second)]);
-            code.push(refuse(errno));
-            code.push(allow);
-            code
-        }
     }
 }
 
@@ -511,9 +495,7 @@ mod tests {
         for option in PRCTLS {
             assert_eq!(prctl(*option, 0), ALLOW, "{option}");
         }
-        let dumpable = libc::PR_SET_DUMPABLE as u32;
-        assert_eq!(prctl(dumpable, 1), ALLOW);
-        for (option, value) in [(dumpable, 0), (dumpable, 2), (5, 1), (22, 1), (0, 1)] {
+        for (option, value) in [(5, 1), (22, 1), (0, 1)] {
             assert_eq!(prctl(option, value), ERRNO | libc::EPERM as u32, "{option} {value}");
         }
     }

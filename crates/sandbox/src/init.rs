@@ -156,7 +156,9 @@ impl Init<'_> {
                 let [strings, stdin, stdout, stderr, report] = *fds;
                 let free = self.slots.iter_mut().find(|slot| slot.is_none());
                 let started = match free {
-                    Some(_) => start(self.plan, strings, argc as usize, length as usize, [stdin, stdout, stderr], report),
+                    Some(_) => {
+                        start(self.plan, strings, argc as usize, length as usize, [stdin, stdout, stderr], report)
+                    }
                     None => Err((NO_START, libc::EAGAIN)),
                 };
                 match (started, free) {

@@ -25,6 +25,10 @@ pub(crate) const CAGE_ID: u32 = 1000;
 const INODES: u32 = 16_384;
 const ROOT_INODES: u32 = 4096;
 
+/// Bytes and files of `/dev/shm`: enough for the locks and queues of a pool of processes and for some arrays.
+const SHARED: u64 = 16 << 20;
+const SHARED_INODES: u32 = 1024;
+
 /// A tree of the host that the cage will see.
 pub(crate) struct Mount {
     /// Where it lies on the host.
@@ -49,6 +53,8 @@ pub(crate) struct Rights {
     pub(crate) look: u64,
     /// Under `/work` and `/tmp`.
     pub(crate) own: u64,
+    /// Under `/dev/shm`: plain files, made, linked and removed.
+    pub(crate) share: u64,
     /// On `/dev/null`.
     pub(crate) sink: u64,
 }
@@ -61,6 +67,7 @@ pub(crate) struct Plan {
     pub(crate) keep: Vec<RawFd>,
     pub(crate) root_options: CString,
     pub(crate) space_options: CString,
+    pub(crate) shared_options: CString,
     /// Folders to make, parents first, relative to the new root.
     pub(crate) folders: Vec<CString>,
     /// Links of the root (`lib`, `bin`, …): where to, name.
@@ -116,7 +123,9 @@ fn rights(abi: u32) -> Rights {
     const WRITE_FILE: u64 = 1 << 1;
     const READ_FILE: u64 = 1 << 2;
     const READ_DIR: u64 = 1 << 3;
+    const REMOVE_FILE: u64 = 1 << 5;
     const MAKE_CHAR: u64 = 1 << 6;
+    const MAKE_REG: u64 = 1 << 8;
     const MAKE_BLOCK: u64 = 1 << 11;
     const REFER: u64 = 1 << 13; // ABI 2
     const TRUNCATE: u64 = 1 << 14; // ABI 3
@@ -137,6 +146,7 @@ fn rights(abi: u32) -> Rights {
         scoped: if abi >= 6 { 0b11 } else { 0 },
         look: EXECUTE | READ_FILE | READ_DIR,
         own: all & !(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV),
+        share: (READ_FILE | WRITE_FILE | READ_DIR | REMOVE_FILE | MAKE_REG | TRUNCATE) & all,
         sink: (READ_FILE | WRITE_FILE | TRUNCATE) & all,
     }
 }
@@ -145,7 +155,7 @@ impl Plan {
     /// Prepares a cage. `control` is the child's end of the control socket.
     pub(crate) fn new(ground: &Ground, spec: &CageSpec, control: RawFd) -> Result<Self, SandboxError> {
         let mut folders: BTreeSet<PathBuf> =
-            ["dev", "etc", "proc", "tmp", "usr", "work"].into_iter().map(PathBuf::from).collect();
+            ["dev", "dev/shm", "etc", "proc", "tmp", "usr", "work"].into_iter().map(PathBuf::from).collect();
         let mut mounts = Vec::new();
         for path in &ground.system {
             mounts.push(mount(path, false, READ_ONLY)?);
@@ -209,6 +219,7 @@ impl Plan {
             keep,
             root_options: options(4 << 20, ROOT_INODES, "755"),
             space_options: options(spec.limits.disk, INODES, "700"),
+            shared_options: options(spec.limits.disk.min(SHARED), SHARED_INODES, "700"),
             folders: folders.iter().map(|path| c_string(path)).collect::<Result<_, _>>()?,
             links: ground.links.clone(),
             files,

@@ -76,7 +76,10 @@ impl Zygote {
     ///
     /// # Errors
     /// Only what keeps cages from being cloned; a Python that does not start is left out.
-    pub(crate) fn execute(landlock_abi: u32, python: Option<&WarmPython>) -> Result<(Self, Option<String>), SandboxError> {
+    pub(crate) fn execute(
+        landlock_abi: u32,
+        python: Option<&WarmPython>,
+    ) -> Result<(Self, Option<String>), SandboxError> {
         let died = |zygote: Self| match zygote.begin(landlock_abi, None) {
             Ok((zygote, _)) => Ok((zygote, Some("it ended while it started".to_owned()))),
             Err(error) => Err(error.unwrap_or_else(|| failed("zygote", "this program does not serve cages"))),

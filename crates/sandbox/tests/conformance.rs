@@ -212,3 +212,43 @@ fn tool(program: &str, ask: &[&str]) -> Option<String> {
 fn ordinary_user_gets_the_same() {
     again_as_an_ordinary_user();
 }
+
+#[test]
+fn processes_of_a_cage_share_locks_queues_and_memory() {
+    let cage = open(Limits { processes: 32, ..Limits::default() });
+    let code = "
+import multiprocessing, os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.shared_memory import SharedMemory
+
+def square(x):
+    return x * x
+
+def answer(queue, name):
+    memory = SharedMemory(name)
+    memory.buf[0] += 1
+    memory.close()
+    queue.put(os.getpid() > 1)
+
+if __name__ == '__main__':
+    with multiprocessing.Pool(2) as pool:
+        print(pool.map(square, range(4)))
+    with ProcessPoolExecutor(2) as pool:
+        print(list(pool.map(square, range(4))))
+    memory = SharedMemory(create=True, size=4096)
+    queue = multiprocessing.Queue()
+    child = multiprocessing.Process(target=answer, args=(queue, memory.name))
+    child.start()
+    print(queue.get(timeout=20), child.join(), memory.buf[0])
+    memory.close()
+    memory.unlink()
+    print([name for name in os.listdir('/dev/shm') if name.startswith('psm')])
+";
+    for method in ["fork", "spawn"] {
+        let start = format!("    multiprocessing.set_start_method('{method}')\n    with multiprocessing.Pool");
+        let code = code.replacen("    with multiprocessing.Pool", &start, 1);
+        cage.put("/work/main.py", code.as_bytes(), false).unwrap();
+        let ran = run(&*cage, &[&python().program, "/work/main.py"]);
+        assert_eq!(out(&ran), "[0, 1, 4, 9]\n[0, 1, 4, 9]\nTrue None 1\n[]\n", "{method}: {}", err(&ran));
+    }
+}

@@ -28,6 +28,19 @@ def child_clone(flags):
 def write(path):
     open(path, 'w').write('x')
     return 'written'
+def run_from(path):
+    import shutil
+    shutil.copyfile('/usr/bin/true', path)
+    os.chmod(path, 0o755)
+    os.execv(path, [path])
+def map_code(path):
+    import mmap
+    with open(path, 'r+b') as file:
+        return mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC)
+def moved(before, after):
+    write(before)
+    os.link(before, after)
+    return 'moved'
 def listing(path):
     return os.listdir(path)
 def sock(*args):
@@ -54,13 +67,20 @@ probes = {
     'proc core_pattern': lambda: open('/proc/sys/kernel/core_pattern', 'w'),
     'proc kallsyms': lambda: open('/proc/kallsyms').read(),
     'other processes': processes,
-    'devices': lambda: set(listing('/dev')) - {'null', 'zero', 'random', 'urandom'},
+    'devices': lambda: set(listing('/dev')) - {'null', 'zero', 'random', 'urandom', 'shm'},
     'mknod block': lambda: os.mknod('/work/disk', 0o060666, os.makedev(254, 0)) or 'made',
     'mknod char': lambda: os.mknod('/work/mem', 0o020666, os.makedev(1, 1)) or 'made',
     'write usr': lambda: write('/usr/x'),
     'write root': lambda: write('/x'),
     'write etc': lambda: write('/etc/passwd'),
     'write dev': lambda: write('/dev/x'),
+    'run from shared memory': lambda: run_from('/dev/shm/x'),
+    'map code from shared memory': lambda: map_code('/dev/shm/x'),
+    'folder in shared memory': lambda: os.mkdir('/dev/shm/d') or 'made',
+    'link in shared memory': lambda: os.symlink('/etc/passwd', '/dev/shm/l') or 'made',
+    'pipe in shared memory': lambda: os.mkfifo('/dev/shm/p') or 'made',
+    'device in shared memory': lambda: os.mknod('/dev/shm/c', 0o020666, os.makedev(1, 1)) or 'made',
+    'move into shared memory': lambda: moved('/work/m', '/dev/shm/m'),
     'write proc': lambda: write('/proc/self/oom_score_adj'),
     'write python': lambda: write(sys.prefix + '/x'),
     'chmod usr': lambda: os.chmod('/usr/bin/true', 0o777) or 'done',

@@ -150,6 +150,12 @@ for _ in range(4):
 time.sleep(100)
 ";
     assert_eq!(py(&*cage, many).ending, Ending::Memory);
+    // Processes that made themselves unreadable (PR_SET_DUMPABLE) count as well.
+    for code in [shared, many] {
+        let hidden = format!("import ctypes\nassert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0\n{code}");
+        let ran = py(&*cage, &hidden);
+        assert_eq!(ran.ending, Ending::Memory, "{}", err(&ran));
+    }
     assert_eq!(out(&shell(&*cage, "echo alive")), "alive\n");
 }
 
@@ -250,4 +256,31 @@ fn kill_nine_of_the_host_ends_its_cages() {
 #[test]
 fn ordinary_user_has_the_same_limits() {
     again_as_an_ordinary_user();
+}
+
+#[test]
+fn shared_memory_is_of_limited_size_and_number_of_files() {
+    let fill = "
+import os
+full = []
+try:
+    with open('/dev/shm/big', 'wb') as file:
+        while True:
+            file.write(b'x' * (1 << 20))
+except OSError as error:
+    full.append(error.errno)
+size = os.stat('/dev/shm/big').st_size >> 20
+os.remove('/dev/shm/big')
+try:
+    for number in range(100_000):
+        open(f'/dev/shm/{number}', 'w').close()
+except OSError as error:
+    full.append(error.errno)
+print(full, size, number < 1024)
+";
+    assert_eq!(out(&py(&*cage(), fill)), "[28, 28] 16 True\n");
+    // A cage with less disk has no more of this.
+    let small = open(Limits { disk: 2 << 20, ..Limits::default() });
+    let told = out(&py(&*small, fill));
+    assert!(told.ends_with(" 2 True\n"), "{told}");
 }

@@ -22,7 +22,10 @@ fn main() {
     let tests: &[(&str, fn())] = &[
         ("warm_is_warm", warm_is_warm),
         ("a_script_cannot_tell_warm_from_cold", a_script_cannot_tell_warm_from_cold),
-        ("what_one_command_does_to_its_interpreter_is_gone_for_the_next", what_one_command_does_to_its_interpreter_is_gone_for_the_next),
+        (
+            "what_one_command_does_to_its_interpreter_is_gone_for_the_next",
+            what_one_command_does_to_its_interpreter_is_gone_for_the_next,
+        ),
         ("nothing_of_the_host_is_in_the_memory_of_a_command", nothing_of_the_host_is_in_the_memory_of_a_command),
         ("limits_and_kills_are_those_of_any_command", limits_and_kills_are_those_of_any_command),
         ("no_probe_gets_out", no_probe_gets_out),
@@ -52,9 +55,15 @@ fn canary() -> String {
 }
 
 fn environment() -> Vec<(String, String)> {
-    [("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("PYTHONHASHSEED", "0"), ("PYTHONDONTWRITEBYTECODE", "1")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+    [
+        ("PATH", "/usr/bin:/bin"),
+        ("HOME", "/tmp"),
+        ("LANG", "C.UTF-8"),
+        ("PYTHONHASHSEED", "0"),
+        ("PYTHONDONTWRITEBYTECODE", "1"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
 }
 
 /// The warm form of the Python that the other tests use.
@@ -76,15 +85,28 @@ fn warm_python() -> WarmPython {
         version: lines[0].to_owned(),
         flags,
         env: environment(),
-        modules: ["os", "json", "re", "random", "collections", "functools", "dataclasses", "importlib.util", "threading", "traceback", "heapq"]
-            .map(str::to_owned)
-            .into(),
+        modules: [
+            "os",
+            "json",
+            "re",
+            "random",
+            "collections",
+            "functools",
+            "dataclasses",
+            "importlib.util",
+            "threading",
+            "traceback",
+            "heapq",
+        ]
+        .map(str::to_owned)
+        .into(),
         scripts: vec![("/work/known.py".to_owned(), KNOWN.to_owned())],
     }
 }
 
 /// A script that is compiled beforehand.
-const KNOWN: &str = "import sys\nprint('known', sys.argv, __name__, __file__)\ndef f(): raise ValueError('here')\nf()\n";
+const KNOWN: &str =
+    "import sys\nprint('known', sys.argv, __name__, __file__)\ndef f(): raise ValueError('here')\nf()\n";
 
 fn sandboxes() -> &'static [(&'static str, Namespaces); 2] {
     static BOTH: OnceLock<[(&str, Namespaces); 2]> = OnceLock::new();
@@ -159,44 +181,110 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("an excepthook", "import sys\nsys.excepthook = lambda *a: print('hook', a[0].__name__)\n1/0"),
     ("input", "import sys; print(repr(sys.stdin.read())); print(sys.stdin.buffer.read())"),
     ("input by line", "print([input(), input()])"),
-    ("streams", "import sys\nfor s in (sys.stdin, sys.stdout, sys.stderr, sys.__stdout__): print(s.name, s.encoding, s.errors, s.line_buffering, s.newlines, s.isatty(), s.mode, s.fileno(), s.buffer.raw.mode, s.seekable(), s is sys.__stdout__)"),
+    (
+        "streams",
+        "import sys\nfor s in (sys.stdin, sys.stdout, sys.stderr, sys.__stdout__): print(s.name, s.encoding, s.errors, s.line_buffering, s.newlines, s.isatty(), s.mode, s.fileno(), s.buffer.raw.mode, s.seekable(), s is sys.__stdout__)",
+    ),
     ("order of output", "import sys, os\nprint('a'); sys.stderr.write('e'); os.write(1, b'b'); print('c')"),
     ("closed output", "import os\nprint('x'); os.close(1)"),
     ("arguments", "import sys; print(sys.argv, getattr(sys, 'orig_argv', None))"),
     ("environment", "import os; print(sorted(os.environ.items())); os.system('env | sort')"),
-    ("changed environment", "import os, subprocess; os.environ['NEW'] = 'x'; del os.environ['HOME']; print(subprocess.run(['env'], capture_output=True, text=True).stdout.count('NEW=x'))"),
+    (
+        "changed environment",
+        "import os, subprocess; os.environ['NEW'] = 'x'; del os.environ['HOME']; print(subprocess.run(['env'], capture_output=True, text=True).stdout.count('NEW=x'))",
+    ),
     ("place", "import os; print(os.getcwd(), os.getuid(), os.getpid() > 1, os.getppid(), os.getsid(0) == os.getpid())"),
-    ("search path", "import sys; print(sys.path, sys.prefix, sys.exec_prefix, sys.base_prefix, sys.executable, sys.flags, sys.version, sys.warnoptions, sys._xoptions)"),
-    ("main module", "import sys; print(sorted(globals()), __name__, __file__, __spec__, __package__, __doc__, type(__loader__).__name__, sys.modules['__main__'].__dict__ is globals(), __builtins__)"),
+    (
+        "search path",
+        "import sys; print(sys.path, sys.prefix, sys.exec_prefix, sys.base_prefix, sys.executable, sys.flags, sys.version, sys.warnoptions, sys._xoptions)",
+    ),
+    (
+        "main module",
+        "import sys; print(sorted(globals()), __name__, __file__, __spec__, __package__, __doc__, type(__loader__).__name__, sys.modules['__main__'].__dict__ is globals(), __builtins__)",
+    ),
     ("modules at the start", "import sys; print(sorted(sys.modules))"),
-    ("modules after imports", "import json, collections, random, threading, heapq, sys; print([m for m in ('json.decoder', 'collections.abc', 'os.path', 'importlib.util', 'dataclasses', 'inspect', 're', 'traceback') if m in sys.modules])"),
-    ("modules are themselves", "import json, sys, os, collections.abc, importlib.util, re\nfor m in (json, json.decoder, os, os.path, collections, collections.abc, importlib, importlib.util, re): print(m.__name__, m.__spec__.name, m.__spec__.origin, type(m.__spec__.loader), type(getattr(m, '__loader__', None)), m.__spec__.submodule_search_locations)"),
-    ("a submodule that was not asked for", "import importlib; print(hasattr(importlib, 'util')); import importlib.util; print(importlib.util.find_spec('json').origin)"),
+    (
+        "modules after imports",
+        "import json, collections, random, threading, heapq, sys; print([m for m in ('json.decoder', 'collections.abc', 'os.path', 'importlib.util', 'dataclasses', 'inspect', 're', 'traceback') if m in sys.modules])",
+    ),
+    (
+        "modules are themselves",
+        "import json, sys, os, collections.abc, importlib.util, re\nfor m in (json, json.decoder, os, os.path, collections, collections.abc, importlib, importlib.util, re): print(m.__name__, m.__spec__.name, m.__spec__.origin, type(m.__spec__.loader), type(getattr(m, '__loader__', None)), m.__spec__.submodule_search_locations)",
+    ),
+    (
+        "a submodule that was not asked for",
+        "import importlib; print(hasattr(importlib, 'util')); import importlib.util; print(importlib.util.find_spec('json').origin)",
+    ),
     ("reload", "import json, importlib; print(importlib.reload(json) is json, json.dumps([1]))"),
-    ("pickle", "import pickle, collections; P = collections.namedtuple('P', 'x'); print(pickle.loads(pickle.dumps(P(1))))"),
+    (
+        "pickle",
+        "import pickle, collections; P = collections.namedtuple('P', 'x'); print(pickle.loads(pickle.dumps(P(1))))",
+    ),
     ("hashes", "print(hash('text'), {'a', 'b', 'c', 'd'})"),
-    ("signals", "import signal; print([(s.name, signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGUSR1)] == [(s.name, signal.getsignal(s)) for s in ()], signal.getsignal(2) is signal.default_int_handler, signal.getsignal(13), signal.getsignal(25), signal.getsignal(15), signal.pthread_sigmask(0, []), int(open('/proc/self/status').read().split('SigIgn:')[1].split()[0], 16) & 0x7fffffff)"),
+    (
+        "signals",
+        "import signal; print([(s.name, signal.getsignal(s)) for s in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGUSR1)] == [(s.name, signal.getsignal(s)) for s in ()], signal.getsignal(2) is signal.default_int_handler, signal.getsignal(13), signal.getsignal(25), signal.getsignal(15), signal.pthread_sigmask(0, []), int(open('/proc/self/status').read().split('SigIgn:')[1].split()[0], 16) & 0x7fffffff)",
+    ),
     ("a handler", "import signal, os\nsignal.signal(10, lambda *a: print('got', a[0])); os.kill(os.getpid(), 10)"),
-    ("interrupt by signal", "import os\ntry:\n    os.kill(os.getpid(), 2)\n    while True: pass\nexcept KeyboardInterrupt: print('caught')"),
+    (
+        "interrupt by signal",
+        "import os\ntry:\n    os.kill(os.getpid(), 2)\n    while True: pass\nexcept KeyboardInterrupt: print('caught')",
+    ),
     ("killed by itself", "import os; os.kill(os.getpid(), 9)"),
-    ("at exit", "import atexit, threading, time\natexit.register(print, 'bye')\nthreading.Thread(target=lambda: (time.sleep(0.05), print('late'))).start()\nprint('end')"),
-    ("unflushed file", "f = open('/work/o', 'w'); f.write('kept')\nimport atexit, os\nclass C:\n    def __del__(self): print('gone', flush=True)\nc = C()"),
-    ("subprocess of itself", "import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'import sys; print(6*7, sys.path[1:])'], capture_output=True, text=True))"),
-    ("multiprocessing", "import multiprocessing as m\ndef f(x): return x * x\nif __name__ == '__main__':\n    with m.get_context('fork').Pool(2) as p: print(p.map(f, range(4)))"),
-    ("spawned process", "import multiprocessing as m\ndef f(q): q.send(40 + 2)\nif __name__ == '__main__':\n    a, b = m.Pipe(); p = m.get_context('spawn').Process(target=f, args=(b,)); p.start(); print(a.recv()); p.join(); print(p.exitcode)"),
-    ("threads", "import threading\nout = []\nts = [threading.Thread(target=out.append, args=(i,)) for i in range(8)]\n[t.start() for t in ts]; [t.join() for t in ts]; print(sorted(out), threading.main_thread() is threading.current_thread(), threading.get_native_id() == __import__('os').getpid())"),
-    ("fork", "import os\np = os.fork()\nif p == 0: print('child', flush=True); os._exit(4)\nprint(os.waitpid(p, 0)[1] >> 8)"),
-    ("recursion", "import sys\ndef f(n): return f(n + 1)\ntry: f(0)\nexcept RecursionError as e: print(e, sys.getrecursionlimit())"),
+    (
+        "at exit",
+        "import atexit, threading, time\natexit.register(print, 'bye')\nthreading.Thread(target=lambda: (time.sleep(0.05), print('late'))).start()\nprint('end')",
+    ),
+    (
+        "unflushed file",
+        "f = open('/work/o', 'w'); f.write('kept')\nimport atexit, os\nclass C:\n    def __del__(self): print('gone', flush=True)\nc = C()",
+    ),
+    (
+        "subprocess of itself",
+        "import subprocess, sys; print(subprocess.run([sys.executable, '-c', 'import sys; print(6*7, sys.path[1:])'], capture_output=True, text=True))",
+    ),
+    (
+        "multiprocessing",
+        "import multiprocessing as m\ndef f(x): return x * x\nif __name__ == '__main__':\n    with m.get_context('fork').Pool(2) as p: print(p.map(f, range(4)))",
+    ),
+    (
+        "spawned process",
+        "import multiprocessing as m\ndef f(q): q.send(40 + 2)\nif __name__ == '__main__':\n    a, b = m.Pipe(); p = m.get_context('spawn').Process(target=f, args=(b,)); p.start(); print(a.recv()); p.join(); print(p.exitcode)",
+    ),
+    (
+        "threads",
+        "import threading\nout = []\nts = [threading.Thread(target=out.append, args=(i,)) for i in range(8)]\n[t.start() for t in ts]; [t.join() for t in ts]; print(sorted(out), threading.main_thread() is threading.current_thread(), threading.get_native_id() == __import__('os').getpid())",
+    ),
+    (
+        "fork",
+        "import os\np = os.fork()\nif p == 0: print('child', flush=True); os._exit(4)\nprint(os.waitpid(p, 0)[1] >> 8)",
+    ),
+    (
+        "recursion",
+        "import sys\ndef f(n): return f(n + 1)\ntry: f(0)\nexcept RecursionError as e: print(e, sys.getrecursionlimit())",
+    ),
     ("memory", "try: x = bytearray(3 << 30)\nexcept MemoryError: print('no')"),
     ("descriptors", "import os; print(sorted(os.listdir('/proc/self/fd')))"),
     ("open files", "print([open('/dev/null').fileno() for _ in range(2)])"),
     ("limits", "import resource as r; print([r.getrlimit(i) for i in range(16)])"),
-    ("status", "print([l for l in open('/proc/self/status') if l.split(':')[0] in ('NoNewPrivs', 'Seccomp', 'CapEff', 'CapBnd', 'Uid', 'SigBlk', 'SigCgt', 'Threads', 'Groups')])"),
-    ("seen by others", "import os; print(oct(os.stat('/proc/self/mem').st_mode), os.stat('/proc/self').st_uid, os.access('/proc/self/environ', os.R_OK))"),
+    (
+        "status",
+        "print([l for l in open('/proc/self/status') if l.split(':')[0] in ('NoNewPrivs', 'Seccomp', 'CapEff', 'CapBnd', 'Uid', 'SigBlk', 'SigCgt', 'Threads', 'Groups')])",
+    ),
+    (
+        "seen by others",
+        "import os; print(oct(os.stat('/proc/self/mem').st_mode), os.stat('/proc/self').st_uid, os.access('/proc/self/environ', os.R_OK))",
+    ),
     ("warnings", "import warnings; warnings.warn('careful'); print('x' is 'x')"),
-    ("typing", "import dataclasses, typing, enum\n@dataclasses.dataclass\nclass D:\n    x: int = 1\nclass E(enum.Enum): A = 1\nprint(D(), E.A, typing.Optional[int])"),
+    (
+        "typing",
+        "import dataclasses, typing, enum\n@dataclasses.dataclass\nclass D:\n    x: int = 1\nclass E(enum.Enum): A = 1\nprint(D(), E.A, typing.Optional[int])",
+    ),
     ("garbage", "import gc; print(gc.isenabled(), gc.get_threshold())"),
-    ("late imports", "import decimal, statistics, sqlite3, ctypes, datetime; print(decimal.Decimal(1) / 3, statistics.mean([1, 2]))"),
+    (
+        "late imports",
+        "import decimal, statistics, sqlite3, ctypes, datetime; print(decimal.Decimal(1) / 3, statistics.mean([1, 2]))",
+    ),
     ("annotations", "x: int = 1\nprint(__annotations__)"),
     ("asyncio", "import asyncio\nasync def f(): await asyncio.sleep(0); return 5\nprint(asyncio.run(f()))"),
 ];
@@ -205,7 +293,13 @@ fn a_script_cannot_tell_warm_from_cold() {
     let mut differ = BTreeMap::new();
     for (name, script) in SCRIPTS {
         let ran = sandboxes().each_ref().map(|(_, sandbox)| {
-            let run = run_in(sandbox, Limits::default(), &[("/work/s.py", script)], argv("/work/s.py", &["a", "-b"]), "eins\nzwei é\n".as_bytes());
+            let run = run_in(
+                sandbox,
+                Limits::default(),
+                &[("/work/s.py", script)],
+                argv("/work/s.py", &["a", "-b"]),
+                "eins\nzwei é\n".as_bytes(),
+            );
             (out(&run), err(&run), run.ending)
         });
         if ran[0] != ran[1] {
@@ -214,10 +308,43 @@ fn a_script_cannot_tell_warm_from_cold() {
     }
     // A module of the command's own goes before one of the library, as ever.
     let own: &[(&str, &[(&str, &str)])] = &[
-        ("own heapq", &[("/work/s.py", "import sys; sys.path.insert(0, '/work/m')\nimport heapq, random; print(heapq.__file__, random.choice([1]))"), ("/work/m/heapq.py", "")]),
-        ("own package", &[("/work/s.py", "import sys; sys.path.insert(0, '/work/m')\nimport json; print(json.__file__); import json.decoder"), ("/work/m/json/__init__.py", "")]),
-        ("own needed module", &[("/work/s.py", "import sys; sys.path.insert(0, '/work/m')\nimport random; print(random.__file__)"), ("/work/m/bisect.py", "")]),
-        ("own module of another kind", &[("/work/s.py", "import sys; sys.path.insert(0, '/work/m')\nimport heapq; print(heapq.nlargest(1, [3]))"), ("/work/m/heapq.txt", "")]),
+        (
+            "own heapq",
+            &[
+                (
+                    "/work/s.py",
+                    "import sys; sys.path.insert(0, '/work/m')\nimport heapq, random; print(heapq.__file__, random.choice([1]))",
+                ),
+                ("/work/m/heapq.py", ""),
+            ],
+        ),
+        (
+            "own package",
+            &[
+                (
+                    "/work/s.py",
+                    "import sys; sys.path.insert(0, '/work/m')\nimport json; print(json.__file__); import json.decoder",
+                ),
+                ("/work/m/json/__init__.py", ""),
+            ],
+        ),
+        (
+            "own needed module",
+            &[
+                ("/work/s.py", "import sys; sys.path.insert(0, '/work/m')\nimport random; print(random.__file__)"),
+                ("/work/m/bisect.py", ""),
+            ],
+        ),
+        (
+            "own module of another kind",
+            &[
+                (
+                    "/work/s.py",
+                    "import sys; sys.path.insert(0, '/work/m')\nimport heapq; print(heapq.nlargest(1, [3]))",
+                ),
+                ("/work/m/heapq.txt", ""),
+            ],
+        ),
         ("known", &[("/work/known.py", KNOWN)]),
         ("changed since", &[("/work/known.py", "print('other')")]),
         ("missing", &[]),
@@ -287,20 +414,30 @@ print(len(found), seen, regions > 20)
     let environ = warm("print(open('/proc/self/environ').read())");
     assert!(!out(&environ).contains(&canary()) && !out(&environ).contains(CANARY), "{}", out(&environ));
     // The image of this program cannot be read or executed through the link to it.
-    let image = warm("import os\nfor way in (lambda: open('/proc/self/exe', 'rb'), lambda: os.execv('/proc/self/exe', ['x'])):\n    try: way(); print('open')\n    except OSError: print('closed')");
+    let image = warm(
+        "import os\nfor way in (lambda: open('/proc/self/exe', 'rb'), lambda: os.execv('/proc/self/exe', ['x'])):\n    try: way(); print('open')\n    except OSError: print('closed')",
+    );
     assert_eq!(out(&image), "closed\nclosed\n", "{}", err(&image));
 }
 
 fn limits_and_kills_are_those_of_any_command() {
     let sandbox = &sandboxes()[1].1;
-    let run = |limits: Limits, code: &str| run_in(sandbox, limits, &[("/work/s.py", code)], argv("/work/s.py", &[]), b"").ending;
+    let run = |limits: Limits, code: &str| {
+        run_in(sandbox, limits, &[("/work/s.py", code)], argv("/work/s.py", &[]), b"").ending
+    };
     let hang = Limits { wall: std::time::Duration::from_millis(300), ..Limits::default() };
     assert_eq!(run(hang, "while True: pass"), Ending::WallClock);
     assert_eq!(run(Limits { cpu_seconds: 1, ..Limits::default() }, "while True: pass"), Ending::CpuTime);
     assert_eq!(run(Limits { output: 1000, ..Limits::default() }, "print('x' * 5000)"), Ending::OutputCap);
     // Shared memory, which the resource limit does not count and the watch must see.
     let small = Limits { memory: 64 << 20, ..Limits::default() };
-    assert_eq!(run(small.clone(), "import mmap, time\nm = mmap.mmap(-1, 200 << 20)\nfor i in range(0, len(m), 4096): m[i] = 1\ntime.sleep(20)"), Ending::Memory);
+    assert_eq!(
+        run(
+            small.clone(),
+            "import mmap, time\nm = mmap.mmap(-1, 200 << 20)\nfor i in range(0, len(m), 4096): m[i] = 1\ntime.sleep(20)"
+        ),
+        Ending::Memory
+    );
     let forked = "import mmap, os, time\nif os.fork() == 0:\n    m = mmap.mmap(-1, 200 << 20)\n    for i in range(0, len(m), 4096): m[i] = 1\ntime.sleep(20)";
     assert_eq!(run(small, forked), Ending::Memory);
     // A program cannot hide from the watch.
@@ -320,11 +457,15 @@ fn limits_and_kills_are_those_of_any_command() {
 fn no_probe_gets_out() {
     let probes = include_str!("escape.rs");
     let probes = probes.split("const PROBES: &str = r#\"").nth(1).unwrap().split("\"#;").next().unwrap();
-    let probes = probes.replace("{'HOME', 'LD_LIBRARY_PATH', 'LC_CTYPE'}", "{'PATH', 'HOME', 'LANG', 'PYTHONHASHSEED', 'PYTHONDONTWRITEBYTECODE'}");
+    let probes = probes.replace(
+        "{'HOME', 'LD_LIBRARY_PATH', 'LC_CTYPE'}",
+        "{'PATH', 'HOME', 'LANG', 'PYTHONHASHSEED', 'PYTHONDONTWRITEBYTECODE'}",
+    );
     let name = format!("meliora-warm-{}", std::process::id());
     let address = <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(&name);
     let _listener = std::os::unix::net::UnixListener::bind_addr(&address.unwrap()).unwrap();
-    let ran = run_in(&sandboxes()[1].1, Limits::default(), &[("/work/s.py", &probes)], argv("/work/s.py", &[&name]), b"");
+    let ran =
+        run_in(&sandboxes()[1].1, Limits::default(), &[("/work/s.py", &probes)], argv("/work/s.py", &[&name]), b"");
     let told = out(&ran);
     assert_eq!(ran.ending, Ending::Exited(0), "{told}{}", err(&ran));
     let leaks: Vec<_> = told.lines().filter(|line| line.contains("LEAK")).collect();
@@ -338,7 +479,8 @@ fn chance_differs_from_command_to_command() {
     drawn.sort();
     drawn.dedup();
     assert_eq!(drawn.len(), 4, "{drawn:?}");
-    let seeded: Vec<String> = (0..2).map(|_| out(&warm("import random; random.seed(1); print(random.random())"))).collect();
+    let seeded: Vec<String> =
+        (0..2).map(|_| out(&warm("import random; random.seed(1); print(random.random())"))).collect();
     assert_eq!(seeded[0], seeded[1]);
 }
 
@@ -357,7 +499,8 @@ fn other_commands_are_executed_as_ever() {
     other.env.push(("PYTHONOPTIMIZE".into(), "1".into()));
     let cage = sandbox.open(other).unwrap();
     cage.put("/work/s.py", format!("{image}; print(__debug__)").as_bytes(), false).unwrap();
-    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), cwd: "/work".into(), wall: None }, b"").unwrap();
+    let run =
+        run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), cwd: "/work".into(), wall: None }, b"").unwrap();
     assert_eq!(out(&run), "True\nFalse\n", "{}", err(&run));
     let shell = run_in(sandbox, Limits::default(), &[], vec!["/bin/sh".into(), "-c".into(), "echo hello".into()], b"");
     assert_eq!(out(&shell), "hello\n");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use meliora_domain::{VariantId, Digest, Event, Recorded, Timestamp};
+use meliora_domain::{Digest, Event, Recorded, Timestamp, VariantId};
 use meliora_evolve::{ArchiveError, Snapshot};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 

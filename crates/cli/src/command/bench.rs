@@ -62,12 +62,16 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     print_card(&card, printer);
     if let Some(card) = &holdout {
         print_card(card, printer);
-        printer.data(paint(FAINT, format!("the holdout has been opened {openings} times; each opening wears it")));
+        printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
     }
     match again {
         Reexamination::RolledBack(to, commit, why) => {
             let commit: String = commit.chars().take(10).collect();
-            printer.data(format!("{} to {} by commit {commit}: {why}", paint(BAD, "rolled back"), paint(BOLD, to.short())));
+            printer.data(format!(
+                "{} to {} by commit {commit}: {why}",
+                paint(BAD, "rolled back"),
+                paint(BOLD, to.short())
+            ));
         }
         Reexamination::Stands(why) if !why.is_empty() => printer.data(format!("the promoted variant stands: {why}")),
         Reexamination::Stands(_) | Reexamination::NothingStands => {}

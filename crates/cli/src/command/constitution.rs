@@ -10,11 +10,12 @@ use crate::project::LAW;
 pub fn constitution(command: &args::Constitution, printer: &Printer) -> Result<Exit, Failure> {
     match command {
         args::Constitution::Check { dir } => {
-            let law = meliora_constitution::Constitution::load(&dir.join(LAW), Default::default()).map_err(|e| Failure {
-                code: Exit::Constitution,
-                what: format!("the constitution does not load: {}", e.what),
-                hint: e.hint,
-            })?;
+            let law =
+                meliora_constitution::Constitution::load(&dir.join(LAW), Default::default()).map_err(|e| Failure {
+                    code: Exit::Constitution,
+                    what: format!("the constitution does not load: {}", e.what),
+                    hint: e.hint,
+                })?;
             let from = if dir.join(LAW).exists() { "the project's own" } else { "the compiled-in default" };
             printer.talk(format!("{} {from} constitution holds, digest {}", paint(GOOD, "✓"), law.digest().short()));
             for article in meliora_constitution::articles() {

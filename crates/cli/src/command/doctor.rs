@@ -110,7 +110,10 @@ fn machine(lines: &mut Vec<Line>) {
                 good: false,
                 needed: false,
                 what: format!("not found, so {use_} cannot run"),
-                mend: Some("install it, or name it with `--python`".into()),
+                mend: Some(match name {
+                    "python" => "install it, or name it with `--python`".into(),
+                    _ => format!("install {name} and put it on the PATH"),
+                }),
             },
         });
     }

@@ -53,8 +53,9 @@ pub fn init(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
         Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display()))
     };
     if dir.join("meliora.toml").exists() {
-        return Err(Failure::new(Exit::Usage, format!("{} is a project already", dir.display()))
-            .hint("`meliora run` runs it"));
+        return Err(
+            Failure::new(Exit::Usage, format!("{} is a project already", dir.display())).hint("`meliora run` runs it")
+        );
     }
     let full = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let name = full.file_name().map_or("project".to_owned(), |n| n.to_string_lossy().into_owned());

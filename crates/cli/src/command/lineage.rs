@@ -21,11 +21,13 @@ pub fn lineage(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure
         let node = lineage.node(i);
         let kept = matches!(node.verdict, Some(Verdict::Accepted | Verdict::Inconclusive | Verdict::Suspect));
         shown[i as usize] |= kept || run.baseline == Some(i);
-        if let Some(parent) = node.parents.first() {
-            if node.run == run.number && run.baseline != Some(i) && shown[i as usize] {
-                shown[*parent as usize] = true;
-                children[*parent as usize].push(i);
-            }
+        if let Some(parent) = node.parents.first()
+            && node.run == run.number
+            && run.baseline != Some(i)
+            && shown[i as usize]
+        {
+            shown[*parent as usize] = true;
+            children[*parent as usize].push(i);
         }
     }
     if printer.json() {
@@ -62,7 +64,8 @@ fn line(lineage: &Lineage, index: NodeIndex) -> String {
         Some(verdict) => paint(NOTE, verdict),
         None => "baseline".to_owned(),
     };
-    let crown = if run.is_some_and(|r| r.champion == Some(index)) { paint(BOLD, "  ← champion") } else { String::new() };
+    let crown =
+        if run.is_some_and(|r| r.champion == Some(index)) { paint(BOLD, "  ← champion") } else { String::new() };
     let why = node.reason.lines().next().unwrap_or_default();
     format!("{} {score} {mark} {} ({} variants){crown}", paint(BOLD, node.id.short()), paint(FAINT, why), node.children)
 }

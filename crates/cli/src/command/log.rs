@@ -40,7 +40,9 @@ pub fn log(args: &args::Log, printer: &Printer) -> Result<Exit, Failure> {
 
 fn matters(event: &Event) -> bool {
     match event {
-        Event::Judged { judgement, .. } => judgement.verdict != Verdict::Rejected && judgement.verdict != Verdict::Unviable,
+        Event::Judged { judgement, .. } => {
+            judgement.verdict != Verdict::Rejected && judgement.verdict != Verdict::Unviable
+        }
         Event::Bid(_) | Event::Admitted { .. } | Event::Examined { .. } | Event::Duplicate { .. } => false,
         Event::Traced { .. } | Event::Reserved { .. } => false,
         _ => true,
@@ -51,7 +53,13 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
     match &recorded.event {
         Event::RunStarted(plan) => {
             let arms: Vec<&str> = plan.arms.iter().map(|a| a.kind.as_str()).collect();
-            format!("{} strategy {}, {}, seed {}", paint(BOLD, "run started"), plan.strategy, arms.join(", "), plan.seed)
+            format!(
+                "{} strategy {}, {}, seed {}",
+                paint(BOLD, "run started"),
+                plan.strategy,
+                arms.join(", "),
+                plan.seed
+            )
         }
         Event::RunContinued => "run continued".into(),
         Event::Admitted { step, variant, .. } => format!("step {step}: variant {}", variant.short()),

@@ -107,7 +107,7 @@ pub fn live(project: &Project, printer: &Printer) -> Result<HttpModel, Failure> 
     })
     .map_err(|e| {
         Failure::new(Exit::Machinery, e.to_string())
-            .hint("is the server running? `--base-url` names it, `--model` the model; nothing was started or spent")
+            .hint("is the server running? `--base-url` names it, `--model` the model; `--proposer mutate` needs none")
     })
 }
 
@@ -120,7 +120,11 @@ fn command<'a>(project: &Project, sandbox: &'a Namespaces) -> Result<Box<dyn Pro
     let mut argv = c.argv.clone();
     let mut spec = CageSpec::manual();
     spec.limits = limits(&project.config);
-    spec.env = vec![("PATH".into(), "/usr/bin:/bin".into()), ("HOME".into(), "/tmp".into()), ("LANG".into(), "C.UTF-8".into())];
+    spec.env = vec![
+        ("PATH".into(), "/usr/bin:/bin".into()),
+        ("HOME".into(), "/tmp".into()),
+        ("LANG".into(), "C.UTF-8".into()),
+    ];
     let mut see = |path: std::path::PathBuf| {
         if !path.starts_with("/usr") && !spec.read_only.iter().any(|r| path.starts_with(&r.path)) {
             spec.read_only.push(ReadOnly { path });
@@ -134,9 +138,8 @@ fn command<'a>(project: &Project, sandbox: &'a Namespaces) -> Result<Box<dyn Pro
         node.needs.iter().cloned().for_each(&mut see);
     } else if !program.contains('/') {
         let found = crate::toolbox::which(program).and_then(|p| p.canonicalize().ok());
-        let found = found.ok_or_else(|| {
-            Failure::new(Exit::Configuration, format!("the program '{program}' is not on the PATH"))
-        })?;
+        let found = found
+            .ok_or_else(|| Failure::new(Exit::Configuration, format!("the program '{program}' is not on the PATH")))?;
         see(found.clone());
         argv[0] = found.to_string_lossy().into_owned();
     }
@@ -151,9 +154,10 @@ fn command<'a>(project: &Project, sandbox: &'a Namespaces) -> Result<Box<dyn Pro
     }
     let suite = project.dir.join(&project.config.suite.folder);
     for extra in &c.read_only {
-        let path = project.dir.join(extra).canonicalize().map_err(|e| {
-            Failure::new(Exit::Configuration, format!("[command] read_only {}: {e}", extra.display()))
-        })?;
+        let path =
+            project.dir.join(extra).canonicalize().map_err(|e| {
+                Failure::new(Exit::Configuration, format!("[command] read_only {}: {e}", extra.display()))
+            })?;
         if suite.starts_with(&path) || path.starts_with(&suite) || project.dir.starts_with(&path) {
             return Err(Failure::new(
                 Exit::Configuration,

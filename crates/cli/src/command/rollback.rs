@@ -18,7 +18,8 @@ pub fn rollback(id: Option<&str>, dir: &Path, printer: &Printer) -> Result<Exit,
     let archive = project.archive()?;
     let mut journal = Journal::open(&archive, &Silent, &now)?;
     let variant = id.map(|id| resolve(&archive, journal.lineage(), id)).transpose()?;
-    let (to, commit) = meliora_evolve::rollback(&mut journal, &archive, &project.target()?, variant, "manual: asked for")?;
+    let (to, commit) =
+        meliora_evolve::rollback(&mut journal, &archive, &project.target()?, variant, "manual: asked for")?;
     if printer.json() {
         printer.object(&serde_json::json!({ "event": "rolled_back", "variant": to, "commit": commit }));
     } else {

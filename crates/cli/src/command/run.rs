@@ -179,19 +179,19 @@ fn supersede(journal: &mut Journal<'_>, project: &Project, args: &args::Run) -> 
 }
 
 /// Where a run starts: at the champion, as long as the user's tree is one of the states it came from.
-fn baseline(
-    lineage: &Lineage,
-    archive: &dyn Archive,
-    genome: Genome,
-    fresh: bool,
-) -> Result<Genome, Failure> {
-    if let Some(node) = lineage.unfinished().and(lineage.baseline()) {
-        return Ok(archive.load(&node.id)?);
+fn baseline(lineage: &Lineage, archive: &dyn Archive, genome: Genome, fresh: bool) -> Result<Genome, Failure> {
+    if let Some(run) = lineage.unfinished() {
+        // A run that was cut off before it had examined its baseline still knows which one it was.
+        let known = lineage.baseline().or_else(|| lineage.find_tree(&run.plan.baseline).map(|i| lineage.node(i)));
+        return known.map_or(Ok(genome), |node| Ok(archive.load(&node.id)?));
     }
     let tree = genome.tree();
     let known = lineage.baseline().is_some_and(|n| n.tree == tree);
     match lineage.champion() {
-        Some(champion) if known && !fresh && champion.tree != tree => Ok(archive.load(&champion.id)?),
+        // What was rolled back is not bred from again by itself.
+        Some(champion) if known && !fresh && champion.tree != tree && !lineage.disgraced(champion) => {
+            Ok(archive.load(&champion.id)?)
+        }
         _ => Ok(genome),
     }
 }
@@ -200,11 +200,8 @@ fn announce(project: &Project, plan: &RunPlan, sandbox: &Namespaces, printer: &P
     if printer.json() {
         return;
     }
-    let arms: Vec<String> = plan
-        .arms
-        .iter()
-        .map(|a| a.model.as_ref().map_or(a.kind.clone(), |m| format!("{} ({m})", a.kind)))
-        .collect();
+    let arms: Vec<String> =
+        plan.arms.iter().map(|a| a.model.as_ref().map_or(a.kind.clone(), |m| format!("{} ({m})", a.kind))).collect();
     let suite = &project.suite;
     printer.talk(format!(
         "{}  {} train, {} validation, {} holdout tasks · {}",
@@ -233,7 +230,8 @@ fn on_interrupt(stop: &Arc<AtomicBool>, printer: &Printer) -> Result<(), Failure
             if stop.swap(true, Ordering::Relaxed) {
                 std::process::exit(Exit::Interrupted as i32);
             }
-            printer.talk("stopping: what is under way is finished first (Ctrl-C again leaves at once; nothing is lost)");
+            printer
+                .talk("stopping: what is under way is finished first (Ctrl-C again leaves at once; nothing is lost)");
         }
     });
     Ok(())
@@ -307,7 +305,12 @@ fn report(
     }
     printer.data("");
     let show = |s: Option<f64>| s.map_or("–".to_owned(), |s| format!("{s:.4}"));
-    let head = if improved { paint(GOOD, "improved") } else { paint(BAD, "no improvement") };
+    let solved = matches!(ended, Ended::Finished(FinishReason::Solved));
+    let head = match (improved, solved) {
+        (true, _) => paint(GOOD, "improved"),
+        (false, true) => paint(GOOD, "nothing to improve"),
+        (false, false) => paint(BAD, "no improvement"),
+    };
     printer.data(format!(
         "{head}  score {} → {}  champion {}  ({reason})",
         show(baseline.score),
@@ -361,7 +364,8 @@ fn next_steps(ended: &Ended, improved: bool, project: &Project, printer: &Printe
         .ok()
         .and_then(|here| project.dir.strip_prefix(here).ok().map(|p| p.display().to_string()))
         .unwrap_or_else(|| project.dir.display().to_string());
-    let (dir, flag) = if dir.is_empty() { (String::new(), String::new()) } else { (format!(" {dir}"), format!(" --dir {dir}")) };
+    let (dir, flag) =
+        if dir.is_empty() { (String::new(), String::new()) } else { (format!(" {dir}"), format!(" --dir {dir}")) };
     printer.data("");
     printer.data(paint(BOLD, "next"));
     let unproven = if project.suite.tier() == meliora_domain::Tier::Together { " --unproven" } else { "" };
@@ -374,6 +378,10 @@ fn next_steps(ended: &Ended, improved: bool, project: &Project, printer: &Printe
             printer.data(format!("  meliora bench{dir} --variant champion --holdout    opens the sealed tasks"));
         }
         printer.data(format!("  meliora lineage{dir}    shows how it came about"));
+    } else if matches!(ended, Ended::Finished(FinishReason::Solved)) {
+        printer.data("  add harder tasks: what the suite cannot see cannot get better");
+        printer
+            .data(format!("  meliora promote champion{flag}{unproven}    if it does not stand in your repository yet"));
     } else if !matches!(ended, Ended::Interrupted) {
         printer.data(format!("  meliora doctor{dir}    tells likely causes"));
     }

@@ -61,7 +61,8 @@ pub fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
 /// A row of a table of marks.
 pub fn mark_row(mark: &Mark) -> Vec<String> {
     let detail: String = mark.detail.lines().next().unwrap_or_default().chars().take(100).collect();
-    vec![mark.task.to_string(), mark.split.to_string(), mark_cell(Some(mark)), paint(FAINT, detail)]
+    let detail = if detail.is_empty() { detail } else { paint(FAINT, detail) };
+    vec![mark.task.to_string(), mark.split.to_string(), mark_cell(Some(mark)), detail]
 }
 
 /// A mark in one short cell.

@@ -107,6 +107,10 @@ pub trait Proposer: Sync {
         let _ = genome;
         Cost::ZERO
     }
+    /// Whether it reads what train tasks said of failed attempts. If none does, only parents are examined on train tasks.
+    fn reads_attempts(&self) -> bool {
+        true
+    }
     /// Whether it wants to know which lines the train tasks ran.
     fn wants_lines(&self) -> bool {
         false

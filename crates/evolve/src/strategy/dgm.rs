@@ -68,7 +68,7 @@ impl Strategy for Dgm {
         }
         let parent = self.weights.find(rng.below(total));
         let node = lineage.node(parent as u32);
-        match arm_for(node, arms, rng.next()) {
+        match arm_for(node, arms, rng.bits()) {
             Some(arm) => {
                 Action::Expand { parents: vec![node.id], inspirations: inspirations(lineage, parent as u32, 3), arm }
             }

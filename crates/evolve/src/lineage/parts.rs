@@ -1,0 +1,184 @@
+//! What a lineage is made of: variants, runs, promotions.
+
+use std::collections::{BTreeMap, HashSet};
+
+use meliora_domain::{Cost, Digest, FinishReason, RunPlan, TreeId, VariantId, Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::{NodeIndex, REMEMBERED_ATTEMPTS};
+
+/// One variant.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Node {
+    /// Its id.
+    pub id: VariantId,
+    /// Its tree.
+    pub tree: TreeId,
+    /// Its parents.
+    pub parents: Vec<NodeIndex>,
+    /// The run it was made in, from 1.
+    pub run: u32,
+    /// The step it was made in; 0 for a baseline.
+    pub step: u64,
+    /// How many variants were made from it.
+    pub children: u32,
+    /// Mean validation score of its newest examination.
+    pub score: Option<f64>,
+    /// How often it was examined under `evaluator`.
+    pub examined: u32,
+    /// The evaluator of its newest examination.
+    pub evaluator: Option<Digest>,
+    /// What its marks proved; a baseline has none.
+    pub verdict: Option<Verdict>,
+    /// Why, in one sentence.
+    pub grounds: String,
+    /// Why it was made, in its proposer's words.
+    pub reason: String,
+    /// Proposers, by position in the run's plan, that have nothing more for it: a bit set.
+    pub exhausted: u64,
+    /// What was tried on it and did not help, newest last.
+    pub attempts: Vec<Tried>,
+    /// First failing train task's detail, shortened.
+    pub trouble: String,
+}
+
+/// An attempt that did not help, as briefs tell it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Tried {
+    /// The proposer's reason.
+    pub reason: String,
+    /// What came of it.
+    pub outcome: String,
+    /// What the train tasks said.
+    pub feedback: String,
+}
+
+/// A promotion that stands.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    /// The variant that was applied.
+    pub variant: VariantId,
+    /// The variant that stood before.
+    pub previous: VariantId,
+    /// The commit in the user's repository.
+    pub commit: String,
+    /// Whether its examiner was within its reach.
+    pub unproven: bool,
+}
+
+/// The current or last run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Run {
+    /// Its number, from 1.
+    pub number: u32,
+    /// What it set out with.
+    pub plan: RunPlan,
+    /// Its baseline.
+    pub baseline: Option<NodeIndex>,
+    /// The best accepted variant so far, the baseline at first.
+    pub champion: Option<NodeIndex>,
+    /// The last step that was begun.
+    pub last_step: u64,
+    /// Spent, and reserved by calls that never came back.
+    pub spent: Cost,
+    /// Reservations by step that are not settled yet.
+    pub reserved: BTreeMap<u64, Cost>,
+    /// Milliseconds that it was at work.
+    pub busy_millis: u64,
+    /// Attempts, whatever came of them.
+    pub attempts: u64,
+    /// Accepted variants.
+    pub accepted: u64,
+    /// Proposals that the law refused.
+    pub refused: u64,
+    /// Refusals by article.
+    pub refusals: BTreeMap<String, u64>,
+    /// Proposals that had been tried before.
+    pub duplicates: u64,
+    /// Answers without a usable proposal.
+    pub unusable: u64,
+    /// Verdicts by name.
+    pub verdicts: BTreeMap<String, u64>,
+    /// The newest reasons why an answer was unusable or refused.
+    pub troubles: Vec<String>,
+    /// Trees that were tried.
+    pub trees: HashSet<TreeId>,
+    /// Ideas that did not help.
+    pub ideas: HashSet<Digest>,
+    /// Steps whose proposals are being dealt with: reason and idea.
+    pub(super) pending: BTreeMap<u64, (Vec<NodeIndex>, String, Option<Digest>)>,
+    /// The best variants, best first.
+    pub best: Vec<NodeIndex>,
+    /// Longest examination, in seconds.
+    pub longest_exam: f64,
+    /// Whether it ended, and why.
+    pub finished: Option<FinishReason>,
+}
+
+impl Node {
+    pub(super) fn new(id: VariantId, tree: TreeId, parents: Vec<NodeIndex>, step: u64, reason: String) -> Self {
+        Node {
+            id,
+            tree,
+            parents,
+            run: 0,
+            step,
+            children: 0,
+            score: None,
+            examined: 0,
+            evaluator: None,
+            verdict: None,
+            grounds: String::new(),
+            reason,
+            exhausted: 0,
+            attempts: Vec::new(),
+            trouble: String::new(),
+        }
+    }
+
+    /// Whether it may be a parent: it works, and nothing speaks against it.
+    pub fn viable(&self) -> bool {
+        self.examined > 0 && !matches!(self.verdict, Some(Verdict::Unviable | Verdict::Suspect))
+    }
+}
+
+impl Run {
+    pub(super) fn new(number: u32, plan: RunPlan) -> Self {
+        Run {
+            number,
+            plan,
+            baseline: None,
+            champion: None,
+            last_step: 0,
+            spent: Cost::ZERO,
+            reserved: BTreeMap::new(),
+            busy_millis: 0,
+            attempts: 0,
+            accepted: 0,
+            refused: 0,
+            refusals: BTreeMap::new(),
+            duplicates: 0,
+            unusable: 0,
+            verdicts: BTreeMap::new(),
+            troubles: Vec::new(),
+            trees: HashSet::new(),
+            ideas: HashSet::new(),
+            pending: BTreeMap::new(),
+            best: Vec::new(),
+            longest_exam: 0.0,
+            finished: None,
+        }
+    }
+
+    pub(super) fn trouble(&mut self, what: String) {
+        if self.troubles.len() == REMEMBERED_ATTEMPTS {
+            self.troubles.remove(0);
+        }
+        self.troubles.push(what);
+    }
+
+    /// Everything spent and reserved.
+    pub fn charged(&self) -> Cost {
+        self.reserved.values().fold(self.spent, |sum, cost| sum + *cost)
+    }
+}
