@@ -60,7 +60,10 @@ api! {
     PyUnicode_DecodeFSDefaultAndSize: fn(*const c_char, isize) -> Object;
     PyUnicode_AsUTF8String: fn(Object) -> Object;
     PyBytes_AsString: fn(Object) -> *const c_char;
+    PyLong_AsLong: fn(Object) -> libc::c_long;
     PyErr_ExceptionMatches: fn(Object) -> c_int;
+    PyErr_Fetch: fn(*mut Object, *mut Object, *mut Object);
+    PyErr_NormalizeException: fn(*mut Object, *mut Object, *mut Object);
     PyErr_Clear: fn();
     PyErr_Print: fn();
     PyEval_EvalCode: fn(Object, Object, Object) -> Object;
@@ -81,7 +84,10 @@ pub(crate) struct Interpreter {
     api: Api,
     none: Object,
     keyboard_interrupt: *const Object,
+    system_exit: *const Object,
     begin: Object,
+    code_of_exit: Object,
+    end: Object,
     safe_path: bool,
     /// What a command must begin with to go on here: program and flags.
     start: Vec<CString>,
@@ -130,15 +136,18 @@ impl Interpreter {
             if module.is_null() {
                 return Err("what it runs first does not fit this version".to_owned());
             }
-            let begin = (api.PyObject_GetAttrString)(module, c"begin".as_ptr());
-            let prepare = (api.PyObject_GetAttrString)(module, c"prepare".as_ptr());
+            let function = |name: &CStr| (api.PyObject_GetAttrString)(module, name.as_ptr());
+            let prepare = function(c"prepare");
             let start = std::iter::once(program).chain(warm.flags.iter().map(String::as_str));
             let interpreter = Interpreter {
                 none: symbol(library, "_Py_NoneStruct\0")?,
                 keyboard_interrupt: symbol(library, "PyExc_KeyboardInterrupt\0")?.cast(),
+                system_exit: symbol(library, "PyExc_SystemExit\0")?.cast(),
+                begin: function(c"begin"),
+                code_of_exit: function(c"code_of_exit"),
+                end: function(c"end"),
                 start: start.map(text).collect::<Result<_, _>>()?,
                 api,
-                begin,
                 safe_path,
                 env: warm.env.clone(),
             };
@@ -254,15 +263,39 @@ impl Interpreter {
                 self.end(1, false);
             }
             let globals = (api.PyModule_GetDict)((api.PyImport_AddModule)(c"__main__".as_ptr()));
-            let mut status = 0;
-            let mut interrupted = false;
+            let (mut status, mut interrupted) = (0, false);
             if (api.PyEval_EvalCode)(code, globals, globals).is_null() {
-                interrupted = (api.PyErr_ExceptionMatches)(*self.keyboard_interrupt) != 0;
-                // Ends the process itself where it is SystemExit.
-                (api.PyErr_Print)();
                 status = 1;
+                if (api.PyErr_ExceptionMatches)(*self.system_exit) != 0 {
+                    status = self.status_of_exit();
+                } else {
+                    interrupted = (api.PyErr_ExceptionMatches)(*self.keyboard_interrupt) != 0;
+                    (api.PyErr_Print)();
+                }
             }
             self.end(status, interrupted)
+        }
+    }
+
+    /// The status that the SystemExit just raised asks for.
+    ///
+    /// # Safety
+    /// As for [`Self::go_on`].
+    unsafe fn status_of_exit(&self) -> c_int {
+        let api = &self.api;
+        // SAFETY: three places for what is fetched, which is there; every result is checked before it is used.
+        unsafe {
+            let [mut kind, mut value, mut trace] = [std::ptr::null_mut(); 3];
+            (api.PyErr_Fetch)(&raw mut kind, &raw mut value, &raw mut trace);
+            (api.PyErr_NormalizeException)(&raw mut kind, &raw mut value, &raw mut trace);
+            let arguments = (api.PyTuple_New)(1);
+            (api.PyTuple_SetItem)(arguments, 0, value);
+            let status = (api.PyObject_CallObject)(self.code_of_exit, arguments);
+            if status.is_null() {
+                (api.PyErr_Clear)();
+                return 1;
+            }
+            (api.PyLong_AsLong)(status) as c_int
         }
     }
 
@@ -271,10 +304,13 @@ impl Interpreter {
     /// # Safety
     /// As for [`Self::go_on`].
     unsafe fn end(&self, mut status: c_int, interrupted: bool) -> ! {
-        // SAFETY: nothing of Python is used behind its end.
+        // SAFETY: nothing of Python is used behind its end, which comes here in short or, if that fails, in full.
         unsafe {
-            if (self.api.Py_FinalizeEx)() < 0 {
-                status = NO_FLUSH;
+            if (self.api.PyObject_CallObject)(self.end, (self.api.PyTuple_New)(0)).is_null() {
+                (self.api.PyErr_Clear)();
+                if (self.api.Py_FinalizeEx)() < 0 {
+                    status = NO_FLUSH;
+                }
             }
             if interrupted {
                 libc::signal(libc::SIGINT, libc::SIG_DFL);

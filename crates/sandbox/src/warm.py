@@ -119,6 +119,8 @@ def prepare(version, names, *texts):
             if name not in shelf.needs.get(package, ()):
                 delattr(parent, last)
     sys.meta_path.insert(0, shelf)
+    HELPERS["collect"] = gc.collect
+    HELPERS["kept"] = dict(modules, **{name: sys.modules[name] for name in FRESH if name != "__main__"})
     HELPERS["folder"] = lambda script, path=os.path: path.dirname(path.realpath(script))
     for path, text in zip(texts[::2], texts[1::2]):
         CODES[path] = text.encode("utf-8"), compile(text, path, "exec", dont_inherit=True)
@@ -177,3 +179,54 @@ def code_of(script, posix):
     source = b"".join(parts)
     text, code = CODES.get(script, (None, None))
     return code if text == source else compile(source, script, "exec", dont_inherit=True)
+
+
+def code_of_exit(stop):
+    """The exit status that a SystemExit asks for, said as Python's own `main` says it."""
+    code = stop.code
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xff if -1 << 63 <= code < 1 << 63 else 0xff
+    sys.stderr.write("%s\n" % (code,))
+    return 1
+
+
+def end():
+    """What a finished command notices of the interpreter's end: threads are waited for, exit functions run, streams are
+    flushed, and what the script still holds is let go, in the order of `finalize_modules` (CPython's `pylifecycle.c`). The rest is left to the end of the process, for taking an
+    interpreter apart costs more than starting it. Raises where something fails, and is then done over the long way."""
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    import atexit
+    atexit._run_exitfuncs()
+    flush()
+    kept = HELPERS["kept"]
+    import _weakref
+    theirs = [name for name, module in sys.modules.items() if kept.get(name) is not module]
+    left = []
+    for name in theirs:
+        module = sys.modules.pop(name)
+        try:
+            left.append(_weakref.ref(module))
+        except TypeError:
+            pass
+    module = None
+    HELPERS["collect"]()
+    for reference in reversed(left):
+        names = getattr(reference(), "__dict__", None)
+        if isinstance(names, dict):
+            # The order of Python's own: first names with one underscore, then the others.
+            for late in (False, True):
+                for name in list(names):
+                    if name != "__builtins__" and late != (name[:1] == "_" and name[1:2] != "_"):
+                        names[name] = None
+        names = None
+    HELPERS["collect"]()
+    flush()
+
+
+def flush():
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
