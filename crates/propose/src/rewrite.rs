@@ -101,7 +101,9 @@ impl Proposer for Rewrite {
                 None => Ok((change, reason)),
                 Some(why) => {
                     let line = Some(&reason).filter(|_| matches!(plan.form, Form::Line(..)));
-                    said.lines.extend(line.and_then(|r| r.rsplit_once("-> ")).map(|(_, new)| new.trim_matches('`').to_owned()));
+                    said.lines.extend(
+                        line.and_then(|r| r.rsplit_once("-> ")).map(|(_, new)| new.trim_matches('`').to_owned()),
+                    );
                     Err(format!("{why}: {reason}"))
                 }
             });

@@ -73,7 +73,9 @@ fn way(turn: usize, suspects: usize, failing: bool) -> (Way, bool) {
     }
     // The second round goes on to further lines.
     match ROUND[turn % ROUND.len()] {
-        Way::Line(rank) => (Way::Line((rank + turn / ROUND.len() * 5) % suspects), again || turn == 7 || rank >= suspects),
+        Way::Line(rank) => {
+            (Way::Line((rank + turn / ROUND.len() * 5) % suspects), again || turn == 7 || rank >= suspects)
+        }
         Way::After(rank) => (Way::After((rank + turn / ROUND.len()) % suspects), again),
         other => (other, again || turn == 8),
     }
@@ -179,14 +181,7 @@ fn tests(about: &Focus<'_>) -> String {
 }
 
 /// Asks for one line in place of another one, or after it.
-fn line(
-    brief: &Brief<'_>,
-    about: &Focus<'_>,
-    kind: Kind,
-    place: &Place,
-    settings: &Settings,
-    said: &Said,
-) -> Asked {
+fn line(brief: &Brief<'_>, about: &Focus<'_>, kind: Kind, place: &Place, settings: &Settings, said: &Said) -> Asked {
     let text = text_of(brief, &place.path);
     let old = line_of(brief.genome, place).unwrap_or_default().trim();
     let lines: Vec<&str> = text.lines().collect();
@@ -219,7 +214,8 @@ fn line(
     };
     let extension = place.path.rsplit('.').next().unwrap_or_default();
     let told = goal(brief);
-    let asked = Question { told: &told, language: extension, code: &shown, failing: &failing, line: &named, also: &also };
+    let asked =
+        Question { told: &told, language: extension, code: &shown, failing: &failing, line: &named, also: &also };
     let messages = conversation(kind, &asked);
     (Form::Line(kind, place.clone()), messages, 60.max(2 * text_tokens(old) + 20))
 }
@@ -259,7 +255,8 @@ fn blind(brief: &Brief<'_>, about: &Focus<'_>, place: &Place, item: &Item, setti
         let end = text.find(", got ").or_else(|| text.find(", and got ")).or_else(|| text.find(", raised "));
         format!("- {}\n", short(&text[..end.unwrap_or(text.len())]))
     };
-    let told = |tasks: &[&Feedback], most| tasks.iter().filter(|t| !t.detail.is_empty()).take(most).map(example).collect();
+    let told =
+        |tasks: &[&Feedback], most| tasks.iter().filter(|t| !t.detail.is_empty()).take(most).map(example).collect();
     let (failing, passing): (String, String) = (told(&about.failing, 4), told(&about.passing, 4));
     let ask = format!(
         "{}Write the function `{}` of this program:\n\n{}\nExamples:\n{failing}{passing}\n\
