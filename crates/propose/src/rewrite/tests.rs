@@ -178,7 +178,10 @@ fn a_missing_line_is_put_after_the_line_that_was_named() {
     assert_eq!(after("b += 1", MISSING).as_deref(), Ok(&*FILE.replace("b -= x\n", "b -= x\n        b += 1\n")));
     let (_, asked) = ask(reply("b += 1"), &genome(&[("a.py", FILE)]), &failed(5));
     assert!(question(&asked[0]).ends_with("A line is missing after: def f(a):"), "{}", question(&asked[0]));
-    assert_eq!(after("if not a: return 0", 5).as_deref(), Ok(&*FILE.replace("    b = 0", "    if not a: return 0\n    b = 0")));
+    assert_eq!(
+        after("if not a: return 0", 5).as_deref(),
+        Ok(&*FILE.replace("    b = 0", "    if not a: return 0\n    b = 0"))
+    );
 }
 
 #[test]
@@ -197,7 +200,9 @@ fn answers_that_bring_nothing_new_are_asked_for_again_within_the_reservation() {
 
     let needed = Says::new(&answers).estimate(&asked[0]).tokens;
     let (bid, asked) = ask_all(&answers, &genome, &[], &tried, needed + 20);
-    assert!(matches!(bid, Ok(Bid::Unusable { reason, cost }) if reason.contains("changes nothing") && cost.tokens == 110));
+    assert!(
+        matches!(bid, Ok(Bid::Unusable { reason, cost }) if reason.contains("changes nothing") && cost.tokens == 110)
+    );
     assert_eq!(asked.len(), 1);
 }
 
