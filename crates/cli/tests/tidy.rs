@@ -65,7 +65,8 @@ fn every_module_opens_with_its_charter() {
 
 #[test]
 fn no_file_outgrows_500_lines_without_its_tests() {
-    for path in all_sources() {
+    let of_tests = |p: &PathBuf| p.components().any(|c| matches!(c.as_os_str().to_str(), Some("tests" | "tests.rs")));
+    for path in all_sources().into_iter().filter(|p| !of_tests(p)) {
         let text = std::fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         let lines = code.lines().count();

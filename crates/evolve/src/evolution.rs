@@ -269,7 +269,12 @@ impl<'a> Evolution<'a> {
         self.budget.settle(errand.price, outcome.cost);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
         self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
-        self.stale = if outcome.subject.is_some() { 0 } else { self.stale + 1 };
+        self.stale = match outcome.bid {
+            _ if outcome.subject.is_some() => 0,
+            // One parent less to choose from: that ends by itself.
+            BidOutcome::Exhausted => self.stale,
+            _ => self.stale + 1,
+        };
         let step = errand.step;
         let mut events = vec![Event::Bid(Attempt {
             step,

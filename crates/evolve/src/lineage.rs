@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use parts::{Node, Run, Standing, Tried};
 
 /// How many failed attempts of a parent are remembered for briefs.
-const REMEMBERED_ATTEMPTS: usize = 8;
+const REMEMBERED_ATTEMPTS: usize = 24;
 /// How many of the best variants are kept in order.
 const KEPT_BEST: usize = 16;
 

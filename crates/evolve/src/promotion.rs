@@ -46,13 +46,17 @@ pub fn promote(
     }
     let genome = archive.load(&variant)?;
     let standing = target.read()?;
-    if standing.tree() == node.tree {
+    let recorded = lineage.standing.last().is_some_and(|s| s.variant == variant);
+    let stands = standing.tree() == node.tree;
+    if stands && recorded {
         return Err(EvolveError::NotAllowed {
             what: format!("{} stands in your tree already", variant.short()),
             hint: None,
         });
     }
-    let Some(previous) = ancestor_with_tree(lineage, index, &standing) else {
+    // Where it stands without a record, a crash came between commit and journal: only the record is made up for.
+    let previous = if stands { first_ancestor(lineage, index) } else { ancestor_with_tree(lineage, index, &standing) };
+    let Some(previous) = previous else {
         return Err(crate::port::TargetError::Moved(
             "it holds none of the states that the variant was bred from; start a new run from it".to_owned(),
         )
@@ -63,6 +67,15 @@ pub fn promote(
     let (commit, before) = target.apply(&standing, &genome, &PromotionNote { variant, message })?;
     journal.record(&[Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }])?;
     Ok(commit)
+}
+
+/// The baseline that a variant was bred from.
+fn first_ancestor(lineage: &Lineage, index: u32) -> Option<VariantId> {
+    let mut at = index;
+    while let Some(parent) = lineage.node(at).parents.first().copied() {
+        at = parent;
+    }
+    (at != index).then(|| lineage.node(at).id)
 }
 
 /// The nearest ancestor whose files are those of the genome.

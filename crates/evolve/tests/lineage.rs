@@ -60,7 +60,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
         let old = variant(a % known);
         let cost = Cost { tokens: b % 100, ..Cost::ZERO };
         let bid = |outcome| Event::Bid(Attempt { step, parents: vec![old], arm: (*b % 2) as usize, cost, outcome });
-        let idea = b.is_multiple_of(3).then(|| Digest([*b as u8; 32]));
+        let idea = b.is_multiple_of(3).then_some(Digest([*b as u8; 32]));
         let proposed = || bid(BidOutcome::Proposed { reason: format!("try {b}"), idea });
         match kind % 14 {
             0..=4 => {

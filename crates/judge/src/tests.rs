@@ -1,3 +1,5 @@
+//! What the judge says of made-up marks.
+
 use meliora_domain::{Digest, Kind, Mark, MarkStatus, Scorecard, Split, TaskId, Verdict};
 use proptest::prelude::*;
 

@@ -13,7 +13,7 @@ const NONCE: &str = "0123456789abcdef0123456789abcdef";
 fn toolbox() -> Toolbox {
     let program = python().program.clone().into();
     let needs = vec![python().prefix.clone()];
-    let tool = Tool { program, needs, version: "Python 3".to_owned(), modules: Vec::new() };
+    let tool = Tool { program, needs, version: "Python 3".to_owned(), modules: Vec::new(), library: None };
     Toolbox { python: Some(tool), ..Toolbox::default() }
 }
 

@@ -61,6 +61,9 @@ impl ProjectLock {
         }
         let line = format!("{}\n{}\n{}\n", std::process::id(), now.0, command.replace('\n', " "));
         file.set_len(0).and_then(|()| file.write_all(line.as_bytes())).map_err(failed)?;
+        let archive = dir.join("archive.git");
+        sweep(&archive, false);
+        sweep(&archive.join("refs"), true);
         Ok(ProjectLock { file })
     }
 }
@@ -71,6 +74,19 @@ impl Drop for ProjectLock {
         let _ = self.file.set_len(0);
         // Said and not left to closing the file: a child that is just starting may still have the file for a moment.
         let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// Removes the lock files that git leaves where a process was killed while it moved a branch or wrote a tag. Whoever holds
+/// the project is its only writer, so none of them is in use; left there, each would stop every later run.
+fn sweep(folder: &Path, deep: bool) {
+    // A file that cannot be removed is reported by the write that it then stops.
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if deep && path.is_dir() {
+            sweep(&path, true);
+        } else if path.is_file() && path.extension().is_some_and(|e| e == "lock") {
+            let _ = std::fs::remove_file(&path);
+        }
     }
 }
 

@@ -102,6 +102,8 @@ pub fn run(job: &Job) -> Finished {
         .current_dir(place(&job.cwd))
         .env_clear()
         .envs(job.env.iter().map(|(name, value)| (name, place(value))))
+        // Outside a cage the folder for temporary files is each job's own, too: tests run beside each other.
+        .env("TMPDIR", format!("{root}/tmp"))
         .envs(std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RUSTUP_")))
         .env(
             "RUSTUP_HOME",

@@ -1,5 +1,10 @@
 //! Projects in temporary folders, and the real program run on them.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test file uses its part; a helper that fails should panic")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "each test file uses its part; a helper that fails should panic"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -78,7 +83,7 @@ impl Project {
     /// One defective function, `add`, with one task in each split.
     pub fn add() -> Self {
         let project = Project::empty();
-        project.write("meliora.toml", &toml(&["sums.py"], ""));
+        project.write("meliora.toml", toml(&["sums.py"], ""));
         project.write("genome/sums.py", ADD);
         project.write("suite/suite.toml", "kind = \"exact\"\nseconds = 5\n");
         project.write("suite/tasks.jsonl", ADD_TASKS);
@@ -93,10 +98,10 @@ impl Project {
         let tasks: Vec<&str> = tasks.lines().filter(|l| l.contains("\"arithmetic.py\"")).collect();
         assert!(tasks.len() >= 8, "the example has changed");
         let genome = std::fs::read_to_string(example.join("genome/arithmetic.py")).unwrap();
-        project.write("meliora.toml", &toml(&["*.py"], ""));
+        project.write("meliora.toml", toml(&["*.py"], ""));
         project.write("genome/arithmetic.py", &genome);
         project.write("suite/suite.toml", "kind = \"exact\"\nseconds = 2\n");
-        project.write("suite/tasks.jsonl", &tasks.join("\n"));
+        project.write("suite/tasks.jsonl", tasks.join("\n"));
         project
     }
 
