@@ -62,6 +62,7 @@ const COMMON_MODULES: &[&str] = &[
     "gc",
     "mmap",
     "_json",
+    "_ctypes",
     "builtins",
     "warnings",
     "threading",

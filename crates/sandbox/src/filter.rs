@@ -38,6 +38,8 @@ enum Answer {
     Refuse(i32),
     /// It runs if its argument (by position) has one of these values, else it fails.
     AllowIfOneOf(u32, &'static [u32], i32),
+    /// It runs if its first argument has one of these values, or if its first two are this pair, else it fails.
+    AllowIfOneOfOr(&'static [u32], [u32; 2], i32),
     /// It runs if its argument (by position) has none of these bits, else it fails.
     AllowIfNoneOf(u32, u32, i32),
 }
@@ -60,6 +62,10 @@ const IOCTLS: &[u32] = &[0x5401, 0x540f, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451]
 /// descriptors from the subject's processes), name, seccomp (read), capability bound (read), timer slack, subreaper,
 /// no_new_privs, huge pages, names of memory areas.
 const PRCTLS: &[u32] = &[1, 2, 3, 4, 15, 16, 21, 23, 29, 30, 36, 37, 38, 39, 41, 42, 0x5356_4d41];
+
+/// The same without hiding: a process may only let itself be seen, as every program that was executed does.
+const PRCTLS_SEEN: &[u32] = &[1, 2, 3, 15, 16, 21, 23, 29, 30, 36, 37, 38, 39, 41, 42, 0x5356_4d41];
+const SEEN: [u32; 2] = [libc::PR_SET_DUMPABLE as u32, 1];
 
 /// Calls with an answer of their own.
 const SPECIAL: &[(c_long, Answer)] = &[
@@ -337,13 +343,17 @@ const LEGACY: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const LEGACY: &[c_long] = &[];
 
-/// The whole filter.
-pub(crate) fn program() -> Vec<sock_filter> {
+/// The whole filter. Where the host would not see processes that hide, they may not.
+pub(crate) fn program(may_hide: bool) -> Vec<sock_filter> {
+    let seen = |number: c_long, answer: Answer| match number {
+        libc::SYS_prctl if !may_hide => Answer::AllowIfOneOfOr(PRCTLS_SEEN, SEEN, libc::EPERM),
+        _ => answer,
+    };
     let mut answers: Vec<(u32, Answer)> = COMMON
         .iter()
         .chain(LEGACY)
         .map(|number| (*number as u32, Answer::Allow))
-        .chain(SPECIAL.iter().map(|(number, answer)| (*number as u32, *answer)))
+        .chain(SPECIAL.iter().map(|(number, answer)| (*number as u32, seen(*number, *answer))))
         .collect();
     answers.sort_by_key(|(number, _)| *number);
 
@@ -416,6 +426,18 @@ fn say(answer: Answer) -> Vec<sock_filter> {
             code.push(allow);
             code
         }
+        Answer::AllowIfOneOfOr(values, [first, second], errno) => {
+            let mut code = vec![argument(0)];
+            for (index, value) in values.iter().enumerate() {
+                // Over the values that are left and the four steps of the pair.
+                let over = (values.len() - index + 3) as u8;
+                code.push(step(JUMP_EQUAL, over, 0, *value));
+            }
+            code.extend([step(JUMP_EQUAL, 0, 2, first), argument(1), step(JUMP_EQUAL, 1, 0, second)]);
+            code.push(refuse(errno));
+            code.push(allow);
+            code
+        }
     }
 }
 
@@ -425,7 +447,10 @@ mod tests {
 
     /// Runs the filter as the kernel would.
     fn verdict(arch: u32, number: u32, args: [u32; 6]) -> u32 {
-        let code = program();
+        judge(&program(true), arch, number, args)
+    }
+
+    fn judge(code: &[sock_filter], arch: u32, number: u32, args: [u32; 6]) -> u32 {
         let (mut at, mut acc) = (0usize, 0u32);
         loop {
             let now = code[at];
@@ -498,6 +523,21 @@ mod tests {
         for (option, value) in [(5, 1), (22, 1), (0, 1)] {
             assert_eq!(prctl(option, value), ERRNO | libc::EPERM as u32, "{option} {value}");
         }
+    }
+
+    #[test]
+    fn where_the_host_would_not_see_it_a_process_may_not_hide() {
+        let code = program(false);
+        let prctl = |option: u32, value: u32| judge(&code, ARCH, libc::SYS_prctl as u32, [option, value, 0, 0, 0, 0]);
+        let dumpable = libc::PR_SET_DUMPABLE as u32;
+        for (option, value) in [(dumpable, 1), (1, 0), (0x5356_4d41, 0)] {
+            assert_eq!(prctl(option, value), ALLOW, "{option} {value}");
+        }
+        for (option, value) in [(dumpable, 0), (dumpable, 2), (5, 1), (22, 1)] {
+            assert_eq!(prctl(option, value), ERRNO | libc::EPERM as u32, "{option} {value}");
+        }
+        let others = PRCTLS.iter().filter(|option| **option != dumpable);
+        assert_eq!(others.collect::<Vec<_>>(), PRCTLS_SEEN.iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -306,7 +306,9 @@ impl Interpreter {
     unsafe fn end(&self, mut status: c_int, interrupted: bool) -> ! {
         // SAFETY: nothing of Python is used behind its end, which comes here in short or, if that fails, in full.
         unsafe {
-            if (self.api.PyObject_CallObject)(self.end, (self.api.PyTuple_New)(0)).is_null() {
+            let ended = (self.api.PyObject_CallObject)(self.end, (self.api.PyTuple_New)(0));
+            let at_once = !ended.is_null() && (self.api.PyLong_AsLong)(ended) == 1;
+            if ended.is_null() {
                 (self.api.PyErr_Clear)();
                 if (self.api.Py_FinalizeEx)() < 0 {
                     status = NO_FLUSH;
@@ -316,7 +318,7 @@ impl Interpreter {
                 libc::signal(libc::SIGINT, libc::SIG_DFL);
                 libc::kill(libc::getpid(), libc::SIGINT);
             }
-            libc::exit(status)
+            if at_once { libc::_exit(status) } else { libc::exit(status) }
         }
     }
 }

@@ -113,7 +113,7 @@ impl Ground {
                 system.push(path);
             }
         }
-        Ok(Ground { rights: rights(landlock_abi), filter: crate::filter::program(), python: None, links, system })
+        Ok(Ground { rights: rights(landlock_abi), filter: crate::filter::program(true), python: None, links, system })
     }
 }
 

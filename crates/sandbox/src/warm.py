@@ -15,6 +15,7 @@ class Shelf:
 
     def __init__(self, modules, needs, library):
         self.modules, self.needs, self.library = modules, needs, library
+        self.at_fork = {}
         self.specs = {name: module.__spec__ for name, module in modules.items()}
 
     def find_spec(self, name, path=None, target=None):
@@ -30,8 +31,16 @@ class Shelf:
             if other != name and other not in sys.modules:
                 sys.modules[other] = self.modules[other]
                 self.bind(other)
+                self.wake(other)
         spec = self.specs[name]
         return type(spec)(name, self, origin=spec.origin, is_package=spec.submodule_search_locations is not None)
+
+    def wake(self, name):
+        """Registers what a module wants done around forks, and does what it has missed."""
+        for hooks in self.at_fork.pop(name, ()):
+            sys.modules["posix"].register_at_fork(**hooks)
+            if "after_in_child" in hooks:
+                hooks["after_in_child"]()
 
     def bind(self, name):
         """Makes a submodule an attribute of its package, as an import does."""
@@ -64,6 +73,7 @@ class Shelf:
     def exec_module(self, module):
         name = module.__spec__.name
         module.__spec__ = self.specs[name]
+        self.wake(name)
 
 
 def prepare(version, names, *texts):
@@ -75,8 +85,11 @@ def prepare(version, names, *texts):
     # Set for the start alone.
     sys.modules["posix"].environ.pop(b"PYTHONSAFEPATH", None)
     import builtins
-    needs = {}
+    needs, at_fork = {}, {}
     true_import = builtins.__import__
+
+    def note_hooks(**hooks):
+        at_fork.setdefault(sys._getframe(1).f_globals["__name__"], []).append(hooks)
 
     def note(name, globals=None, locals=None, fromlist=(), level=0):
         module = true_import(name, globals, locals, fromlist, level)
@@ -92,6 +105,8 @@ def prepare(version, names, *texts):
         return module
 
     builtins.__import__ = note
+    import os
+    true_register, os.register_at_fork = os.register_at_fork, note_hooks
     try:
         for name in names.split(","):
             try:
@@ -99,9 +114,8 @@ def prepare(version, names, *texts):
             except ImportError:
                 pass
     finally:
-        builtins.__import__ = true_import
+        builtins.__import__, os.register_at_fork = true_import, true_register
     import gc
-    import os
     modules = {name: module for name, module in sys.modules.items()
                if name not in FRESH and name != __name__ and getattr(module, "__spec__", None) is not None}
     for name in [name for name in sys.modules if name not in FRESH]:
@@ -118,6 +132,7 @@ def prepare(version, names, *texts):
         if package and module.__spec__.name == name and getattr(parent, last, None) is module:
             if name not in shelf.needs.get(package, ()):
                 delattr(parent, last)
+    shelf.at_fork = at_fork
     sys.meta_path.insert(0, shelf)
     HELPERS["collect"] = gc.collect
     HELPERS["kept"] = dict(modules, **{name: sys.modules[name] for name in FRESH if name != "__main__"})
@@ -172,12 +187,13 @@ def begin(flags, safe_path, *argv):
 def code_of(script, posix):
     """The code of a script, from before if its text is one that was known."""
     fd = posix.open(script, posix.O_RDONLY | posix.O_CLOEXEC)
-    parts = []
-    while not parts or parts[-1]:
-        parts.append(posix.read(fd, 1 << 20))
+    parts = [posix.read(fd, posix.fstat(fd).st_size + 1)]
+    while parts[-1]:
+        parts.append(posix.read(fd, 1 << 16))
     posix.close(fd)
     source = b"".join(parts)
     text, code = CODES.get(script, (None, None))
+    HELPERS["known"] = text == source
     return code if text == source else compile(source, script, "exec", dont_inherit=True)
 
 
@@ -195,12 +211,16 @@ def code_of_exit(stop):
 def end():
     """What a finished command notices of the interpreter's end: threads are waited for, exit functions run, streams are
     flushed, and what the script still holds is let go, in the order of `finalize_modules` (CPython's `pylifecycle.c`). The rest is left to the end of the process, for taking an
-    interpreter apart costs more than starting it. Raises where something fails, and is then done over the long way."""
+    interpreter apart costs more than starting it. Returns whether the process can end at once, without what C libraries do
+    at its end. Raises where something fails, and is then done over the long way."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()
     import atexit
     atexit._run_exitfuncs()
     flush()
+    if HELPERS["known"]:
+        # The host's own: nothing that it holds does anything when it is let go.
+        return 1
     kept = HELPERS["kept"]
     import _weakref
     theirs = [name for name, module in sys.modules.items() if kept.get(name) is not module]
@@ -224,6 +244,7 @@ def end():
         names = None
     HELPERS["collect"]()
     flush()
+    return 0
 
 
 def flush():

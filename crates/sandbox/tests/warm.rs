@@ -32,15 +32,26 @@ fn main() {
         ("chance_differs_from_command_to_command", chance_differs_from_command_to_command),
         ("other_commands_are_executed_as_ever", other_commands_are_executed_as_ever),
         ("a_python_that_cannot_be_warm_is_cold_and_says_why", a_python_that_cannot_be_warm_is_cold_and_says_why),
+        ("ordinary_user_gets_the_same", common::again_as_an_ordinary_user),
     ];
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let (mut wanted, mut skipped) = (Vec::new(), Vec::new());
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--skip" => skipped.extend(words.next()),
+            "--test-threads" => drop(words.next()),
+            word if word.starts_with('-') => {}
+            word => wanted.push(word.to_owned()),
+        }
+    }
     if std::env::args().any(|word| word == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return;
     }
     let mut failed = 0;
     for (name, test) in tests {
-        if !wanted.is_empty() && !wanted.iter().any(|word| name.contains(word.as_str())) {
+        let fits = |words: &[String]| words.iter().any(|word| name.contains(word.as_str()));
+        if fits(&skipped) || !wanted.is_empty() && !fits(&wanted) {
             continue;
         }
         let passed = std::panic::catch_unwind(test).is_ok();
@@ -63,16 +74,27 @@ fn environment() -> Vec<(String, String)> {
         ("PYTHONDONTWRITEBYTECODE", "1"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
+    .into_iter()
+    .chain([("LD_LIBRARY_PATH".to_owned(), library_folder())])
+    .collect()
+}
+
+/// For a Python that was moved, as in the ordinary user's run.
+fn library_folder() -> String {
+    python().prefix.join("lib").display().to_string()
 }
 
 /// The warm form of the Python that the other tests use.
 fn warm_python() -> WarmPython {
     let ask = "import os, sys, sysconfig; c = sysconfig.get_config_var; \
                print(sys.version.replace(chr(10), ' ')); print(sys.version_info >= (3, 11)); \
-               print(next((p for d in (c('LIBDIR'), os.path.join(c('LIBDIR'), c('MULTIARCH') or '')) \
+               print(next((p for d in (c('LIBDIR'), os.path.join(c('LIBDIR'), c('MULTIARCH') or ''), os.path.join(sys.base_prefix, 'lib')) \
                for p in (os.path.join(d, c('INSTSONAME')),) if os.path.isfile(p)), ''))";
-    let told = std::process::Command::new(&python().program).args(["-I", "-c", ask]).output().unwrap();
+    let told = std::process::Command::new(&python().program)
+        .args(["-I", "-c", ask])
+        .env("LD_LIBRARY_PATH", library_folder())
+        .output()
+        .unwrap();
     let told = String::from_utf8(told.stdout).unwrap();
     let lines: Vec<&str> = told.lines().collect();
     let mut flags = vec!["-s".to_owned(), "-S".to_owned()];
@@ -439,10 +461,10 @@ fn limits_and_kills_are_those_of_any_command() {
         Ending::Memory
     );
     let forked = "import mmap, os, time\nif os.fork() == 0:\n    m = mmap.mmap(-1, 200 << 20)\n    for i in range(0, len(m), 4096): m[i] = 1\ntime.sleep(20)";
-    assert_eq!(run(small, forked), Ending::Memory);
-    // A program cannot hide from the watch.
-    let hide = warm("import ctypes; print(ctypes.CDLL(None).prctl(4, 0, 0, 0, 0))");
-    assert_eq!(out(&hide), "-1\n", "{}", err(&hide));
+    assert_eq!(run(small.clone(), forked), Ending::Memory);
+    // A program cannot hide from the watch: it may not, or is seen anyway.
+    let hidden = format!("import ctypes; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)\n{forked}");
+    assert_eq!(run(small, &hidden), Ending::Memory);
     let usage = sandbox.open(spec(Limits::default())).unwrap();
     usage.put("/work/s.py", b"x = bytearray(50 << 20); sum(range(3000000))", false).unwrap();
     run_to_end(&*usage, &Command { argv: argv("/work/s.py", &[]), cwd: "/work".into(), wall: None }, b"").unwrap();
@@ -459,7 +481,7 @@ fn no_probe_gets_out() {
     let probes = probes.split("const PROBES: &str = r#\"").nth(1).unwrap().split("\"#;").next().unwrap();
     let probes = probes.replace(
         "{'HOME', 'LD_LIBRARY_PATH', 'LC_CTYPE'}",
-        "{'PATH', 'HOME', 'LANG', 'PYTHONHASHSEED', 'PYTHONDONTWRITEBYTECODE'}",
+        "{'PATH', 'HOME', 'LANG', 'LD_LIBRARY_PATH', 'PYTHONHASHSEED', 'PYTHONDONTWRITEBYTECODE'}",
     );
     let name = format!("meliora-warm-{}", std::process::id());
     let address = <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(&name);
