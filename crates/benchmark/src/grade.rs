@@ -192,12 +192,14 @@ pub(crate) fn mark(task: &Task, outcome: Outcome) -> Mark {
     Mark { task: task.id.clone(), split: task.split, status: outcome.status, score: outcome.score, detail }
 }
 
-/// What a proposer may know of a train task.
+/// What a proposer may know of a train task. A passing call is told too: it is an example of what is right.
 pub(crate) fn told(task: &Task, outcome: &Outcome, lines: BTreeMap<String, Vec<u32>>) -> Feedback {
-    Feedback {
-        task: task.id.clone(),
-        passed: outcome.status == MarkStatus::Passed,
-        detail: outcome.detail.clone(),
-        lines,
-    }
+    let passed = outcome.status == MarkStatus::Passed;
+    let detail = match (&task.assignment, &task.key) {
+        (Assignment::Call { function, inputs, .. }, Key::Expect { values, .. }) if passed && !inputs.is_empty() => {
+            format!("{}: expected {}, and got it", call_text(function, &inputs[0]), head(&values[0].text(), 160))
+        }
+        _ => outcome.detail.clone(),
+    };
+    Feedback { task: task.id.clone(), passed, detail, lines }
 }

@@ -11,7 +11,7 @@ use meliora_domain::{
 use serde::{Deserialize, Serialize};
 
 /// How many failed attempts of a parent are remembered for briefs.
-const REMEMBERED_ATTEMPTS: usize = 8;
+const REMEMBERED_ATTEMPTS: usize = 24;
 /// How many of the best variants are kept in order.
 const KEPT_BEST: usize = 16;
 

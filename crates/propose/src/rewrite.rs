@@ -8,15 +8,20 @@ mod focus;
 mod items;
 mod prompt;
 mod reply;
+mod shots;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use meliora_domain::{Change, Cost, Edit, Genome, GenomePath};
-use meliora_evolve::{Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reservation, Role};
+use meliora_domain::{Change, Cost, Edit, Genome, GenomePath, MicroUsd};
+use meliora_evolve::{
+    Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reply, Reservation, Role, Usage,
+};
 
 use focus::Place;
-use prompt::Form;
+use prompt::{Form, Said};
 use reply::Parsed;
+use shots::Kind;
 
 pub use reply::render;
 
@@ -40,16 +45,45 @@ impl Default for Settings {
     }
 }
 
+/// Answers that are asked for in one bid, until one of them is worth an examination; as far as the reservation goes.
+const CALLS: usize = 5;
+
 /// A proposer that lets a language model rewrite the genome.
 pub struct Rewrite {
     model: Arc<dyn Model>,
     settings: Settings,
+    /// Requests that are made again and again with the same seed, and their answers. It only saves calls: without it
+    /// the model is asked again.
+    at_hand: Mutex<HashMap<String, Reply>>,
 }
+
+/// Most answers that are kept at hand.
+const AT_HAND: usize = 256;
 
 impl Rewrite {
     /// With this model.
     pub fn new(model: Arc<dyn Model>, settings: Settings) -> Self {
-        Rewrite { model, settings }
+        Rewrite { model, settings, at_hand: Mutex::default() }
+    }
+
+    /// What the model says, or said before to the very same request, which then costs nothing.
+    fn chat(&self, chat: &Chat, reservation: Reservation) -> Result<Reply, ModelError> {
+        let key = serde_json::to_string(chat).unwrap_or_default();
+        let at_hand = || self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reply) = at_hand().get(&key) {
+            return Ok(Reply {
+                usage: Usage { prompt: 0, completion: 0, estimated: false },
+                usd: MicroUsd(0),
+                ..reply.clone()
+            });
+        }
+        let reply = self.model.chat(chat, reservation)?;
+        let mut at_hand = at_hand();
+        if at_hand.len() >= AT_HAND {
+            at_hand.clear();
+        }
+        at_hand.insert(key, reply.clone());
+        Ok(reply)
     }
 }
 
@@ -64,25 +98,50 @@ impl Proposer for Rewrite {
         if !brief.genome.files().any(has_text) {
             return Ok(Bid::Exhausted);
         }
-        let mut plan = prompt::plan(brief, &self.settings);
-        shorten(&mut plan.chat, self.settings.context_tokens);
-        let reply = match self.model.chat(&plan.chat, Reservation(brief.reserved)) {
-            Ok(reply) => reply,
-            Err(ModelError::Failed { tries, cause, spent }) => {
-                let reason = format!("the model gave no answer after {tries} tries: {cause}");
-                return Ok(Bid::Unusable { reason, cost: spent });
+        let (mut spent, mut said, mut useless) = (Cost::ZERO, Said::default(), String::new());
+        while said.calls < CALLS {
+            let mut plan = prompt::plan(brief, &self.settings, &said);
+            shorten(&mut plan.chat, self.settings.context_tokens);
+            let left = Cost {
+                evals: 0,
+                tokens: brief.reserved.tokens.saturating_sub(spent.tokens),
+                usd: MicroUsd(brief.reserved.usd.0.saturating_sub(spent.usd.0)),
+            };
+            let next = self.model.estimate(&plan.chat);
+            if said.calls > 0 && (next.tokens > left.tokens || next.usd > left.usd) {
+                break;
             }
-            Err(e) => return Err(broken(&e)),
-        };
-        let cost = reply.cost();
-        if reply.truncated {
-            let reason = format!("the answer was cut off at {} tokens", plan.chat.max_tokens);
-            return Ok(Bid::Unusable { reason, cost });
+            said.calls += 1;
+            let reply = match self.chat(&plan.chat, Reservation(left)) {
+                Ok(reply) => reply,
+                Err(ModelError::Failed { tries, cause, spent: lost }) => {
+                    let reason = format!("the model gave no answer after {tries} tries: {cause}");
+                    return Ok(Bid::Unusable { reason, cost: spent + lost });
+                }
+                Err(e) => return Err(ProposeError { spent, ..broken(&e) }),
+            };
+            spent += reply.cost();
+            let read = if reply.truncated && !matches!(plan.form, Form::Line(..)) {
+                Err(format!("the answer was cut off at {} tokens", plan.chat.max_tokens))
+            } else {
+                understand(&reply.text, &plan.form, brief.genome)
+            };
+            let worth = read.and_then(|(change, reason)| match stale(&change, brief) {
+                None => Ok((change, reason)),
+                Some(why) => {
+                    said.answered(&plan.form, reason.rsplit_once("-> ").map_or("", |(_, new)| new.trim_matches('`')));
+                    Err(format!("{why}: {reason}"))
+                }
+            });
+            match worth {
+                Ok((change, reason)) => return Ok(Bid::Proposal { change, reason, idea: None, cost: spent }),
+                Err(why) => {
+                    said.answered(&plan.form, "");
+                    useless = why;
+                }
+            }
         }
-        Ok(match understand(&reply.text, &plan.form, brief.genome) {
-            Ok((change, reason)) => Bid::Proposal { change, reason, idea: None, cost },
-            Err(reason) => Bid::Unusable { reason, cost },
-        })
+        Ok(Bid::Unusable { reason: useless, cost: spent })
     }
 
     /// The longest prompt and answer that the settings allow, whatever the genome.
@@ -99,9 +158,46 @@ impl Proposer for Rewrite {
     }
 }
 
+/// Why a change need not be examined: it makes nothing new, or nothing that can be read. `None` if it is worth it, or
+/// does not apply, which is for the law to refuse where everyone sees it.
+fn stale(change: &Change, brief: &Brief<'_>) -> Option<&'static str> {
+    let same = |edit: &Edit| match edit {
+        Edit::Replace { search, replace, .. } => search == replace,
+        Edit::Write { path, content } => {
+            GenomePath::new(path).is_ok_and(|p| brief.genome.get(&p).and_then(|f| f.text()) == Some(content))
+        }
+        Edit::Delete { .. } => false,
+    };
+    if change.edits.iter().all(same) {
+        return Some("the answer changes nothing");
+    }
+    let new = change.apply(brief.genome).ok()?;
+    let tree = new.tree();
+    if tree == brief.genome.tree() {
+        return Some("the answer changes nothing");
+    }
+    if brief.tried.tree(&tree) {
+        return Some("the answer was tried before");
+    }
+    let text = |genome: &Genome, path: &GenomePath| genome.get(path).and_then(|f| f.text()).map(str::to_owned);
+    for (path, _) in new.files() {
+        let (Some(new), old) = (text(&new, path), text(brief.genome, path)) else { continue };
+        if old.as_ref() == Some(&new) {
+            continue;
+        }
+        let garbled = |text: &str| items::garbled(path.extension(), text) == Some(true);
+        if garbled(&new) && !old.is_some_and(|old| garbled(&old)) {
+            return Some("the answer is not of the language");
+        }
+    }
+    None
+}
+
 /// Cuts the middle out of a prompt that is too long all the same: the answer's form stands at its end.
 fn shorten(chat: &mut Chat, most: u64) {
-    let Some(message) = chat.messages.last_mut() else { return };
+    let Some((message, before)) = chat.messages.split_last_mut() else { return };
+    let before: u64 = before.iter().map(|m| meliora_llm::text_tokens(&m.content) + 8).sum();
+    let most = most.saturating_sub(before);
     let tokens = meliora_llm::text_tokens(&message.content);
     if tokens <= most {
         return;
@@ -154,8 +250,8 @@ fn understand(text: &str, form: &Form, genome: &Genome) -> Result<(Change, Strin
     let known = |path: &str| GenomePath::new(path).is_ok_and(|p| genome.get(&p).is_some());
     let parsed = reply::parse(text, &known).map_err(|e| e.to_string())?;
     match form {
-        Form::Line(place) if parsed.blocks.is_empty() => line_change(text, &parsed, place, genome),
-        Form::Line(place) => code_change(parsed, Some(&place.path), genome),
+        Form::Line(kind, place) if parsed.blocks.is_empty() => line_change(text, &parsed, *kind, place, genome),
+        Form::Line(_, place) => code_change(parsed, Some(&place.path), genome),
         Form::Code { path } => code_change(parsed, path.as_deref(), genome),
     }
 }
@@ -190,24 +286,26 @@ fn summary(change: &Change, genome: &Genome) -> String {
 }
 
 /// The answer to a prompt that asked for one line.
-fn line_change(text: &str, parsed: &Parsed, place: &Place, genome: &Genome) -> Result<(Change, String), String> {
+fn line_change(
+    text: &str,
+    parsed: &Parsed,
+    kind: Kind,
+    place: &Place,
+    genome: &Genome,
+) -> Result<(Change, String), String> {
     let path = GenomePath::new(&place.path).map_err(|e| e.to_string())?;
     let file = genome.get(&path).and_then(|f| f.text()).unwrap_or_default();
     let code = match parsed.fences.as_slice() {
-        [] => {
-            let bare: Vec<&str> = text.trim().lines().collect();
-            match bare.as_slice() {
-                [one] => one.trim().trim_matches('`').to_owned(),
-                _ => return Err("the answer has no code block and more than one line".into()),
-            }
-        }
+        // The line comes first; what may follow is talk.
+        [] => text.trim().lines().next().unwrap_or_default().trim().trim_matches('`').to_owned(),
         [first, ..] => first.code.clone(),
     };
     let lines: Vec<&str> = file.split_inclusive('\n').collect();
     let old = lines.get(place.line).copied().unwrap_or_default();
     let end = if old.ends_with("\r\n") { "\r\n" } else { "\n" };
     let trimmed = |i: Option<usize>| i.and_then(|i| lines.get(i)).map_or("", |l| l.trim());
-    let (before, after) = (trimmed(place.line.checked_sub(1)), trimmed(Some(place.line + 1)));
+    let before = trimmed(if kind == Kind::Wrong { place.line.checked_sub(1) } else { Some(place.line) });
+    let after = trimmed(Some(place.line + 1));
     let mut answer: Vec<&str> = code.lines().filter(|l| !l.trim().is_empty()).collect();
     if answer.len() > 1 {
         // Neighbours that were copied along.
@@ -219,19 +317,29 @@ fn line_change(text: &str, parsed: &Parsed, place: &Place, genome: &Genome) -> R
         }
     }
     if answer.is_empty() {
-        return Err("the code block in the answer is empty".into());
+        return Err("the answer has no line".into());
     }
     let has_items = |text: &str| items::items(path.extension(), text).is_some_and(|i| !i.is_empty());
     if answer.len() > 4 || (answer.len() > 1 && has_items(&code)) {
         // The whole function or file was written instead.
         return code_change(parsed.clone(), Some(&place.path), genome);
     }
-    let new = items::reindent(&answer.join("\n"), items::indent_of(old)).replace('\n', end);
-    let mut content = lines[..place.line].concat();
+    // After a line that opens a block or ends a head, as deep as what comes next.
+    let next = lines.get(place.line + 1..).unwrap_or_default().iter().find(|l| !l.trim().is_empty());
+    let deep = next.filter(|next| kind == Kind::Missing && items::indent_of(next).len() > items::indent_of(old).len());
+    let new = items::reindent(&answer.join("\n"), items::indent_of(deep.copied().unwrap_or(old))).replace('\n', end);
+    let rest = match kind {
+        Kind::Wrong => place.line,
+        Kind::Missing => (place.line + 1).min(lines.len()),
+    };
+    let mut content = lines[..rest].concat();
+    if !content.is_empty() && !content.ends_with('\n') {
+        content += end;
+    }
     content += &new;
-    content += &lines[place.line + 1..].concat();
+    content += &lines[(place.line + 1).min(lines.len())..].concat();
     let shown: Vec<&str> = answer.iter().map(|l| l.trim()).collect();
-    let reason = format!("{} line {}: `{}` -> `{}`", place.path, place.line + 1, old.trim(), shown.join("; "));
+    let reason = format!("{} `{}` -> `{}`", prompt::tag(kind, place), old.trim(), shown.join("; "));
     Ok((Change { edits: vec![replacement(&place.path, file, content)] }, reason))
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Item {
     pub(crate) name: String,
     /// Whole lines, decorators and attributes included.
     pub(crate) bytes: Range<usize>,
+    /// Where its name, parameters and documentation end, if it has a body.
+    pub(crate) head: Option<usize>,
     /// Whether it stands inside a class or an `impl`.
     pub(crate) nested: bool,
 }
@@ -80,6 +82,7 @@ fn gather(node: Node<'_>, text: &str, within: &str, found: &mut Vec<Item>) {
         let full = if within.is_empty() { name.clone() } else { format!("{within}.{name}") };
         found.push(Item {
             bytes: whole_lines(text, begin..child.end_byte()),
+            head: head(inner, text),
             nested: !within.is_empty(),
             full: full.clone(),
             name,
@@ -90,6 +93,34 @@ fn gather(node: Node<'_>, text: &str, within: &str, found: &mut Vec<Item>) {
             gather(body, text, &full, found);
         }
     }
+}
+
+/// The end of all that comes before a function's statements; Python's documentation is the first of them.
+fn head(item: Node<'_>, text: &str) -> Option<usize> {
+    let body = item.child_by_field_name("body")?;
+    let documentation = body.named_child(0).filter(|first| {
+        let string = first.named_child(0).is_some_and(|s| s.kind() == "string");
+        first.kind() == "string" || (first.kind() == "expression_statement" && string)
+    });
+    let end = documentation.filter(|_| body.kind() == "block").map(|d| d.end_byte());
+    Some(end.unwrap_or_else(|| text[..body.start_byte()].trim_end().len()))
+}
+
+/// Whether a text has syntax errors; `None` for languages that are not known.
+pub(crate) fn garbled(extension: &str, text: &str) -> Option<bool> {
+    let mut parser = Parser::new();
+    parser.set_language(&language(extension)?).ok()?;
+    Some(parser.parse(text, None)?.root_node().has_error())
+}
+
+/// Lines of code that belong to no function or class.
+fn loose(text: &str, items: &[Item]) -> usize {
+    let mut outside = text.as_bytes().to_vec();
+    for item in items {
+        outside[item.bytes.clone()].fill(b'\n');
+    }
+    let outside = String::from_utf8_lossy(&outside).into_owned();
+    outside.lines().filter(|l| !l.trim().is_empty() && !l.trim_start().starts_with(['#', '/'])).count()
 }
 
 /// The range widened to the beginning of its first line and the end of its last one.
@@ -120,7 +151,9 @@ pub(crate) fn merge(extension: &str, file: &str, answer: &str) -> Result<Merged,
     let (Some(old), Some(new)) = (items(extension, file), items(extension, answer)) else { return whole() };
     let top = |list: &[Item]| list.iter().filter(|i| !i.nested).map(|i| i.name.clone()).collect::<Vec<_>>();
     let (old_top, new_top) = (top(&old), top(&new));
-    if old_top.iter().all(|name| new_top.contains(name)) {
+    // Functions alone, where the file has more than functions, do not stand for the whole of it.
+    let only_items = loose(answer, &new) == 0 && loose(file, &old) > 0 && !new.is_empty();
+    if old_top.iter().all(|name| new_top.contains(name)) && !only_items {
         return whole();
     }
     let mut swaps: Vec<(Range<usize>, String)> = Vec::new();
@@ -240,9 +273,26 @@ mod tests {
     }
 
     #[test]
+    fn functions_alone_leave_constants_and_imports_where_they_are() {
+        let file = "import os\nX = 1\n\ndef f(a):\n    return a\n";
+        let merged = merge("py", file, "def f(a):\n    return X\n").unwrap();
+        assert_eq!(merged.text, file.replace("return a", "return X"));
+    }
+
+    #[test]
+    fn a_head_ends_before_the_statements() {
+        let head = |ext, text: &str| text[..items(ext, text).unwrap()[0].head.unwrap()].to_owned();
+        assert_eq!(head("py", "def f(a):\n    \"\"\"Doc.\"\"\"\n    return 1\n"), "def f(a):\n    \"\"\"Doc.\"\"\"");
+        assert_eq!(head("py", "def f(a):\n    return 'x'\n"), "def f(a):");
+        assert_eq!(head("rs", "fn f(a: u8) -> u8 {\n    a\n}\n"), "fn f(a: u8) -> u8");
+    }
+
+    #[test]
     fn the_whole_file_is_taken_whole_and_strangers_are_not_taken() {
         assert_eq!(merge("py", "def f():\n    1\n", "def f():\n    2").unwrap().text, "def f():\n    2\n");
         assert_eq!(merge("txt", "old", "new").unwrap().text, "new\n");
+        let whole = format!("X = 2\n\n{}", &FILE[FILE.find("@cache").unwrap()..]);
+        assert_eq!(merge("py", FILE, &whole).unwrap().text, whole);
         assert!(merge("py", FILE, "return a + 1").is_err());
         assert!(merge("py", FILE, "def other():\n    pass").is_err());
         let twice = "class A:\n    def g(self): 1\nclass B:\n    def g(self): 2\n";

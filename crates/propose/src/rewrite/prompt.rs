@@ -1,10 +1,9 @@
 //! What a model is asked: a pure function of the brief.
 //!
-//! Written for small models (1.5 to 7 billion parameters): short plain instructions, one thing at a time, the answer's
-//! form last. Measured with Qwen2.5-Coder-1.5B on eight one-line defects: asked for the whole corrected file with a
-//! diagnosis first, it repaired one in seven within three attempts, mostly by copying the file; with the defective line
-//! taken out and told what it was, it wrote the right one in four of eight at the first attempt. Taking out a suspicious
-//! line and asking for it is cloze-style repair (Xia and Zhang 2022, "Less Training, More Repairing Please").
+//! Written for small models (1.5 to 7 billion parameters): short plain instructions, one thing at a time. Asked for the
+//! whole corrected file they mostly copy it; so one suspicious line is named and the right one asked for, with worked
+//! examples before it (`shots`), or a function is asked for whose body they do not see. Asking for one line at a
+//! suspicious place is what Xia and Zhang 2022 ("Less Training, More Repairing Please") found to work best.
 
 use meliora_domain::{Feedback, GenomePath};
 use meliora_evolve::{Brief, Chat, Message, Role};
@@ -12,10 +11,10 @@ use meliora_llm::text_tokens;
 
 use super::Settings;
 use super::focus::{Focus, Place, enclosing, focus, line_of};
+use super::items::{Item, indent_of};
 use super::reply::fenced;
+use super::shots::{Kind, Question, conversation};
 
-/// What stands where a line was taken out.
-const HOLE: &str = "MISSING LINE";
 /// Lines up to which a file is asked for as a whole.
 const SMALL: usize = 80;
 /// Longest feedback of one task and longest line shown, in characters.
@@ -26,8 +25,8 @@ const LONGEST: usize = 400;
 pub(crate) enum Form {
     /// Blocks, or code that belongs to this file if it names none.
     Code { path: Option<String> },
-    /// The text of this one line.
-    Line(Place),
+    /// One line, for this place.
+    Line(Kind, Place),
 }
 
 /// One attempt: what is asked and how the answer is read.
@@ -42,48 +41,145 @@ pub(crate) struct Plan {
 enum Way {
     /// Mend or improve what is there.
     Mend,
-    /// Write it again from what it should do.
-    Afresh,
-    /// Fill in the suspect of this rank.
-    Line(usize),
+    /// Write the suspect's function without seeing its body.
+    Blind,
+    /// The right line in place of the first suspects that were not tried yet.
+    Sweep,
+    /// The same once more, and more daring, for the suspect of this rank.
+    Again(usize),
+    /// A line after the suspect of this rank.
+    After(usize),
+    /// A first line of the suspect's function.
+    First,
 }
 
-/// The way and temperature of the attempt with this number (from 0), by how many lines are suspect. Cool and general
-/// first, then line after line, then the same again with more daring.
-fn way(turn: usize, suspects: usize, failing: bool) -> (Way, f64) {
-    if !failing {
-        return (Way::Mend, [0.2, 0.7][turn.min(1)]);
+/// The ways of ten attempts.
+const ROUND: [Way; 10] = [
+    Way::Sweep,
+    Way::Sweep,
+    Way::Sweep,
+    Way::Blind,
+    Way::Sweep,
+    Way::First,
+    Way::Again(0),
+    Way::Sweep,
+    Way::Blind,
+    Way::After(0),
+];
+
+/// The way of the attempt with this number (from 0), and whether it was gone before.
+fn way(turn: usize, suspects: usize, failing: bool) -> (Way, bool) {
+    let (round, again) = (turn / ROUND.len(), turn >= ROUND.len());
+    if !failing || suspects == 0 {
+        return (Way::Mend, turn > 0);
     }
-    let heat = if turn < 10 { 0.2 } else { 0.9 };
-    match (turn % 10, suspects) {
-        (0, _) => (Way::Mend, heat),
-        (4, _) => (Way::Afresh, heat),
-        (n, 0) if n % 2 == 0 => (Way::Afresh, 0.8),
-        (_, 0) => (Way::Mend, 0.8),
-        (n, _) => {
-            let rank = if n < 4 { n - 1 } else { n - 2 } + turn / 10 * 8;
-            // Once round, the same lines again, now hotter.
-            (Way::Line(rank % suspects), if rank < suspects { heat } else { 0.9 })
+    match ROUND[turn % ROUND.len()] {
+        Way::Again(rank) => (Way::Again((rank + round) % suspects), true),
+        Way::After(rank) => (Way::After((rank + round) % suspects), again),
+        other => (other, again || turn == 8),
+    }
+}
+
+/// What was already said in this bid and is of no use.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Said {
+    /// How many answers.
+    pub(crate) calls: usize,
+    /// Lines that were answered, and what they were to stand for.
+    pub(crate) lines: Vec<(Place, String)>,
+}
+
+impl Said {
+    /// Keeps a useless answer, once for each question.
+    pub(crate) fn answered(&mut self, form: &Form, line: &str) {
+        if let Form::Line(_, place) = form
+            && !(line.is_empty() && self.lines.iter().any(|(other, _)| other == place))
+        {
+            self.lines.push((place.clone(), line.to_owned()));
         }
     }
 }
 
-/// The attempt that a brief asks for.
-pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings) -> Plan {
+/// Answers to a question that is not one of a sweep, before the sweep is gone on with.
+const PATIENCE: usize = 3;
+
+/// What is asked for a brief, after some useless answers.
+pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan {
     let tries = brief.attempts.len();
     let about = focus(brief.genome, brief.feedback, brief.editable, tries);
-    let (way, heat) = way(tries / about.groups, about.suspects.len(), !about.failing.is_empty());
-    let (form, text, answer) = match way {
-        Way::Line(rank) => line(brief, &about, &about.suspects[rank], settings),
-        other => code(brief, &about, other, settings),
+    let failing = !about.failing.is_empty();
+    let (mut way, again) = way(tries / about.groups, about.suspects.len(), failing);
+    if said.calls >= PATIENCE && failing && !about.suspects.is_empty() {
+        way = Way::Sweep;
+    }
+    let mut heat = match (said.calls, again) {
+        (0, false) => 0.2,
+        (0, true) | (1, false) => 0.8,
+        _ => 1.0,
+    };
+    let mut seed = brief.seed.wrapping_add(said.calls as u64);
+    if way == Way::Sweep {
+        // A right line that is said to be wrong is mostly copied all the same, a wrong one seldom (one of eight own
+        // programs): in a sweep a useless answer means that the next line is asked about.
+        let fresh = |place: &&Place| {
+            tried(brief, Kind::Wrong, place).is_empty() && said.lines.iter().all(|(other, _)| other != *place)
+        };
+        match about.suspects.iter().position(|place| fresh(&place)) {
+            Some(rank) => {
+                way = Way::Again(rank);
+                heat = 0.2;
+                // Asked again in a later bid, it is the same request, whose answer is at hand.
+                seed = 1;
+            }
+            None => {
+                way = Way::Again((tries + said.calls) % about.suspects.len());
+                heat = 1.0;
+            }
+        }
+    }
+    let first = about.suspects.first().and_then(|p| Some((p, enclosing(brief.genome, p)?)));
+    let (form, mut messages, answer) = match (way, first) {
+        (Way::Again(rank), _) => line(brief, &about, Kind::Wrong, &about.suspects[rank], settings, said),
+        (Way::After(rank), _) => line(brief, &about, Kind::Missing, &about.suspects[rank], settings, said),
+        (Way::First, Some((place, item))) => {
+            let place = Place { path: place.path.clone(), line: last_line_of_head(brief, place, &item) };
+            line(brief, &about, Kind::Missing, &place, settings, said)
+        }
+        (Way::Blind, Some((place, item))) => match blind(brief, &about, place, &item, settings) {
+            Some(asked) => asked,
+            None => code(brief, &about, settings),
+        },
+        _ => code(brief, &about, settings),
     };
     let max_tokens = u32::try_from(answer).unwrap_or(u32::MAX).min(settings.max_tokens);
-    let mut messages = vec![Message { role: Role::User, content: text }];
     if let Some(system) = settings.system.clone().filter(|s| !s.is_empty()) {
-        messages.insert(0, Message { role: Role::System, content: system });
+        match messages.first_mut().filter(|m| m.role == Role::System) {
+            Some(first) => first.content = format!("{system}\n\n{}", first.content),
+            None => messages.insert(0, Message { role: Role::System, content: system }),
+        }
     }
     let temperature = settings.temperature.unwrap_or(heat);
-    Plan { form, chat: Chat { messages, temperature, max_tokens, seed: brief.seed } }
+    Plan { form, chat: Chat { messages, temperature, max_tokens, seed } }
+}
+
+/// What is asked: how the answer is read, the conversation, the tokens that the answer may have.
+type Asked = (Form, Vec<Message>, u64);
+
+fn question(content: String) -> Vec<Message> {
+    vec![Message { role: Role::User, content }]
+}
+
+fn text_of<'a>(brief: &Brief<'a>, path: &str) -> &'a str {
+    GenomePath::new(path).ok().and_then(|p| brief.genome.get(&p)?.text()).unwrap_or_default()
+}
+
+fn line_at(text: &str, byte: usize) -> usize {
+    text[..byte].matches('\n').count()
+}
+
+fn last_line_of_head(brief: &Brief<'_>, place: &Place, item: &Item) -> usize {
+    let text = text_of(brief, &place.path);
+    line_at(text, item.head.unwrap_or(item.bytes.start))
 }
 
 fn goal(brief: &Brief<'_>) -> String {
@@ -112,52 +208,99 @@ fn tests(about: &Focus<'_>) -> String {
     failing + &told("Passing tests, which must go on passing:", &about.passing, 3)
 }
 
-/// Asks for one line that was taken out.
-fn line(brief: &Brief<'_>, about: &Focus<'_>, place: &Place, settings: &Settings) -> (Form, String, u64) {
-    let path = GenomePath::new(&place.path).expect("a suspect's path is one of the genome's");
-    let text = brief.genome.get(&path).and_then(|f| f.text()).unwrap_or_default();
-    let old = line_of(brief.genome, place).unwrap_or_default();
-    let indent = &old[..old.len() - old.trim_start().len()];
-    let comment = if matches!(path.extension(), "py" | "pyi" | "sh" | "toml" | "yaml" | "rb") { "#" } else { "//" };
-    let hole = format!("{indent}{comment} {HOLE}");
-    let mut lines: Vec<&str> = text.lines().collect();
-    lines[place.line] = &hole;
-    // A long file is shown only around the hole.
+/// Asks for one line in place of another one, or after it.
+fn line(brief: &Brief<'_>, about: &Focus<'_>, kind: Kind, place: &Place, settings: &Settings, said: &Said) -> Asked {
+    let text = text_of(brief, &place.path);
+    let old = line_of(brief.genome, place).unwrap_or_default().trim();
+    let lines: Vec<&str> = text.lines().collect();
+    // A long file is shown only around the line.
     let whole = lines.len() <= 2 * SMALL && text_tokens(text) <= settings.context_tokens / 2;
     let shown = if whole {
-        lines.join("\n")
+        text.to_owned()
     } else {
         let (first, last) = match enclosing(brief.genome, place) {
-            Some(item) => {
-                let line_at = |byte: usize| text[..byte].matches('\n').count();
-                (line_at(item.bytes.start), line_at(item.bytes.end))
-            }
+            Some(item) => (line_at(text, item.bytes.start), line_at(text, item.bytes.end)),
             None => (0, lines.len()),
         };
         let near = first.max(place.line.saturating_sub(SMALL / 2))..last.min(place.line + SMALL / 2).min(lines.len());
         lines[near].iter().map(|l| short_line(l)).collect::<Vec<_>>().join("\n")
     };
-    let tag = format!("{} line {}:", place.path, place.line + 1);
-    let tried = brief.attempts.iter().rev().filter_map(|a| Some(a.reason.strip_prefix(&tag)?.split_once("-> ")?.1));
-    let tried: Vec<&str> = tried.take(4).collect();
-    let mut ask = format!(
-        "{}One line of this program is missing, at `{comment} {HOLE}`:\n\n{}\n{}",
+    // Of a crash the first line, which names it.
+    let first = |t: &&Feedback| short(detail(t).lines().next().unwrap_or_default());
+    let failing: Vec<String> = about.failing.iter().take(3).map(first).collect();
+    let mut also = tried(brief, kind, place);
+    also.extend(said.lines.iter().filter(|(other, _)| other == place).map(|(_, line)| line.clone()));
+    also.retain(|l| l != old && !l.is_empty());
+    also.sort();
+    also.dedup();
+    also.truncate(6);
+    // What comes after a function's documentation comes after its head.
+    let head = enclosing(brief.genome, place)
+        .filter(|item| kind == Kind::Missing && place.line == line_at(text, item.head.unwrap_or(item.bytes.start)));
+    let opens = |item: Item| text[item.bytes.clone()].lines().find(|l| l.contains(&item.name)).map(str::trim);
+    let old = head.and_then(opens).unwrap_or(old);
+    let twice = lines.iter().filter(|l| l.trim() == old).count() > 1;
+    let before = place.line.checked_sub(1).and_then(|i| lines.get(i)).filter(|_| twice && kind == Kind::Wrong);
+    let named = match before {
+        Some(before) => format!("{} (the one after {})", short_line(old), short_line(before.trim())),
+        None => short_line(old),
+    };
+    let extension = place.path.rsplit('.').next().unwrap_or_default();
+    let told = goal(brief);
+    let asked =
+        Question { told: &told, language: extension, code: &shown, failing: &failing, line: &named, also: &also };
+    let messages = conversation(kind, &asked);
+    (Form::Line(kind, place.clone()), messages, 60.max(2 * text_tokens(old) + 20))
+}
+
+/// What begins the reason of a change of this line.
+pub(crate) fn tag(kind: Kind, place: &Place) -> String {
+    let after = if kind == Kind::Missing { " after" } else { "" };
+    format!("{}{after} line {}:", place.path, place.line + 1)
+}
+
+/// Lines that were tried at this place.
+fn tried(brief: &Brief<'_>, kind: Kind, place: &Place) -> Vec<String> {
+    let tag = tag(kind, place);
+    let new = |reason: &str| Some(reason.strip_prefix(&tag)?.rsplit_once("-> ")?.1.trim_matches('`').to_owned());
+    brief.attempts.iter().rev().filter_map(|a| new(&a.reason)).collect()
+}
+
+/// What a test says, or else its name.
+fn detail(task: &Feedback) -> &str {
+    if task.detail.trim().is_empty() { &task.task.0 } else { &task.detail }
+}
+
+/// Asks for a function whose body is not shown; `None` where the language is not known.
+fn blind(brief: &Brief<'_>, about: &Focus<'_>, place: &Place, item: &Item, settings: &Settings) -> Option<Asked> {
+    let text = text_of(brief, &place.path);
+    let head = item.head?;
+    let extension = place.path.rsplit('.').next().unwrap_or_default();
+    let comment = if extension.starts_with("py") { "#" } else { "//" };
+    let hole = format!("\n{}    {comment} to be written\n", indent_of(&text[item.bytes.clone()]));
+    let mut shown = format!("{}{hole}{}", &text[..head], &text[item.bytes.end..]);
+    if shown.lines().count() > SMALL || text_tokens(&shown) > settings.context_tokens / 3 {
+        shown = format!("{}{hole}", &text[item.bytes.start..head]);
+    }
+    // Passing tests are examples too. What the defective one gave says nothing here.
+    let example = |t: &&Feedback| {
+        let text = detail(t);
+        let end = text.find(", got ").or_else(|| text.find(", and got ")).or_else(|| text.find(", raised "));
+        format!("- {}\n", short(&text[..end.unwrap_or(text.len())]))
+    };
+    let told =
+        |tasks: &[&Feedback], most| tasks.iter().filter(|t| !t.detail.is_empty()).take(most).map(example).collect();
+    let (failing, passing): (String, String) = (told(&about.failing, 4), told(&about.passing, 4));
+    let ask = format!(
+        "{}Write the function `{}` of this program:\n\n{}\nExamples:\n{failing}{passing}\n\
+         Answer with the code of `{}` in one code block, without explanation.",
         goal(brief),
-        fenced(path.extension(), &shown),
-        told("It must hold that:", &about.passing, 3),
+        item.name,
+        fenced(extension, &shown),
+        item.name
     );
-    ask += &format!("The missing line is not `{}`: with that line some tests fail.\n", old.trim());
-    ask += &told("Failing tests:", &about.failing, 4);
-    // Without this, small models write the first line of the block that the missing line opens.
-    let opener = old.trim().split([' ', '(']).next().filter(|w| matches!(*w, "if" | "elif" | "while" | "for"));
-    if let Some(word) = opener {
-        ask += &format!("The missing line begins with `{word}` and opens the block below it.\n\n");
-    }
-    if !tried.is_empty() {
-        ask += &format!("Nor is it one of these, which were tried: {}\n\n", tried.join(", "));
-    }
-    ask += "Write the missing line. Answer with only that one line in a code block.";
-    (Form::Line(place.clone()), ask, 160.max(2 * text_tokens(old) + 40))
+    let answer = text_tokens(&text[item.bytes.clone()]) * 3 / 2 + 60;
+    Some((Form::Code { path: Some(place.path.clone()) }, question(ask), answer))
 }
 
 fn short_line(line: &str) -> String {
@@ -168,7 +311,7 @@ fn short_line(line: &str) -> String {
 }
 
 /// Asks for code: the whole file where it is small, one function where that is known, else blocks.
-fn code(brief: &Brief<'_>, about: &Focus<'_>, way: Way, settings: &Settings) -> (Form, String, u64) {
+fn code(brief: &Brief<'_>, about: &Focus<'_>, settings: &Settings) -> Asked {
     let suspect = about.suspects.first();
     let mentioned = |path: &str| about.failing.iter().any(|f| f.detail.contains(path));
     // The suspect's file first, then those that failing feedback names.
@@ -182,13 +325,10 @@ fn code(brief: &Brief<'_>, about: &Focus<'_>, way: Way, settings: &Settings) -> 
     let small = matches!(files.as_slice(), [(_, text)] if text.lines().count() <= SMALL);
     let item = suspect.and_then(|s| enclosing(brief.genome, s)).filter(|_| !small && !about.failing.is_empty());
 
-    let mut ask = match (about.failing.is_empty(), way) {
-        (true, _) => format!("{}Improve this program.\n\n", goal(brief)),
-        (false, Way::Afresh) => format!(
-            "{}This program has a bug. Do not trust its lines: write it again from what it should do.\n\n",
-            goal(brief)
-        ),
-        (false, _) => format!("{}This program has a bug. Mend it, and change as little as possible.\n\n", goal(brief)),
+    let mut ask = if about.failing.is_empty() {
+        format!("{}Improve this program.\n\n", goal(brief))
+    } else {
+        format!("{}This program has a bug. Mend it, and change as little as possible.\n\n", goal(brief))
     };
     if let Some(score) = brief.score.filter(|_| about.failing.is_empty()) {
         ask += &format!("Its score now is {score:.6}; higher is better.\n\n");
@@ -221,7 +361,7 @@ fn code(brief: &Brief<'_>, about: &Focus<'_>, way: Way, settings: &Settings) -> 
         .filter_map(|p| line_of(brief.genome, p))
         .map(|l| format!("- {}\n", l.trim()))
         .collect();
-    if way == Way::Mend && !worst.is_empty() && about.passing.iter().any(|p| !p.lines.is_empty()) {
+    if !worst.is_empty() && about.passing.iter().any(|p| !p.lines.is_empty()) {
         ask += &format!("Lines that mostly failing tests run:\n{}\n", worst.concat());
     }
     for other in brief.inspirations.iter().take(2) {
@@ -269,7 +409,7 @@ fn code(brief: &Brief<'_>, about: &Focus<'_>, way: Way, settings: &Settings) -> 
             u64::from(settings.max_tokens)
         }
     };
-    (Form::Code { path }, ask, answer)
+    (Form::Code { path }, question(ask), answer)
 }
 
 /// The first lines, as many as have room.
@@ -288,14 +428,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_attempts_try_eight_lines_and_two_other_ways() {
+    fn ten_attempts_try_lines_and_other_ways() {
         let ways: Vec<Way> = (0..10).map(|turn| way(turn, 12, true).0).collect();
-        let lines: Vec<Way> = (0..8).map(Way::Line).collect();
-        assert_eq!(ways.iter().filter(|w| lines.contains(w)).count(), 8);
-        assert_eq!((ways[0], ways[4]), (Way::Mend, Way::Afresh));
-        assert_eq!(way(11, 12, true).0, Way::Line(8));
-        assert_eq!(way(9, 2, true), (Way::Line(1), 0.9));
-        assert!((0..50).all(|turn| !matches!(way(turn, 0, true).0, Way::Line(_))));
+        assert_eq!(ways.iter().filter(|w| matches!(w, Way::Sweep | Way::Again(_))).count(), 6);
+        assert_eq!(ways.iter().filter(|w| **w == Way::Blind).count(), 2);
+        assert_eq!((way(16, 12, true), way(16, 1, true)), ((Way::Again(1), true), (Way::Again(0), true)));
+        assert!((0..50).all(|turn| way(turn, 0, true).0 == Way::Mend));
         assert!((0..50).all(|turn| way(turn, 9, false).0 == Way::Mend));
     }
 }

@@ -10,10 +10,16 @@ use super::*;
 
 const FILE: &str = "def f(a):\n    b = 0\n    for x in a:\n        b -= x\n    return b\n";
 
-/// Says one thing and keeps what it was asked.
+/// Says one thing after the other, the last one again and again, and keeps what it was asked.
 struct Says {
-    answer: Result<Reply, ModelError>,
+    answers: Vec<Result<Reply, ModelError>>,
     asked: Mutex<Vec<Chat>>,
+}
+
+impl Says {
+    fn new(answers: &[Result<Reply, ModelError>]) -> Self {
+        Says { answers: answers.to_vec(), asked: Mutex::default() }
+    }
 }
 
 impl Model for Says {
@@ -24,15 +30,17 @@ impl Model for Says {
         Cost { tokens: meliora_llm::chat_tokens(chat) + u64::from(chat.max_tokens), ..Cost::ZERO }
     }
     fn chat(&self, chat: &Chat, _: Reservation) -> Result<Reply, ModelError> {
-        self.asked.lock().unwrap().push(chat.clone());
-        self.answer.clone()
+        let mut asked = self.asked.lock().unwrap();
+        asked.push(chat.clone());
+        self.answers[(asked.len() - 1).min(self.answers.len() - 1)].clone()
     }
 }
 
-struct Never;
-impl Tried for Never {
-    fn tree(&self, _: &TreeId) -> bool {
-        false
+/// Trees that were tried.
+struct Trees(Vec<TreeId>);
+impl Tried for Trees {
+    fn tree(&self, tree: &TreeId) -> bool {
+        self.0.contains(tree)
     }
     fn idea(&self, _: &Digest) -> bool {
         false
@@ -69,7 +77,17 @@ fn ask(
     genome: &Genome,
     attempts: &[PastAttempt],
 ) -> (Result<Bid, ProposeError>, Vec<Chat>) {
-    let model = Arc::new(Says { answer, asked: Mutex::default() });
+    ask_all(&[answer], genome, attempts, &[], 50_000)
+}
+
+fn ask_all(
+    answers: &[Result<Reply, ModelError>],
+    genome: &Genome,
+    attempts: &[PastAttempt],
+    tried: &[TreeId],
+    tokens: u64,
+) -> (Result<Bid, ProposeError>, Vec<Chat>) {
+    let model = Arc::new(Says::new(answers));
     let feedback = feedback();
     let brief = Brief {
         goal: "add the numbers up",
@@ -82,17 +100,36 @@ fn ask(
         inspirations: &[],
         attempts,
         editable: &|_| true,
-        tried: &Never,
-        reserved: Cost { tokens: 9000, ..Cost::ZERO },
+        tried: &Trees(tried.to_vec()),
+        reserved: Cost { tokens, usd: MicroUsd(1000), ..Cost::ZERO },
     };
     let bid = Rewrite::new(model.clone(), Settings::default()).propose(&brief);
     let asked = model.asked.lock().unwrap().clone();
     (bid, asked)
 }
 
+/// What is asked last in a conversation.
+fn question(chat: &Chat) -> &str {
+    &chat.messages.last().unwrap().content
+}
+
+/// The attempts that sweep over lines, ask for a function, ask for one line once more, and for a missing line.
+const LINE: usize = 0;
+const FUNCTION: usize = 3;
+const AGAIN: usize = 6;
+const MISSING: usize = 9;
+
 fn reply(text: &str) -> Result<Reply, ModelError> {
     let usage = Usage { prompt: 100, completion: 10, estimated: false };
     Ok(Reply { text: text.into(), truncated: false, usage, usd: MicroUsd(5) })
+}
+
+/// What comes of an attempt if the reservation is enough for one answer only.
+fn once(text: &str, genome: &Genome, attempts: &[PastAttempt]) -> (Bid, usize) {
+    let (_, asked) = ask(reply(text), genome, attempts);
+    let tokens = Says::new(&[reply(text)]).estimate(&asked[0]).tokens + 50;
+    let (bid, asked) = ask_all(&[reply(text)], genome, attempts, &[], tokens);
+    (bid.unwrap(), asked.len())
 }
 
 /// The file after the answer to the attempt with this number.
@@ -104,7 +141,7 @@ fn after(text: &str, turn: usize) -> Result<String, String> {
             Ok(new.get(&GenomePath::new("a.py").unwrap()).unwrap().text().unwrap().to_owned())
         }
         Bid::Unusable { reason, cost } => {
-            assert_eq!(cost, Cost { evals: 0, tokens: 110, usd: MicroUsd(5) });
+            assert_eq!((cost.tokens % 110, cost.usd.0 % 5, cost.evals), (0, 0, 0));
             Err(reason)
         }
         Bid::Exhausted => Err("exhausted".into()),
@@ -112,33 +149,97 @@ fn after(text: &str, turn: usize) -> Result<String, String> {
 }
 
 #[test]
-fn the_first_prompt_has_goal_file_feedback_and_form() {
-    let (_, asked) = ask(reply("x"), &genome(&[("a.py", FILE)]), &[]);
+fn the_first_attempt_asks_for_the_most_suspicious_line_after_worked_examples() {
+    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &[]);
     let chat = &asked[0];
-    assert_eq!((chat.seed, chat.messages.len()), (77, 1));
-    let text = &chat.messages[0].content;
-    for words in
-        ["add the numbers up", FILE, "f([1]): expected 1, got -1", "f([]) gives 0", "- b -= x", "whole corrected file"]
-    {
+    assert_eq!((chat.seed, chat.messages.len(), chat.messages[0].role), (1, 12, Role::System));
+    let text = question(chat);
+    assert!(text.ends_with("\nWrong line: b -= x"), "{text}");
+    for words in ["add the numbers up", FILE, "f([1]): expected 1, got -1"] {
         assert!(text.contains(words), "{words} is missing in:\n{text}");
     }
 }
 
 #[test]
-fn the_second_attempt_asks_for_the_most_suspicious_line() {
-    let (_, asked) = ask(reply("x"), &genome(&[("a.py", FILE)]), &failed(1));
-    let text = &asked[0].messages[0].content;
-    assert!(text.contains("    for x in a:\n        # MISSING LINE\n    return b\n"), "{text}");
-    assert!(text.contains("The missing line is not `b -= x`") && text.contains("which were tried: `b *= x`"), "{text}");
+fn lines_that_were_tried_are_named() {
+    let before = vec![
+        PastAttempt {
+            reason: "a.py line 4: `b -= x` -> `b *= x`".into(),
+            outcome: "rejected".into(),
+            feedback: String::new()
+        };
+        AGAIN
+    ];
+    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &before);
+    assert!(question(&asked[0]).ends_with("Wrong line: b -= x\nAlso wrong: b *= x"), "{}", question(&asked[0]));
 }
 
 #[test]
-fn a_missing_line_that_opens_a_block_is_said_to_do_so() {
-    let asked: Vec<Chat> =
-        (1..8).flat_map(|turn| ask(reply("x"), &genome(&[("a.py", FILE)]), &failed(turn)).1).collect();
-    let of = |hole: &str| asked.iter().find(|c| c.messages[0].content.contains(hole)).unwrap();
-    assert!(of("not `for x in a:`").messages[0].content.contains("begins with `for` and opens the block"));
-    assert!(!of("not `b -= x`").messages[0].content.contains("begins with"));
+fn a_function_is_asked_for_without_its_body() {
+    let (_, asked) = ask(reply("x"), &genome(&[("a.py", FILE)]), &failed(FUNCTION));
+    let text = question(&asked[0]);
+    assert!(text.contains("def f(a):\n    # to be written\n") && !text.contains("b -= x"), "{text}");
+    assert!(text.contains("- f([1]): expected 1\n"), "{text}");
+}
+
+#[test]
+fn a_missing_line_is_put_after_the_line_that_was_named() {
+    assert_eq!(after("b += 1", MISSING).as_deref(), Ok(&*FILE.replace("b -= x\n", "b -= x\n        b += 1\n")));
+    let (_, asked) = ask(reply("b += 1"), &genome(&[("a.py", FILE)]), &failed(5));
+    assert!(question(&asked[0]).ends_with("A line is missing after: def f(a):"), "{}", question(&asked[0]));
+    assert_eq!(
+        after("if not a: return 0", 5).as_deref(),
+        Ok(&*FILE.replace("    b = 0", "    if not a: return 0\n    b = 0"))
+    );
+}
+
+#[test]
+fn answers_that_bring_nothing_new_are_asked_for_again_within_the_reservation() {
+    let genome = genome(&[("a.py", FILE)]);
+    let good = Genome::new().with(GenomePath::new("a.py").unwrap(), {
+        FileBody::new(FILE.replace("b -= x", "b *= x").into_bytes(), false)
+    });
+    let tried = [good.tree()];
+    let answers = ["b -= x", "b *= x", "b += x"].map(reply);
+    let (bid, asked) = ask_all(&answers, &genome, &failed(AGAIN), &tried, 50_000);
+    let Ok(Bid::Proposal { reason, cost, .. }) = bid else { panic!("{bid:?}") };
+    assert_eq!((reason.as_str(), cost.tokens), ("a.py line 4: `b -= x` -> `b += x`", 330));
+    assert!(asked.iter().all(|chat| question(chat).ends_with("Wrong line: b -= x\nAlso wrong: b *= x")));
+    assert!(asked[1].temperature > asked[0].temperature && asked[1].seed != asked[0].seed);
+
+    let (bid, calls) = once("b -= x", &genome, &failed(AGAIN));
+    assert!(matches!(bid, Bid::Unusable { reason, cost } if reason.contains("changes nothing") && cost.tokens == 110));
+    assert_eq!(calls, 1);
+}
+
+#[test]
+fn another_line_is_asked_about_after_three_useless_answers() {
+    let (bid, asked) = ask(reply(")("), &genome(&[("a.py", FILE)]), &failed(AGAIN));
+    assert!(matches!(bid, Ok(Bid::Unusable { reason, .. }) if reason.contains("not of the language")));
+    let about: Vec<bool> = asked.iter().map(|chat| question(chat).contains("Wrong line: b -= x")).collect();
+    assert_eq!(about, [true, true, true, false, false]);
+}
+
+#[test]
+fn a_sweep_leaves_a_line_that_is_copied_for_the_next_one() {
+    let answers = ["b -= x", "b = 1"].map(reply);
+    let (bid, asked) = ask_all(&answers, &genome(&[("a.py", FILE)]), &[], &[], 50_000);
+    assert!(matches!(bid, Ok(Bid::Proposal { .. })));
+    let named: Vec<&str> = asked.iter().map(|chat| question(chat).rsplit_once('\n').unwrap().1).collect();
+    assert_eq!(named, ["Wrong line: b -= x", "Wrong line: b = 0"]);
+    assert_eq!(asked[0].temperature, asked[1].temperature);
+}
+
+#[test]
+fn the_same_request_is_paid_once() {
+    let model = Arc::new(Says::new(&[reply("b += x")]));
+    let rewrite = Rewrite::new(model.clone(), Settings::default());
+    let chat = Chat { messages: Vec::new(), temperature: 0.2, max_tokens: 60, seed: 1 };
+    let all = Reservation(Cost { tokens: 1000, usd: MicroUsd(1000), ..Cost::ZERO });
+    let answers = [(); 2].map(|()| rewrite.chat(&chat, all).unwrap());
+    assert_eq!(answers.each_ref().map(|a| (a.text.as_str(), a.cost().tokens)), [("b += x", 110), ("b += x", 0)]);
+    rewrite.chat(&Chat { seed: 2, ..chat }, all).unwrap();
+    assert_eq!(model.asked.lock().unwrap().len(), 2);
 }
 
 #[test]
@@ -154,9 +255,9 @@ fn a_line_is_read_however_it_is_wrapped() {
         &format!("```python\n{good}```"),
         "a.py\n<<<<<<< SEARCH\nb -= x\n=======\nb += x\n>>>>>>> REPLACE",
     ] {
-        assert_eq!(after(answer, 1).as_deref(), Ok(good.as_str()), "{answer}");
+        assert_eq!(after(answer, LINE).as_deref(), Ok(good.as_str()), "{answer}");
     }
-    let guarded = after("```python\nif x:\n    b += x\n```", 1).unwrap();
+    let guarded = after("```python\nif x:\n    b += x\n```", LINE).unwrap();
     assert_eq!(guarded, FILE.replace("        b -= x\n", "        if x:\n            b += x\n"));
 }
 
@@ -172,12 +273,13 @@ fn code_is_read_however_it_is_wrapped() {
         "<<<<<<< SEARCH\nb -= x\n=======\nb += x\n>>>>>>> REPLACE".into(),
         "<<<<<<< SEARCH\nfor x in a: \n    b -= x\n=======\nfor x in a:\n    b += x\n>>>>>>> REPLACE".into(),
     ] {
-        assert_eq!(after(&answer, 0).as_deref(), Ok(good.as_str()), "{answer}");
+        assert_eq!(after(&answer, FUNCTION).as_deref(), Ok(good.as_str()), "{answer}");
     }
 }
 
 #[test]
 fn an_answer_without_code_is_unusable_and_says_why() {
+    let genome = genome(&[("a.py", FILE)]);
     let cases = [
         ("", "empty"),
         ("The bug is that it subtracts.", "only words"),
@@ -186,14 +288,16 @@ fn an_answer_without_code_is_unusable_and_says_why() {
         ("<<<<<<< SEARCH\nb -= x\n=======\n", "not complete"),
     ];
     for (answer, words) in cases {
-        let why = after(answer, 0).unwrap_err();
+        let (Bid::Unusable { reason: why, .. }, _) = once(answer, &genome, &failed(FUNCTION)) else {
+            panic!("{answer}")
+        };
         assert!(why.contains(words), "{answer}: {why}");
     }
 }
 
 #[test]
 fn a_search_that_does_not_fit_is_handed_on_for_the_law_to_refuse() {
-    let why = after("<<<<<<< SEARCH\nb = x\n=======\nb += x\n>>>>>>> REPLACE", 0).unwrap_err();
+    let why = after("<<<<<<< SEARCH\nb = x\n=======\nb += x\n>>>>>>> REPLACE", FUNCTION).unwrap_err();
     assert!(why.contains("does not stand in 'a.py'"), "{why}");
 }
 
@@ -202,7 +306,7 @@ fn a_truncated_answer_and_a_failed_call_are_paid_outcomes() {
     let genome = genome(&[("a.py", FILE)]);
     let cut = reply("```python\ndef f").map(|r| Reply { truncated: true, ..r });
     assert!(
-        matches!(ask(cut, &genome, &[]).0, Ok(Bid::Unusable { reason, cost }) if reason.contains("cut off") && cost.tokens == 110)
+        matches!(ask(cut, &genome, &failed(FUNCTION)).0, Ok(Bid::Unusable { reason, cost }) if !reason.is_empty() && cost.tokens == 110 * CALLS as u64)
     );
     let spent = Cost { tokens: 40, ..Cost::ZERO };
     let failed = Err(ModelError::Failed { tries: 3, cause: "time-out".into(), spent });
@@ -229,8 +333,8 @@ fn the_reason_says_what_was_changed() {
     let genome = genome(&[("a.py", FILE)]);
     let good = FILE.replace("b -= x", "b += x");
     for (turn, answer, words) in [
-        (0, format!("It must add. Really.\n```python\n{good}```"), "It must add. a.py: `b -= x` -> `b += x`"),
-        (1, "```\nb += x\n```".into(), "a.py line 4: `b -= x` -> `b += x`"),
+        (FUNCTION, format!("It must add. Really.\n```python\n{good}```"), "It must add. a.py: `b -= x` -> `b += x`"),
+        (LINE, "```\nb += x\n```".into(), "a.py line 4: `b -= x` -> `b += x`"),
     ] {
         match ask(reply(&answer), &genome, &failed(turn)).0.unwrap() {
             Bid::Proposal { reason, .. } => assert_eq!(reason, words),
@@ -251,15 +355,12 @@ fn a_prompt_never_outgrows_the_estimate() {
         let genome = genome(&files);
         for turn in 0..12 {
             let (_, asked) = ask(reply("x"), &genome, &failed(turn));
-            let model = Says { answer: reply(""), asked: Mutex::default() };
-            let most = Rewrite::new(Arc::new(Says { answer: reply(""), asked: Mutex::default() }), Settings::default())
-                .estimate(&genome);
+            let model = Says::new(&[reply("")]);
+            let most = Rewrite::new(Arc::new(Says::new(&[reply("")])), Settings::default()).estimate(&genome);
             let needed = model.estimate(&asked[0]);
             assert!(needed.tokens <= most.tokens, "turn {turn}: {} > {}", needed.tokens, most.tokens);
-            assert!(
-                asked[0].messages[0].content.contains("Answer with")
-                    || asked[0].messages[0].content.contains(">>>>>>> REPLACE")
-            );
+            let ends = ["Answer with", ">>>>>>> REPLACE", "Wrong line: ", "A line is missing after: "];
+            assert!(ends.iter().any(|end| question(&asked[0]).contains(end)), "{}", question(&asked[0]));
         }
     }
 }
