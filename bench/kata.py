@@ -33,6 +33,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 KATA = HERE / "kata"
 GOAL = "The program does what its name and text say. One line of it is defective."
+# Examinations that are no attempt: two of the baseline, one for the lines it runs, and the re-run of what looks better.
+BESIDE_ATTEMPTS = 4
 # The run ended with nothing better: an outcome of the measure, not a failure.
 NO_IMPROVEMENT = 5
 
@@ -46,6 +48,11 @@ def quoted(text):
     return json.dumps(text)
 
 
+def evals(options):
+    """Examinations that a run may make. A model's attempts are counted by themselves, since it is asked for each."""
+    return options.attempts + (BESIDE_ATTEMPTS if options.proposer == "rewrite" else 0)
+
+
 def write_project(folder, name, spec, program, options):
     """A native project for one kata."""
     (folder / "genome").mkdir(parents=True)
@@ -54,7 +61,7 @@ def write_project(folder, name, spec, program, options):
     lines = [f"name = {quoted(name)}", f"goal = {quoted(GOAL)}",
              "[genome]", 'root = "genome"', 'editable = ["program.py"]',
              "[suite]", 'folder = "suite"',
-             "[budget]", f"evals = {options.attempts}", "minutes = 0",
+             "[budget]", f"evals = {evals(options)}", "minutes = 0",
              "[run]", f"strategy = {quoted(options.strategy)}", f"proposers = [{quoted(options.proposer)}]"]
     if options.python:
         lines += ["[sandbox]", f"python = {quoted(options.python)}"]
@@ -113,13 +120,17 @@ def measure(kata, options, scratch):
     folder = scratch / kata.name
     try:
         write_project(folder, kata.name, spec, (kata / "program.py").read_text(), options)
-        argv = [options.meliora, "run", str(folder), "--evals", str(options.attempts), "--seed", str(options.seed),
+        argv = [options.meliora, "run", str(folder), "--evals", str(evals(options)), "--seed", str(options.seed),
                 "--jobs", "1", "--json"]
         for flag in ("base_url", "model"):
             if getattr(options, flag):
                 argv += [f"--{flag.replace('_', '-')}", getattr(options, flag)]
         if options.record:
-            argv += ["--record", str(Path(options.record).resolve() / f"{kata.name}.jsonl")]
+            cassette = Path(options.record).resolve() / f"{kata.name}.jsonl"
+            cassette.unlink(missing_ok=True)
+            argv += ["--record", str(cassette)]
+        if options.replay:
+            argv += ["--proposer", "replay", "--cassette", str(Path(options.replay).resolve() / f"{kata.name}.jsonl")]
         began = time.monotonic()
         events = objects(ask(argv, options.minutes, (0, NO_IMPROVEMENT)))
         took = time.monotonic() - began
@@ -129,7 +140,10 @@ def measure(kata, options, scratch):
         result.update(evals=finished["evals"], seconds=round(took, 3), score=finished["champion_score"],
                       baseline=finished["baseline_score"], reason=finished.get("reason"), usd=finished.get("usd"),
                       refused=finished.get("refused"), champion=finished["champion"])
-        result["plausible"] = finished["champion_score"] == 1.0
+        result.update(attempts=finished["attempts"], tokens=finished["tokens"])
+        # The run may have gone on a little after its last attempt that counts.
+        in_time = options.proposer != "rewrite" or finished["attempts"] <= options.attempts
+        result["plausible"] = finished["champion_score"] == 1.0 and in_time
         if result["plausible"]:
             argv = [options.meliora, "bench", str(folder), "--variant", finished["champion"], "--holdout", "--json"]
             cards = objects(ask(argv, options.minutes))
@@ -199,7 +213,7 @@ def main():
     parser.add_argument("--strategy", default="greedy", choices=("greedy", "dgm"))
     parser.add_argument("--base-url")
     parser.add_argument("--model")
-    parser.add_argument("--attempts", type=int, default=2000, help="candidates for each program")
+    parser.add_argument("--attempts", type=int, default=2000, help="candidates for each program; for rewrite, proposals")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="programs at a time")
     parser.add_argument("--seconds", type=float, default=0.5, help="time limit of one case")
@@ -210,6 +224,7 @@ def main():
     parser.add_argument("--only", action="append", metavar="NAME", help="this program; may be repeated")
     parser.add_argument("--out", help="a JSON object for each program goes to this file")
     parser.add_argument("--record", metavar="FOLDER", help="the model's answers go to a cassette for each program")
+    parser.add_argument("--replay", metavar="FOLDER", help="play the cassettes in this folder; no model is asked")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the projects here")
     parser.add_argument("--at-least-repaired", type=float, default=0, metavar="SHARE")
     parser.add_argument("--at-least-right", type=float, default=0, metavar="SHARE")
