@@ -119,8 +119,8 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
     };
     let mut seed = brief.seed.wrapping_add(said.calls as u64);
     if way == Way::Sweep {
-        // A right line that is said to be wrong is mostly copied all the same, and a wrong one hardly ever: in a sweep
-        // a useless answer means that the next line is asked about.
+        // A right line that is said to be wrong is mostly copied all the same, a wrong one seldom (one of eight own
+        // programs): in a sweep a useless answer means that the next line is asked about.
         let fresh = |place: &&Place| {
             tried(brief, Kind::Wrong, place).is_empty() && said.lines.iter().all(|(other, _)| other != *place)
         };
