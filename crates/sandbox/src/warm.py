@@ -85,7 +85,7 @@ def prepare(version, names, *texts):
     # Set for the start alone.
     sys.modules["posix"].environ.pop(b"PYTHONSAFEPATH", None)
     import builtins
-    needs, at_fork = {}, {}
+    needs, at_fork, inside = {}, {}, {}
     true_import = builtins.__import__
 
     def note_hooks(**hooks):
@@ -100,6 +100,8 @@ def prepare(version, names, *texts):
                 package = globals.get("__package__") or importer.rpartition(".")[0]
                 parts = package.split(".")
                 full = ".".join(parts[:len(parts) - level + 1] + ([name] if name else []))
+            if full not in inside:
+                inside[full] = {other for other in sys.modules if other.rpartition(".")[0] == full}
             needs.setdefault(importer, set()).add(full)
             needs[importer].update("%s.%s" % (full, part) for part in fromlist or ())
         return module
@@ -120,10 +122,11 @@ def prepare(version, names, *texts):
                if name not in FRESH and name != __name__ and getattr(module, "__spec__", None) is not None}
     for name in [name for name in sys.modules if name not in FRESH]:
         del sys.modules[name]
-    # Other names of a module (`collections.abc`) come with its package.
+    # Other names of a module (`os.path`) come with the package that gives them.
     for name, module in modules.items():
-        if module.__spec__.name != name:
-            needs.setdefault(name.rpartition(".")[0], set()).add(name)
+        package = name.rpartition(".")[0]
+        if module.__spec__.name != name and name in inside.get(package, (name,)):
+            needs.setdefault(package, set()).add(name)
     shelf = Shelf(modules, {name: closure(name, needs, modules) for name in modules}, os.path.dirname(os.__file__))
     for name, module in modules.items():
         package, _, last = name.rpartition(".")
