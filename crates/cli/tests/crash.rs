@@ -255,6 +255,8 @@ fn a_second_process_is_told_who_holds_the_project() {
     let project = Project::arithmetic();
     let (mut child, mut lines) = project.start(&["run", ".", "--json", "--jobs", "1"]);
     lines.next().unwrap().unwrap();
+    // Held still, so that it cannot have ended before the others have asked.
+    signal(&child, Signal::STOP);
     let pid = child.id();
     for args in [&["run", "."][..], &["bench", "."], &["rollback"]] {
         project.meliora(args).exits(6).says(&[&format!("(process {pid})"), "meliora run", "hint:"]);

@@ -193,11 +193,9 @@ fn a_first_session_reads_like_this() {
     verdict accepted: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
 
     task            split       mark      detail
-    add/train       train       ✓ passed
     add/validation  validation  ✓ passed
 
     task            split       mark      detail
-    add/train       train       ✓ passed
     add/validation  validation  ✓ passed
 
     --- a/sums.py

@@ -10,10 +10,13 @@ mod prompt;
 mod reply;
 mod shots;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use meliora_domain::{Change, Cost, Edit, Genome, GenomePath, MicroUsd};
-use meliora_evolve::{Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reservation, Role};
+use meliora_evolve::{
+    Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reply, Reservation, Role, Usage,
+};
 
 use focus::Place;
 use prompt::{Form, Said};
@@ -49,12 +52,38 @@ const CALLS: usize = 5;
 pub struct Rewrite {
     model: Arc<dyn Model>,
     settings: Settings,
+    /// Requests that are made again and again with the same seed, and their answers. It only saves calls: without it
+    /// the model is asked again.
+    at_hand: Mutex<HashMap<String, Reply>>,
 }
+
+/// Most answers that are kept at hand.
+const AT_HAND: usize = 256;
 
 impl Rewrite {
     /// With this model.
     pub fn new(model: Arc<dyn Model>, settings: Settings) -> Self {
-        Rewrite { model, settings }
+        Rewrite { model, settings, at_hand: Mutex::default() }
+    }
+
+    /// What the model says, or said before to the very same request, which then costs nothing.
+    fn chat(&self, chat: &Chat, reservation: Reservation) -> Result<Reply, ModelError> {
+        let key = serde_json::to_string(chat).unwrap_or_default();
+        let at_hand = || self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reply) = at_hand().get(&key) {
+            return Ok(Reply {
+                usage: Usage { prompt: 0, completion: 0, estimated: false },
+                usd: MicroUsd(0),
+                ..reply.clone()
+            });
+        }
+        let reply = self.model.chat(chat, reservation)?;
+        let mut at_hand = at_hand();
+        if at_hand.len() >= AT_HAND {
+            at_hand.clear();
+        }
+        at_hand.insert(key, reply.clone());
+        Ok(reply)
     }
 }
 
@@ -83,7 +112,7 @@ impl Proposer for Rewrite {
                 break;
             }
             said.calls += 1;
-            let reply = match self.model.chat(&plan.chat, Reservation(left)) {
+            let reply = match self.chat(&plan.chat, Reservation(left)) {
                 Ok(reply) => reply,
                 Err(ModelError::Failed { tries, cause, spent: lost }) => {
                     let reason = format!("the model gave no answer after {tries} tries: {cause}");
@@ -100,16 +129,16 @@ impl Proposer for Rewrite {
             let worth = read.and_then(|(change, reason)| match stale(&change, brief) {
                 None => Ok((change, reason)),
                 Some(why) => {
-                    let line = Some(&reason).filter(|_| matches!(plan.form, Form::Line(..)));
-                    said.lines.extend(
-                        line.and_then(|r| r.rsplit_once("-> ")).map(|(_, new)| new.trim_matches('`').to_owned()),
-                    );
+                    said.answered(&plan.form, reason.rsplit_once("-> ").map_or("", |(_, new)| new.trim_matches('`')));
                     Err(format!("{why}: {reason}"))
                 }
             });
             match worth {
                 Ok((change, reason)) => return Ok(Bid::Proposal { change, reason, idea: None, cost: spent }),
-                Err(why) => useless = why,
+                Err(why) => {
+                    said.answered(&plan.form, "");
+                    useless = why;
+                }
             }
         }
         Ok(Bid::Unusable { reason: useless, cost: spent })

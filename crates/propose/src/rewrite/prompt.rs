@@ -43,40 +43,39 @@ enum Way {
     Mend,
     /// Write the suspect's function without seeing its body.
     Blind,
-    /// The right line in place of the suspect of this rank.
-    Line(usize),
+    /// The right line in place of the first suspects that were not tried yet.
+    Sweep,
+    /// The same once more, and more daring, for the suspect of this rank.
+    Again(usize),
     /// A line after the suspect of this rank.
     After(usize),
     /// A first line of the suspect's function.
     First,
 }
 
-/// The ways of ten attempts. The suspects most likely come first; functions are few, so they are soon written again.
+/// The ways of ten attempts.
 const ROUND: [Way; 10] = [
-    Way::Line(0),
-    Way::Line(1),
-    Way::Line(2),
-    Way::Line(3),
+    Way::Sweep,
+    Way::Sweep,
+    Way::Sweep,
     Way::Blind,
+    Way::Sweep,
     Way::First,
-    Way::Line(4),
-    Way::Line(0),
+    Way::Again(0),
+    Way::Sweep,
     Way::Blind,
     Way::After(0),
 ];
 
 /// The way of the attempt with this number (from 0), and whether it was gone before.
 fn way(turn: usize, suspects: usize, failing: bool) -> (Way, bool) {
-    let again = turn >= ROUND.len();
+    let (round, again) = (turn / ROUND.len(), turn >= ROUND.len());
     if !failing || suspects == 0 {
         return (Way::Mend, turn > 0);
     }
-    // The second round goes on to further lines.
     match ROUND[turn % ROUND.len()] {
-        Way::Line(rank) => {
-            (Way::Line((rank + turn / ROUND.len() * 5) % suspects), again || turn == 7 || rank >= suspects)
-        }
-        Way::After(rank) => (Way::After((rank + turn / ROUND.len()) % suspects), again),
+        Way::Again(rank) => (Way::Again((rank + round) % suspects), true),
+        Way::After(rank) => (Way::After((rank + round) % suspects), again),
         other => (other, again || turn == 8),
     }
 }
@@ -86,11 +85,22 @@ fn way(turn: usize, suspects: usize, failing: bool) -> (Way, bool) {
 pub(crate) struct Said {
     /// How many answers.
     pub(crate) calls: usize,
-    /// Lines that were answered.
-    pub(crate) lines: Vec<String>,
+    /// Lines that were answered, and what they were to stand for.
+    pub(crate) lines: Vec<(Place, String)>,
 }
 
-/// Answers to one question that are taken before another line is asked about.
+impl Said {
+    /// Keeps a useless answer, once for each question.
+    pub(crate) fn answered(&mut self, form: &Form, line: &str) {
+        if let Form::Line(_, place) = form
+            && !(line.is_empty() && self.lines.iter().any(|(other, _)| other == place))
+        {
+            self.lines.push((place.clone(), line.to_owned()));
+        }
+    }
+}
+
+/// Answers to a question that is not one of a sweep, before the sweep is gone on with.
 const PATIENCE: usize = 3;
 
 /// What is asked for a brief, after some useless answers.
@@ -99,18 +109,37 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
     let about = focus(brief.genome, brief.feedback, brief.editable, tries);
     let failing = !about.failing.is_empty();
     let (mut way, again) = way(tries / about.groups, about.suspects.len(), failing);
-    let patient = said.calls < PATIENCE;
-    if !patient && failing && !about.suspects.is_empty() {
-        way = Way::Line((tries + said.calls) % about.suspects.len());
+    if said.calls >= PATIENCE && failing && !about.suspects.is_empty() {
+        way = Way::Sweep;
     }
-    let heat = match (said.calls, again) {
+    let mut heat = match (said.calls, again) {
         (0, false) => 0.2,
         (0, true) | (1, false) => 0.8,
         _ => 1.0,
     };
+    let mut seed = brief.seed.wrapping_add(said.calls as u64);
+    if way == Way::Sweep {
+        // A right line that is said to be wrong is mostly copied all the same, a wrong one seldom (one of eight own
+        // programs): in a sweep a useless answer means that the next line is asked about.
+        let fresh = |place: &&Place| {
+            tried(brief, Kind::Wrong, place).is_empty() && said.lines.iter().all(|(other, _)| other != *place)
+        };
+        match about.suspects.iter().position(|place| fresh(&place)) {
+            Some(rank) => {
+                way = Way::Again(rank);
+                heat = 0.2;
+                // Asked again in a later bid, it is the same request, whose answer is at hand.
+                seed = 1;
+            }
+            None => {
+                way = Way::Again((tries + said.calls) % about.suspects.len());
+                heat = 1.0;
+            }
+        }
+    }
     let first = about.suspects.first().and_then(|p| Some((p, enclosing(brief.genome, p)?)));
     let (form, mut messages, answer) = match (way, first) {
-        (Way::Line(rank), _) => line(brief, &about, Kind::Wrong, &about.suspects[rank], settings, said),
+        (Way::Again(rank), _) => line(brief, &about, Kind::Wrong, &about.suspects[rank], settings, said),
         (Way::After(rank), _) => line(brief, &about, Kind::Missing, &about.suspects[rank], settings, said),
         (Way::First, Some((place, item))) => {
             let place = Place { path: place.path.clone(), line: last_line_of_head(brief, place, &item) };
@@ -130,7 +159,6 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
         }
     }
     let temperature = settings.temperature.unwrap_or(heat);
-    let seed = brief.seed.wrapping_add(said.calls as u64);
     Plan { form, chat: Chat { messages, temperature, max_tokens, seed } }
 }
 
@@ -201,11 +229,16 @@ fn line(brief: &Brief<'_>, about: &Focus<'_>, kind: Kind, place: &Place, setting
     let first = |t: &&Feedback| short(detail(t).lines().next().unwrap_or_default());
     let failing: Vec<String> = about.failing.iter().take(3).map(first).collect();
     let mut also = tried(brief, kind, place);
-    also.extend(said.lines.iter().cloned());
-    also.retain(|l| l != old);
+    also.extend(said.lines.iter().filter(|(other, _)| other == place).map(|(_, line)| line.clone()));
+    also.retain(|l| l != old && !l.is_empty());
     also.sort();
     also.dedup();
     also.truncate(6);
+    // What comes after a function's documentation comes after its head.
+    let head = enclosing(brief.genome, place)
+        .filter(|item| kind == Kind::Missing && place.line == line_at(text, item.head.unwrap_or(item.bytes.start)));
+    let opens = |item: Item| text[item.bytes.clone()].lines().find(|l| l.contains(&item.name)).map(str::trim);
+    let old = head.and_then(opens).unwrap_or(old);
     let twice = lines.iter().filter(|l| l.trim() == old).count() > 1;
     let before = place.line.checked_sub(1).and_then(|i| lines.get(i)).filter(|_| twice && kind == Kind::Wrong);
     let named = match before {
@@ -397,10 +430,9 @@ mod tests {
     #[test]
     fn ten_attempts_try_lines_and_other_ways() {
         let ways: Vec<Way> = (0..10).map(|turn| way(turn, 12, true).0).collect();
-        assert_eq!(ways.iter().filter(|w| matches!(w, Way::Line(_))).count(), 6);
+        assert_eq!(ways.iter().filter(|w| matches!(w, Way::Sweep | Way::Again(_))).count(), 6);
         assert_eq!(ways.iter().filter(|w| **w == Way::Blind).count(), 2);
-        assert_eq!(way(10, 12, true), (Way::Line(5), true));
-        assert_eq!(way(3, 2, true), (Way::Line(0), true));
+        assert_eq!((way(16, 12, true), way(16, 1, true)), ((Way::Again(1), true), (Way::Again(0), true)));
         assert!((0..50).all(|turn| way(turn, 0, true).0 == Way::Mend));
         assert!((0..50).all(|turn| way(turn, 9, false).0 == Way::Mend));
     }

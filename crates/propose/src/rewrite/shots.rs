@@ -1,23 +1,24 @@
 //! Worked examples that stand before the question: they show a small model what is wanted better than words do.
 //!
-//! Measured with Qwen2.5-Coder-1.5B on eight one-line defects, the defective line known: a question alone was answered
-//! rightly for four of eight, a request for a list of alternatives for none of the two tried, and with these examples
-//! for seven of eight within five answers. They are always the same, so a server's prompt cache holds them.
+//! Measured with Qwen2.5-Coder-1.5B on eight own programs with one defective line, that line known: with these examples
+//! the right line came at the first, cool answer for four and within five answers for six; a request for a list of
+//! alternatives brought none for the two it was tried on, but other lines of the program. They are always the same, so
+//! a server's prompt cache holds them.
 
 use meliora_evolve::{Message, Role};
 
 use super::reply::fenced;
 
-const WRONG: &str = "You mend programs. You are given a program with one wrong line, tests that fail, and that line. \
-    You write the line that must stand in its place, and nothing else. It always differs from the wrong line.";
-const MISSING: &str = "You mend programs. You are given a program in which one line is missing, tests that fail, and \
-    the line before the missing one. You write the missing line, and nothing else.";
+const SYSTEM: &str = "You mend programs. You are given a program, tests that fail, and either the line that is wrong or \
+    the line after which one is missing. You write the one line that is right, and nothing else. It always differs \
+    from the wrong line.";
 
 /// Program, failing tests, the wrong line or the one before the missing one, and the right answer.
-type Shot = (&'static str, &'static [&'static str], &'static str, &'static str);
+type Shot = (Kind, &'static str, &'static [&'static str], &'static str, &'static str);
 
-const WRONG_SHOTS: [Shot; 3] = [
+const SHOTS: [Shot; 5] = [
     (
+        Kind::Wrong,
         "def total(items, start):\n    \"\"\"Sum of the items from index start on.\"\"\"\n    result = 0\n    \
          for i in range(start + 1, len(items)):\n        result += items[i]\n    return result\n",
         &["total([1, 2, 3], 0): expected 6, got 5"],
@@ -25,6 +26,14 @@ const WRONG_SHOTS: [Shot; 3] = [
         "for i in range(start, len(items)):",
     ),
     (
+        Kind::Missing,
+        "def depth(tree):\n    return 1 + max(depth(tree[0]), depth(tree[1]))\n",
+        &["depth(None): expected 0, raised TypeError: 'NoneType' object is not subscriptable"],
+        "def depth(tree):",
+        "if tree is None: return 0",
+    ),
+    (
+        Kind::Wrong,
         "def widest(rows):\n    best = rows[0]\n    for row in rows[1:]:\n        if len(row) < len(best):\n            \
          best = row\n    return best\n",
         &["widest([[1], [1, 2]]): expected [1, 2], got [1]"],
@@ -32,16 +41,7 @@ const WRONG_SHOTS: [Shot; 3] = [
         "if len(row) > len(best):",
     ),
     (
-        "def count_words(text):\n    counts = {}\n    for word in text.split():\n        \
-         counts[word] = counts.get(text, 0) + 1\n    return counts\n",
-        &["count_words('a a'): expected {'a': 2}, got {'a': 1}"],
-        "counts[word] = counts.get(text, 0) + 1",
-        "counts[word] = counts.get(word, 0) + 1",
-    ),
-];
-
-const MISSING_SHOTS: [Shot; 3] = [
-    (
+        Kind::Missing,
         "def total(items):\n    result = 0\n    i = 0\n    while i < len(items):\n        result += items[i]\n    \
          return result\n",
         &["total([1, 2]): expected 3, took too long"],
@@ -49,17 +49,12 @@ const MISSING_SHOTS: [Shot; 3] = [
         "i += 1",
     ),
     (
-        "def depth(tree):\n    return 1 + max(depth(tree[0]), depth(tree[1]))\n",
-        &["depth(None): expected 0, raised TypeError: 'NoneType' object is not subscriptable"],
-        "def depth(tree):",
-        "if tree is None: return 0",
-    ),
-    (
-        "def first_words(lines):\n    found = []\n    for line in lines:\n        found.append(line.split()[0])\n    \
-         return found\n",
-        &["first_words(['a b', '']): expected ['a'], raised IndexError: list index out of range"],
-        "for line in lines:",
-        "if not line.split(): continue",
+        Kind::Wrong,
+        "def count_words(text):\n    counts = {}\n    for word in text.split():\n        \
+         counts[word] = counts.get(text, 0) + 1\n    return counts\n",
+        &["count_words('a a'): expected {'a': 2}, got {'a': 1}"],
+        "counts[word] = counts.get(text, 0) + 1",
+        "counts[word] = counts.get(word, 0) + 1",
     ),
 ];
 
@@ -99,13 +94,9 @@ pub(crate) struct Question<'a> {
 
 /// A conversation that asks for one line: what to do, worked examples, the question.
 pub(crate) fn conversation(kind: Kind, question: &Question<'_>) -> Vec<Message> {
-    let (system, shots) = match kind {
-        Kind::Wrong => (WRONG, &WRONG_SHOTS),
-        Kind::Missing => (MISSING, &MISSING_SHOTS),
-    };
     let message = |role, content: String| Message { role, content };
-    let mut messages = vec![message(Role::System, system.to_owned())];
-    for (code, failing, line, answer) in shots {
+    let mut messages = vec![message(Role::System, SYSTEM.to_owned())];
+    for (kind, code, failing, line, answer) in SHOTS {
         let failing: Vec<String> = failing.iter().map(|f| (*f).to_owned()).collect();
         let shot = Question { told: "", language: "py", code, failing: &failing, line, also: &[] };
         messages.push(message(Role::User, ask(kind, &shot)));

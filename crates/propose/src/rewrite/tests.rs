@@ -113,14 +113,23 @@ fn question(chat: &Chat) -> &str {
     &chat.messages.last().unwrap().content
 }
 
-/// The attempt that asks for a line, for a function, for a missing line, for the whole file.
+/// The attempts that sweep over lines, ask for a function, ask for one line once more, and for a missing line.
 const LINE: usize = 0;
-const FUNCTION: usize = 4;
+const FUNCTION: usize = 3;
+const AGAIN: usize = 6;
 const MISSING: usize = 9;
 
 fn reply(text: &str) -> Result<Reply, ModelError> {
     let usage = Usage { prompt: 100, completion: 10, estimated: false };
     Ok(Reply { text: text.into(), truncated: false, usage, usd: MicroUsd(5) })
+}
+
+/// What comes of an attempt if the reservation is enough for one answer only.
+fn once(text: &str, genome: &Genome, attempts: &[PastAttempt]) -> (Bid, usize) {
+    let (_, asked) = ask(reply(text), genome, attempts);
+    let tokens = Says::new(&[reply(text)]).estimate(&asked[0]).tokens + 50;
+    let (bid, asked) = ask_all(&[reply(text)], genome, attempts, &[], tokens);
+    (bid.unwrap(), asked.len())
 }
 
 /// The file after the answer to the attempt with this number.
@@ -143,7 +152,7 @@ fn after(text: &str, turn: usize) -> Result<String, String> {
 fn the_first_attempt_asks_for_the_most_suspicious_line_after_worked_examples() {
     let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &[]);
     let chat = &asked[0];
-    assert_eq!((chat.seed, chat.messages.len(), chat.messages[0].role), (77, 8, Role::System));
+    assert_eq!((chat.seed, chat.messages.len(), chat.messages[0].role), (1, 12, Role::System));
     let text = question(chat);
     assert!(text.ends_with("\nWrong line: b -= x"), "{text}");
     for words in ["add the numbers up", FILE, "f([1]): expected 1, got -1"] {
@@ -159,7 +168,7 @@ fn lines_that_were_tried_are_named() {
             outcome: "rejected".into(),
             feedback: String::new()
         };
-        7
+        AGAIN
     ];
     let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &before);
     assert!(question(&asked[0]).ends_with("Wrong line: b -= x\nAlso wrong: b *= x"), "{}", question(&asked[0]));
@@ -192,26 +201,45 @@ fn answers_that_bring_nothing_new_are_asked_for_again_within_the_reservation() {
     });
     let tried = [good.tree()];
     let answers = ["b -= x", "b *= x", "b += x"].map(reply);
-    let (bid, asked) = ask_all(&answers, &genome, &[], &tried, 50_000);
+    let (bid, asked) = ask_all(&answers, &genome, &failed(AGAIN), &tried, 50_000);
     let Ok(Bid::Proposal { reason, cost, .. }) = bid else { panic!("{bid:?}") };
     assert_eq!((reason.as_str(), cost.tokens), ("a.py line 4: `b -= x` -> `b += x`", 330));
-    assert!(question(&asked[2]).ends_with("Wrong line: b -= x\nAlso wrong: b *= x"));
+    assert!(asked.iter().all(|chat| question(chat).ends_with("Wrong line: b -= x\nAlso wrong: b *= x")));
     assert!(asked[1].temperature > asked[0].temperature && asked[1].seed != asked[0].seed);
 
-    let needed = Says::new(&answers).estimate(&asked[0]).tokens;
-    let (bid, asked) = ask_all(&answers, &genome, &[], &tried, needed + 20);
-    assert!(
-        matches!(bid, Ok(Bid::Unusable { reason, cost }) if reason.contains("changes nothing") && cost.tokens == 110)
-    );
-    assert_eq!(asked.len(), 1);
+    let (bid, calls) = once("b -= x", &genome, &failed(AGAIN));
+    assert!(matches!(bid, Bid::Unusable { reason, cost } if reason.contains("changes nothing") && cost.tokens == 110));
+    assert_eq!(calls, 1);
 }
 
 #[test]
 fn another_line_is_asked_about_after_three_useless_answers() {
-    let (bid, asked) = ask(reply("b += "), &genome(&[("a.py", FILE)]), &[]);
+    let (bid, asked) = ask(reply(")("), &genome(&[("a.py", FILE)]), &failed(AGAIN));
     assert!(matches!(bid, Ok(Bid::Unusable { reason, .. }) if reason.contains("not of the language")));
     let about: Vec<bool> = asked.iter().map(|chat| question(chat).contains("Wrong line: b -= x")).collect();
     assert_eq!(about, [true, true, true, false, false]);
+}
+
+#[test]
+fn a_sweep_leaves_a_line_that_is_copied_for_the_next_one() {
+    let answers = ["b -= x", "b = 1"].map(reply);
+    let (bid, asked) = ask_all(&answers, &genome(&[("a.py", FILE)]), &[], &[], 50_000);
+    assert!(matches!(bid, Ok(Bid::Proposal { .. })));
+    let named: Vec<&str> = asked.iter().map(|chat| question(chat).rsplit_once('\n').unwrap().1).collect();
+    assert_eq!(named, ["Wrong line: b -= x", "Wrong line: b = 0"]);
+    assert_eq!(asked[0].temperature, asked[1].temperature);
+}
+
+#[test]
+fn the_same_request_is_paid_once() {
+    let model = Arc::new(Says::new(&[reply("b += x")]));
+    let rewrite = Rewrite::new(model.clone(), Settings::default());
+    let chat = Chat { messages: Vec::new(), temperature: 0.2, max_tokens: 60, seed: 1 };
+    let all = Reservation(Cost { tokens: 1000, usd: MicroUsd(1000), ..Cost::ZERO });
+    let answers = [(); 2].map(|()| rewrite.chat(&chat, all).unwrap());
+    assert_eq!(answers.each_ref().map(|a| (a.text.as_str(), a.cost().tokens)), [("b += x", 110), ("b += x", 0)]);
+    rewrite.chat(&Chat { seed: 2, ..chat }, all).unwrap();
+    assert_eq!(model.asked.lock().unwrap().len(), 2);
 }
 
 #[test]
@@ -251,6 +279,7 @@ fn code_is_read_however_it_is_wrapped() {
 
 #[test]
 fn an_answer_without_code_is_unusable_and_says_why() {
+    let genome = genome(&[("a.py", FILE)]);
     let cases = [
         ("", "empty"),
         ("The bug is that it subtracts.", "only words"),
@@ -259,7 +288,9 @@ fn an_answer_without_code_is_unusable_and_says_why() {
         ("<<<<<<< SEARCH\nb -= x\n=======\n", "not complete"),
     ];
     for (answer, words) in cases {
-        let why = after(answer, FUNCTION).unwrap_err();
+        let (Bid::Unusable { reason: why, .. }, _) = once(answer, &genome, &failed(FUNCTION)) else {
+            panic!("{answer}")
+        };
         assert!(why.contains(words), "{answer}: {why}");
     }
 }
