@@ -385,9 +385,9 @@ fn a_script_cannot_tell_warm_from_cold() {
 }
 
 fn what_one_command_does_to_its_interpreter_is_gone_for_the_next() {
-    let spoil = "import json, os, sys, builtins, random, re\njson.dumps = None; os.environ['LEFT'] = 'x'; sys.path.append('/left'); builtins.max = None\n\
+    let spoil = "import json, os, sys, builtins, random, re\njson.dumps = None; os.environ['LEFT'] = 'x'; sys.path.append('/left'); builtins.divmod = None\n\
                  sys.modules['left'] = json; open('/tmp/left', 'w').write('x'); open('/work/left', 'w').write('x'); re.compile = None; sys.meta_path.clear(); print('done')";
-    let look = "import json, os, sys, re\nprint(json.dumps([max(1, 2)]), 'LEFT' in os.environ, '/left' in sys.path, 'left' in sys.modules, bool(re.compile('x')), os.listdir('/tmp'), sorted(os.listdir('/work')))";
+    let look = "import json, os, sys, re\nprint(json.dumps([divmod(5, 2)[0]]), 'LEFT' in os.environ, '/left' in sys.path, 'left' in sys.modules, bool(re.compile('x')), os.listdir('/tmp'), sorted(os.listdir('/work')))";
     assert_eq!(out(&warm(spoil)), "done\n");
     assert_eq!(out(&warm(look)), "[2] False False False True [] ['s.py']\n");
     // In one cage the files are shared, the interpreter is not.
