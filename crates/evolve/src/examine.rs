@@ -56,6 +56,6 @@ fn run(sandbox: &dyn Sandbox, mut spec: CageSpec, job: &Job) -> Result<Finished,
             Err(e) => return Err(SandboxError { what: "putting files".into(), cause: e.to_string(), hint: None }),
         }
     }
-    let command = Command { argv: job.argv.clone(), cwd: job.cwd.clone(), wall: None };
+    let command = Command { argv: job.argv.clone(), cwd: job.cwd.clone(), ..Command::default() };
     run_to_end(cage.as_ref(), &command, &job.stdin)
 }

@@ -9,8 +9,8 @@ pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target,
 pub use model::{Chat, Message, Model, ModelError, Reply, Reservation, Role, Usage};
 pub use proposer::{Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
 pub use sandbox::{
-    Cage, CageEntry, CageError, CageSpec, CageUsage, Command, Happening, Process, Purpose, ReadOnly, Sandbox,
-    SandboxError, run_to_end,
+    Cage, CageEntry, CageError, CageSpec, CageUsage, Command, EntryKind, Happening, Process, Purpose, ReadOnly,
+    Sandbox, SandboxError, Terminal, run_to_end,
 };
 
 use meliora_domain::Recorded;

@@ -62,7 +62,7 @@ impl<'a> CommandProposer<'a> {
         // From a file, not a pipe: a program that reads nothing would leave a long brief stuck in one.
         let shell = ["/usr/bin/sh", "-c", r#"exec "$@" < /work/brief.json"#, "sh"].map(str::to_owned);
         let argv = shell.into_iter().chain(self.argv.iter().cloned()).collect();
-        run_to_end(&*cage, &Command { argv, cwd: "/work".into(), wall: None }, b"").map_err(broken)
+        run_to_end(&*cage, &Command { argv, ..Command::default() }, b"").map_err(broken)
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     struct Room<'a>(&'a Scripted);
-    struct Run(Vec<Happening>);
+    struct Run(Mutex<Vec<Happening>>);
 
     impl Sandbox for &'static Scripted {
         fn open(&self, _: CageSpec) -> Result<Box<dyn Cage>, SandboxError> {
@@ -223,28 +223,44 @@ mod tests {
         fn list(&self, _: &str) -> Result<Vec<CageEntry>, CageError> {
             Ok(Vec::new())
         }
+        fn stat(&self, path: &str) -> Result<CageEntry, CageError> {
+            Err(CageError::NoFile { path: path.into(), why: "nothing is here".into() })
+        }
+        fn make_folder(&self, _: &str) -> Result<bool, CageError> {
+            Ok(true)
+        }
+        fn remove(&self, _: &str) -> Result<(), CageError> {
+            Ok(())
+        }
+        fn rename(&self, _: &str, _: &str) -> Result<(), CageError> {
+            Ok(())
+        }
+        fn pause(&self, _: bool) -> Result<(), SandboxError> {
+            Ok(())
+        }
         fn usage(&self) -> CageUsage {
             CageUsage::default()
         }
         fn spawn(&self, command: &Command) -> Result<Box<dyn Process>, SandboxError> {
             self.0.seen.lock().unwrap().push((command.argv.join(" "), Vec::new()));
-            Ok(Box::new(Run(vec![
+            Ok(Box::new(Run(Mutex::new(vec![
                 Happening::Exit(self.0.ending),
                 Happening::Stderr(self.0.stderr.into()),
                 Happening::Stdout(self.0.stdout.clone()),
-            ])))
+            ]))))
         }
     }
 
     impl Process for Run {
-        fn write(&mut self, _: &[u8]) -> Result<(), SandboxError> {
+        fn write(&self, _: &[u8]) -> Result<(), SandboxError> {
             Ok(())
         }
-        fn close_stdin(&mut self) {}
-        fn next(&mut self) -> Result<Happening, SandboxError> {
-            Ok(if self.0.len() > 1 { self.0.pop().unwrap() } else { self.0[0].clone() })
+        fn close_stdin(&self) {}
+        fn next(&self) -> Result<Happening, SandboxError> {
+            let mut left = self.0.lock().unwrap();
+            Ok(if left.len() > 1 { left.pop().unwrap() } else { left[0].clone() })
         }
-        fn signal(&mut self, _: i32) -> Result<(), SandboxError> {
+        fn signal(&self, _: i32) -> Result<(), SandboxError> {
             Ok(())
         }
     }

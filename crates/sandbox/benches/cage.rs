@@ -130,7 +130,7 @@ fn open(sandbox: &Namespaces, prefix: &str) -> Box<dyn Cage> {
 }
 
 fn run(cage: &dyn Cage, argv: &[String]) {
-    let command = Command { argv: argv.to_vec(), cwd: "/work".to_owned(), wall: None };
+    let command = Command { argv: argv.to_vec(), ..Command::default() };
     let finished = run_to_end(cage, &command, b"").expect("the cage works");
     assert_eq!(finished.ending, meliora_domain::Ending::Exited(0), "{finished:?}");
 }

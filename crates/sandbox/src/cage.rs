@@ -1,6 +1,5 @@
 //! An open cage, seen from the host.
 
-use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -130,6 +129,26 @@ impl Cage for NamespaceCage {
         self.0.folders.list(path)
     }
 
+    fn stat(&self, path: &str) -> Result<CageEntry, CageError> {
+        self.0.folders.stat(path)
+    }
+
+    fn make_folder(&self, path: &str) -> Result<bool, CageError> {
+        self.0.folders.make_folder(path)
+    }
+
+    fn remove(&self, path: &str) -> Result<(), CageError> {
+        self.0.folders.remove(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), CageError> {
+        self.0.folders.rename(from, to)
+    }
+
+    fn pause(&self, stopped: bool) -> Result<(), SandboxError> {
+        self.0.request(Request::SignalAll { signal: if stopped { libc::SIGSTOP } else { libc::SIGCONT } as u32 })
+    }
+
     fn usage(&self) -> CageUsage {
         CageUsage {
             cpu_seconds: self.0.cpu_us.load(Ordering::Relaxed) as f64 / 1e6,
@@ -173,17 +192,7 @@ impl Cage for NamespaceCage {
             &[file.as_fd(), their_stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd(), their_report.as_fd()],
         )?;
         let wall = command.wall.map_or(cage.limits.wall, |wall| wall.min(cage.limits.wall));
-        Ok(Box::new(Running {
-            cage: Arc::clone(cage),
-            id,
-            program,
-            pipes: Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr), report },
-            deadline: start + wall,
-            next_look: start,
-            queue: VecDeque::new(),
-            kept: 0,
-            breach: None,
-            ending: None,
-        }))
+        let pipes = Pipes { stdout: Some(stdout), stderr: Some(stderr), report };
+        Ok(Box::new(Running::new(Arc::clone(cage), id, program, stdin, pipes, (start, wall))))
     }
 }

@@ -5,9 +5,10 @@
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
-use meliora_evolve::{CageEntry, CageError};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
+use meliora_evolve::{CageEntry, CageError, EntryKind};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use crate::plan::{failed, os_failed};
@@ -98,22 +99,7 @@ impl Folders {
     pub(crate) fn put(&self, path: &str, bytes: &[u8], executable: bool) -> Result<(), CageError> {
         let (base, rest) = self.split(path)?;
         let _owner = AsOwner::of(self);
-        let (parents, name) = rest.rsplit_once('/').unwrap_or(("", rest));
-        let mut folder = rustix::io::fcntl_dupfd_cloexec(base, 3).map_err(|e| explain(path, e))?;
-        for part in parents.split('/').filter(|part| !part.is_empty()) {
-            match rustix::fs::mkdirat(&folder, part, Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(errno) => return Err(explain(path, errno)),
-            }
-            folder = rustix::fs::openat2(
-                &folder,
-                part,
-                OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-                Mode::empty(),
-                BENEATH,
-            )
-            .map_err(|e| explain(path, e))?;
-        }
+        let (folder, name) = parent(base, rest, true).map_err(|e| explain(path, e))?;
         // Always a new file: whatever the subject left at that name is never opened.
         let mode = Mode::from_raw_mode(if executable { 0o755 } else { 0o644 });
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -177,12 +163,124 @@ impl Folders {
             }
             // It may be gone by now; then it is no entry.
             let Ok(stat) = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            entries.push(CageEntry {
-                name: name.to_string_lossy().into_owned(),
-                file: FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile,
-                size: stat.st_size as u64,
-            });
+            entries.push(entry_of(folder.as_fd(), name, &stat));
         }
         Ok(entries)
     }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<CageEntry, CageError> {
+        let (base, rest) = self.split(path)?;
+        let _owner = AsOwner::of(self);
+        let (folder, name) = parent(base, rest, false).map_err(|e| explain(path, e))?;
+        let stat = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| explain(path, e))?;
+        let name = std::ffi::CString::new(name).map_err(|e| no_file(path, e))?;
+        let entry = entry_of(folder.as_fd(), &name, &stat);
+        let own = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        Ok(CageEntry { name: own.to_owned(), ..entry })
+    }
+
+    pub(crate) fn make_folder(&self, path: &str) -> Result<bool, CageError> {
+        let (base, rest) = self.split(path)?;
+        let _owner = AsOwner::of(self);
+        let make = || {
+            let (folder, name) = parent(base, rest, true)?;
+            match rustix::fs::mkdirat(&folder, name, Mode::from_raw_mode(0o755)) {
+                Err(Errno::EXIST) => match rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => Ok(false),
+                    _ => Err(Errno::EXIST),
+                },
+                made => made.map(|()| true),
+            }
+        };
+        make().map_err(|e| explain(path, e))
+    }
+
+    pub(crate) fn remove(&self, path: &str) -> Result<(), CageError> {
+        let (base, rest) = self.split(path)?;
+        if rest == "." {
+            return Err(no_file(path, "a writable folder itself stays"));
+        }
+        let _owner = AsOwner::of(self);
+        let (folder, name) = parent(base, rest, false).map_err(|e| explain(path, e))?;
+        let name = std::ffi::CString::new(name).map_err(|e| no_file(path, e))?;
+        remove(folder.as_fd(), &name, 0).map_err(|e| explain(path, e))
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), CageError> {
+        let (old_base, old) = self.split(from)?;
+        let (new_base, new) = self.split(to)?;
+        if old == "." || new == "." {
+            return Err(no_file(from, "a writable folder itself stays"));
+        }
+        let _owner = AsOwner::of(self);
+        let (old_folder, old) = parent(old_base, old, false).map_err(|e| explain(from, e))?;
+        let (new_folder, new) = parent(new_base, new, true).map_err(|e| explain(to, e))?;
+        match rustix::fs::renameat(&old_folder, old, &new_folder, new) {
+            // `/work` and `/tmp` are file systems of their own.
+            Err(Errno::XDEV) => Err(no_file(from, "it cannot be moved between /work and /tmp; copy it")),
+            other => other.map_err(|e| explain(from, e)),
+        }
+    }
+}
+
+/// The folder that a path's last part lies in, and that part. No link on the way is followed.
+fn parent<'a>(base: BorrowedFd<'_>, rest: &'a str, make: bool) -> Result<(OwnedFd, &'a str), Errno> {
+    let (parents, name) = rest.rsplit_once('/').unwrap_or(("", rest));
+    let mut folder = rustix::io::fcntl_dupfd_cloexec(base, 3)?;
+    for part in parents.split('/').filter(|part| !part.is_empty()) {
+        if make {
+            match rustix::fs::mkdirat(&folder, part, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        folder = rustix::fs::openat2(&folder, part, flags, Mode::empty(), BENEATH)?;
+    }
+    Ok((folder, name))
+}
+
+fn entry_of(folder: BorrowedFd<'_>, name: &std::ffi::CStr, stat: &Stat) -> CageEntry {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Folder,
+        FileType::Symlink => EntryKind::Link,
+        _ => EntryKind::Other,
+    };
+    // Another link may stand there by now: its target is as good.
+    let target = match kind {
+        EntryKind::Link => rustix::fs::readlinkat(folder, name, Vec::new()).ok(),
+        _ => None,
+    };
+    CageEntry {
+        name: name.to_string_lossy().into_owned(),
+        kind,
+        size: stat.st_size as u64,
+        mode: stat.st_mode & 0o7777,
+        modified: Duration::new(u64::try_from(stat.st_mtime).unwrap_or(0), stat.st_mtime_nsec as u32),
+        target: target.map(|t| t.to_string_lossy().into_owned()).unwrap_or_default(),
+    }
+}
+
+/// Folders in folders that are removed; deeper ones go with the cage.
+const DEPTH: usize = 128;
+
+fn remove(folder: BorrowedFd<'_>, name: &std::ffi::CStr, depth: usize) -> Result<(), Errno> {
+    match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+        Err(Errno::ISDIR | Errno::PERM) if depth < DEPTH => {}
+        other => return other,
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let inner = rustix::fs::openat2(folder, name, flags, Mode::empty(), BENEATH)?;
+    for entry in Dir::read_from(&inner)? {
+        let entry = entry?;
+        let below = entry.file_name();
+        if below != c"." && below != c".." {
+            match remove(inner.as_fd(), below, depth + 1) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+    rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)
 }

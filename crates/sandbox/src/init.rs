@@ -182,7 +182,7 @@ impl Init<'_> {
                     kill(target, signal as c_int);
                 }
             }
-            Request::KillAll => kill(-1, libc::SIGKILL),
+            Request::SignalAll { signal } => kill(-1, signal as c_int),
             Request::Spawn { .. } => {
                 for fd in fds.iter().take(count) {
                     close(*fd);

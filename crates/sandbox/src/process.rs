@@ -1,9 +1,9 @@
 //! A running command, seen from the host: its streams, its clock, its end.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use meliora_domain::Ending;
@@ -24,25 +24,35 @@ const CHUNK: usize = 64 * 1024;
 
 /// The host's ends of a command's pipes. All are non-blocking.
 pub(crate) struct Pipes {
-    pub(crate) stdin: Option<OwnedFd>,
     pub(crate) stdout: Option<OwnedFd>,
     pub(crate) stderr: Option<OwnedFd>,
     pub(crate) report: OwnedFd,
 }
 
 pub(crate) struct Running {
-    pub(crate) cage: Arc<Inner>,
-    pub(crate) id: u32,
-    pub(crate) program: String,
-    pub(crate) pipes: Pipes,
-    pub(crate) deadline: Instant,
-    pub(crate) next_look: Instant,
+    cage: Arc<Inner>,
+    id: u32,
+    /// The host's end of standard input; shared with a writer that waits, so that another may close it meanwhile.
+    stdin: Mutex<Option<Arc<OwnedFd>>>,
+    /// Held by whoever reads; a writer reads as well where nobody does.
+    output: Mutex<Output>,
+    ended: AtomicBool,
+}
+
+/// What comes out of a command, its clock and its limits.
+struct Output {
+    cage: Arc<Inner>,
+    id: u32,
+    program: String,
+    pipes: Pipes,
+    deadline: Instant,
+    next_look: Instant,
     /// What is not told yet.
-    pub(crate) queue: VecDeque<Happening>,
-    pub(crate) kept: u64,
+    queue: VecDeque<Happening>,
+    kept: u64,
     /// The limit that was passed, and until when PID 1 may take to say that all is dead.
-    pub(crate) breach: Option<(Ending, Instant)>,
-    pub(crate) ending: Option<Ending>,
+    breach: Option<(Ending, Instant)>,
+    ending: Option<Ending>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,51 +61,109 @@ enum Stream {
     Err,
 }
 
+impl Running {
+    pub(crate) fn new(
+        cage: Arc<Inner>,
+        id: u32,
+        program: String,
+        stdin: OwnedFd,
+        pipes: Pipes,
+        (start, wall): (Instant, Duration),
+    ) -> Self {
+        let output = Output {
+            cage: Arc::clone(&cage),
+            id,
+            program,
+            pipes,
+            deadline: start + wall,
+            next_look: start,
+            queue: VecDeque::new(),
+            kept: 0,
+            breach: None,
+            ending: None,
+        };
+        let stdin = Mutex::new(Some(Arc::new(stdin)));
+        Running { cage, id, stdin, output: Mutex::new(output), ended: AtomicBool::new(false) }
+    }
+
+    fn stdin(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
+        self.stdin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Waits until standard input takes more, or something else happened. Meanwhile its output is read, or a program
+    /// that writes as it reads would stand still, and we too; unless another thread reads it.
+    fn wait_to_write(&self, stdin: &OwnedFd) -> Result<(), SandboxError> {
+        if let Ok(mut output) = self.output.try_lock() {
+            output.wait(Some(stdin.as_fd()))?;
+            self.ended.store(output.ending.is_some(), Ordering::Release);
+            return Ok(());
+        }
+        let timeout = Timespec::try_from(TICK).unwrap_or_default();
+        match rustix::event::poll(&mut [PollFd::new(stdin, PollFlags::OUT)], Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(os_failed("standard input of the command", errno.raw_os_error())),
+        }
+    }
+}
+
 impl Process for Running {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SandboxError> {
+    fn write(&self, bytes: &[u8]) -> Result<(), SandboxError> {
         let mut rest = bytes;
-        while !rest.is_empty() && self.ending.is_none() {
-            let Some(stdin) = &self.pipes.stdin else { return Ok(()) };
-            match rustix::io::write(stdin, rest) {
+        while !rest.is_empty() && !self.has_ended() {
+            let Some(stdin) = self.stdin().clone() else { return Ok(()) };
+            match rustix::io::write(&*stdin, rest) {
                 Ok(count) => rest = &rest[count..],
-                // Meanwhile its output is read, or a program that writes as it reads would stand still, and we too.
-                Err(Errno::AGAIN) => self.wait(true)?,
+                Err(Errno::AGAIN) => self.wait_to_write(&stdin)?,
                 Err(Errno::INTR) => {}
                 // It no longer reads: what it does not want is dropped.
-                Err(Errno::PIPE) => self.pipes.stdin = None,
+                Err(Errno::PIPE) => self.close_stdin(),
                 Err(errno) => return Err(os_failed("standard input of the command", errno.raw_os_error())),
             }
         }
         Ok(())
     }
 
-    fn close_stdin(&mut self) {
-        self.pipes.stdin = None;
+    fn close_stdin(&self) {
+        *self.stdin() = None;
     }
 
-    fn next(&mut self) -> Result<Happening, SandboxError> {
+    fn next(&self) -> Result<Happening, SandboxError> {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(happening) = self.queue.pop_front() {
+            if let Some(happening) = output.queue.pop_front() {
                 return Ok(happening);
             }
-            if let Some(ending) = self.ending {
+            if let Some(ending) = output.ending {
+                self.ended.store(true, Ordering::Release);
+                self.close_stdin();
                 return Ok(Happening::Exit(ending));
             }
-            self.wait(false)?;
+            output.wait(None)?;
         }
     }
 
-    fn signal(&mut self, signal: i32) -> Result<(), SandboxError> {
-        if self.ending.is_some() || signal <= 0 {
+    fn signal(&self, signal: i32) -> Result<(), SandboxError> {
+        if self.has_ended() || signal <= 0 {
             return Ok(());
         }
         self.cage.request(Request::Signal { id: self.id, signal: signal as u32 })
     }
 }
 
-impl Running {
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nobody listens any more; a command that runs on unseen would pass every limit but its own.
+        self.signal(libc::SIGKILL).ok();
+    }
+}
+
+impl Output {
     /// Waits until something happened, and takes note of it.
-    fn wait(&mut self, writing: bool) -> Result<(), SandboxError> {
+    fn wait(&mut self, writing: Option<BorrowedFd<'_>>) -> Result<(), SandboxError> {
         self.keep_limits()?;
         let now = Instant::now();
         let until = match self.breach {
@@ -113,7 +181,7 @@ impl Running {
                 polls.push(PollFd::new(fd, PollFlags::IN));
             }
         }
-        if let (true, Some(fd)) = (writing, &pipes.stdin) {
+        if let Some(fd) = &writing {
             polls.push(PollFd::new(fd, PollFlags::OUT));
         }
         match rustix::event::poll(&mut polls, Some(&timeout)) {
@@ -150,7 +218,7 @@ impl Running {
             self.next_look = now + TICK;
             if self.cage.over_memory() {
                 self.breach = Some((Ending::Memory, now + GRACE));
-                self.cage.request(Request::KillAll)?;
+                self.cage.request(Request::SignalAll { signal: libc::SIGKILL as u32 })?;
             }
         }
         Ok(())
@@ -204,7 +272,6 @@ impl Running {
         for stream in [Stream::Out, Stream::Err] {
             while self.read(stream)? {}
         }
-        self.pipes.stdin = None;
         let ending = self.judge(report);
         self.ending = Some(match self.breach {
             Some((breach, _)) => breach,
@@ -241,15 +308,6 @@ impl Running {
             NO_EXEC => no_start(126, &format!("cannot execute '{}'", self.program)),
             NO_FOLDER => no_start(126, "cannot enter the folder to start in"),
             _ => no_start(126, "cannot start the command"),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Nobody listens any more; a command that runs on unseen would pass every limit but its own.
-        if self.ending.is_none() {
-            self.signal(libc::SIGKILL).ok();
         }
     }
 }

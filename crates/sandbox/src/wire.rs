@@ -8,8 +8,8 @@ pub(crate) enum Request {
     Spawn { id: u32, argc: u32, length: u32 },
     /// Send a signal to command `id` and what it started.
     Signal { id: u32, signal: u32 },
-    /// Kill every process of the cage but PID 1.
-    KillAll,
+    /// Send a signal to every process of the cage but PID 1.
+    SignalAll { signal: u32 },
 }
 
 /// Bytes of a request.
@@ -24,7 +24,7 @@ impl Request {
         let words = match self {
             Request::Spawn { id, argc, length } => [1, id, argc, length],
             Request::Signal { id, signal } => [2, id, signal, 0],
-            Request::KillAll => [3, 0, 0, 0],
+            Request::SignalAll { signal } => [3, signal, 0, 0],
         };
         let mut bytes = [0; REQUEST];
         for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -41,7 +41,7 @@ impl Request {
         match words {
             [1, id, argc, length] => Some(Request::Spawn { id, argc, length }),
             [2, id, signal, _] => Some(Request::Signal { id, signal }),
-            [3, ..] => Some(Request::KillAll),
+            [3, signal, ..] => Some(Request::SignalAll { signal }),
             _ => None,
         }
     }
@@ -102,9 +102,11 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        for request in
-            [Request::Spawn { id: 7, argc: 3, length: 4096 }, Request::Signal { id: 9, signal: 15 }, Request::KillAll]
-        {
+        for request in [
+            Request::Spawn { id: 7, argc: 3, length: 4096 },
+            Request::Signal { id: 9, signal: 15 },
+            Request::SignalAll { signal: 9 },
+        ] {
             assert_eq!(Request::decode(&request.encode()), Some(request));
         }
         assert_eq!(Request::decode(&[0; REQUEST]), None);

@@ -29,7 +29,7 @@ fn prepare(job: &meliora_benchmark::Job) -> (Box<dyn Cage>, Command) {
     for file in &job.files {
         cage.put(&file.path, &file.bytes, file.executable).unwrap();
     }
-    (cage, Command { argv: job.argv.clone(), cwd: job.cwd.clone(), wall: None })
+    (cage, Command { argv: job.argv.clone(), cwd: job.cwd.clone(), ..Command::default() })
 }
 
 /// Examines `a.py` with this code on these tasks: id, split, argument, expected result.

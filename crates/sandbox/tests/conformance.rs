@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use meliora_domain::{Ending, Limits};
-use meliora_evolve::{CageError, Command, Happening, Sandbox, run_to_end};
+use meliora_evolve::{CageError, Command, EntryKind, Happening, Sandbox, run_to_end};
 
 #[test]
 fn a_command_runs_with_its_input_output_and_exit_code() {
@@ -25,7 +25,8 @@ fn a_file_that_was_put_can_be_read_changed_and_fetched() {
     assert_eq!(cage.get("/work/out.txt", 100).unwrap(), b"ABC");
     cage.put("/work/out.txt", b"again", false).unwrap();
     assert_eq!(cage.get("/work/out.txt", 100).unwrap(), b"again");
-    let mut names: Vec<_> = cage.list("/work").unwrap().into_iter().map(|e| (e.name, e.file)).collect();
+    let mut names: Vec<_> =
+        cage.list("/work").unwrap().into_iter().map(|e| (e.name, e.kind == EntryKind::File)).collect();
     names.sort();
     assert_eq!(names, [("deep".into(), false), ("out.txt".into(), true), ("run.sh".into(), true)]);
 }
@@ -42,7 +43,7 @@ fn several_commands_share_the_folder_one_after_another_and_at_once() {
     let cage = cage();
     shell(&*cage, "echo first > note");
     assert_eq!(out(&shell(&*cage, "cat note")), "first\n");
-    let mut waiting = cage.spawn(&command(["/bin/sh", "-c", "read line; echo got $line"])).unwrap();
+    let waiting = cage.spawn(&command(["/bin/sh", "-c", "read line; echo got $line"])).unwrap();
     let other = shell(&*cage, "echo meanwhile; exit 3");
     assert_eq!((out(&other).as_str(), other.ending), ("meanwhile\n", Ending::Exited(3)));
     waiting.write(b"it\n").unwrap();
@@ -77,7 +78,7 @@ fn input_that_nobody_reads_is_dropped() {
 fn signals_reach_a_command_and_what_it_started() {
     let cage = cage();
     for (signal, ending) in [(15, Ending::Signalled(15)), (9, Ending::Signalled(9))] {
-        let mut process = cage.spawn(&command(["/bin/sh", "-c", "sleep 100 & echo up; wait"])).unwrap();
+        let process = cage.spawn(&command(["/bin/sh", "-c", "sleep 100 & echo up; wait"])).unwrap();
         assert_eq!(process.next().unwrap(), Happening::Stdout(b"up\n".to_vec()));
         process.signal(signal).unwrap();
         assert_eq!(process.next().unwrap(), Happening::Exit(ending));
@@ -156,7 +157,7 @@ fn a_full_folder_is_said_to_be_full() {
 #[test]
 fn what_a_dropped_cage_ran_is_gone() {
     let cage = cage();
-    let mut process = cage.spawn(&command(["/bin/sh", "-c", "echo up; exec sleep 100"])).unwrap();
+    let process = cage.spawn(&command(["/bin/sh", "-c", "echo up; exec sleep 100"])).unwrap();
     assert_eq!(process.next().unwrap(), Happening::Stdout(b"up\n".to_vec()));
     drop(cage);
     assert_eq!(process.next().unwrap(), Happening::Exit(Ending::Signalled(9)));
@@ -251,4 +252,73 @@ if __name__ == '__main__':
         let ran = run(&*cage, &[&python().program, "/work/main.py"]);
         assert_eq!(out(&ran), "[0, 1, 4, 9]\n[0, 1, 4, 9]\nTrue None 1\n[]\n", "{method}: {}", err(&ran));
     }
+}
+
+#[test]
+fn the_host_can_do_with_files_what_a_person_can() {
+    let cage = cage();
+    assert!(cage.make_folder("/work/a/b").unwrap());
+    assert!(!cage.make_folder("/work/a/b").unwrap(), "it was there");
+    cage.put("/work/a/b/file", b"1234", false).unwrap();
+    let entry = cage.stat("/work/a/b/file").unwrap();
+    assert_eq!((entry.name.as_str(), entry.kind, entry.size, entry.mode), ("file", EntryKind::File, 4, 0o644));
+    assert!(entry.modified.as_secs() > 1_600_000_000);
+    assert!(matches!(cage.make_folder("/work/a/b/file"), Err(CageError::NoFile { .. })));
+
+    py(&*cage, "import os; os.symlink('/etc/passwd', '/work/a/link'); os.mkfifo('/work/a/pipe')");
+    let link = cage.stat("/work/a/link").unwrap();
+    assert_eq!((link.kind, link.target.as_str()), (EntryKind::Link, "/etc/passwd"));
+    assert_eq!(cage.stat("/work/a/pipe").unwrap().kind, EntryKind::Other);
+    assert!(cage.stat("/work/a/link/x").is_err() && cage.stat("/etc/passwd").is_err());
+
+    cage.rename("/work/a/b", "/work/c/d").unwrap();
+    assert_eq!(cage.get("/work/c/d/file", 10).unwrap(), b"1234");
+    assert!(cage.rename("/work/c", "/work/a/link/c").is_err(), "no way leads through a link");
+    cage.remove("/work/a").unwrap();
+    assert!(cage.stat("/work/a").is_err() && cage.remove("/work/a").is_err() && cage.remove("/work").is_err());
+    cage.remove("/work/c/d/file").unwrap();
+    assert_eq!(cage.list("/work/c/d").unwrap(), []);
+}
+
+#[test]
+fn a_paused_cage_stands_still_and_goes_on() {
+    let cage = cage();
+    let sleeper = "import time, sys\nfor n in range(10**6):\n    open('/work/n', 'w').write(str(n)); time.sleep(0.005)";
+    let process = cage.spawn(&command(["/usr/bin/env", "python3", "-c", sleeper])).unwrap();
+    let read = || cage.get("/work/n", 100).ok().filter(|n| !n.is_empty());
+    let moves = |ms: u64| {
+        let before = read();
+        std::thread::sleep(std::time::Duration::from_millis(ms));
+        read() != before
+    };
+    while read().is_none() {}
+    cage.pause(true).unwrap();
+    while moves(30) {}
+    assert!(!moves(100), "it stands still");
+    cage.pause(false).unwrap();
+    while !moves(30) {}
+    drop(process);
+}
+
+#[test]
+fn several_threads_may_use_one_command() {
+    let cage = cage();
+    let process = cage.spawn(&command(["/bin/cat"])).unwrap();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut told = 0;
+            loop {
+                match process.next().unwrap() {
+                    Happening::Stdout(bytes) => told += bytes.len(),
+                    Happening::Stderr(_) => {}
+                    Happening::Exit(ending) => return (told, ending),
+                }
+            }
+        });
+        for _ in 0..100 {
+            process.write(&[b'x'; 10_000]).unwrap();
+        }
+        process.close_stdin();
+        assert_eq!(reader.join().unwrap(), (1_000_000, Ending::Exited(0)));
+    });
 }

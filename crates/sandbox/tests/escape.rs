@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 
 use common::*;
 use meliora_domain::Ending;
-use meliora_evolve::CageError;
+use meliora_evolve::{CageError, EntryKind};
 
 /// Each probe raises or returns something false when it is blocked.
 const PROBES: &str = r#"
@@ -228,8 +228,13 @@ os.chmod('/work/real', 0o600)
     }
     assert!(matches!(cage.get("/work/sparse", 1 << 20), Err(CageError::TooLarge { .. })));
     assert_eq!(cage.get("/work/real", 10).unwrap(), b"ok");
-    let files: Vec<_> =
-        cage.list("/work").unwrap().into_iter().filter(|entry| entry.file).map(|entry| entry.name).collect();
+    let files: Vec<_> = cage
+        .list("/work")
+        .unwrap()
+        .into_iter()
+        .filter(|entry| entry.kind == EntryKind::File)
+        .map(|entry| entry.name)
+        .collect();
     assert_eq!(files.len(), 2, "{files:?}");
     assert!(matches!(cage.list("/work/way"), Err(CageError::NoFile { .. })));
     // What is put takes the place of what was there, and goes nowhere else.
@@ -243,7 +248,7 @@ os.chmod('/work/real', 0o600)
 #[test]
 fn two_cages_cannot_see_or_signal_each_other() {
     let (one, two) = (cage(), cage());
-    let mut process = one.spawn(&command(["/bin/sh", "-c", "echo secret > /tmp/mine; echo up; sleep 100"])).unwrap();
+    let process = one.spawn(&command(["/bin/sh", "-c", "echo secret > /tmp/mine; echo up; sleep 100"])).unwrap();
     process.next().unwrap();
     let code = "
 import os
@@ -264,7 +269,7 @@ fn each_cage_has_a_user_of_its_own_where_the_host_can_give_one() {
     let (one, two) = (cage(), cage());
     let mut held = Vec::new();
     for (cage, name) in [(&one, "3001.5"), (&two, "3002.5")] {
-        let mut process = cage.spawn(&command(["/bin/sh", "-c", &format!("echo up; exec sleep {name}")])).unwrap();
+        let process = cage.spawn(&command(["/bin/sh", "-c", &format!("echo up; exec sleep {name}")])).unwrap();
         process.next().unwrap();
         held.push(process);
     }

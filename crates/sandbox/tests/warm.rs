@@ -164,7 +164,7 @@ fn run_in(sandbox: &Namespaces, limits: Limits, files: &[(&str, &str)], argv: Ve
     for (path, text) in files {
         cage.put(path, text.as_bytes(), false).unwrap();
     }
-    let command = Command { argv, cwd: "/work".into(), wall: None };
+    let command = Command { argv, ..Command::default() };
     run_to_end(&*cage, &command, stdin).expect("our machinery holds")
 }
 
@@ -396,7 +396,7 @@ fn what_one_command_does_to_its_interpreter_is_gone_for_the_next() {
     cage.put("/work/look.py", look.as_bytes(), false).unwrap();
     let mut told = String::new();
     for script in ["/work/spoil.py", "/work/look.py"] {
-        let command = Command { argv: argv(script, &[]), cwd: "/work".into(), wall: None };
+        let command = Command { argv: argv(script, &[]), ..Command::default() };
         told += &out(&run_to_end(&*cage, &command, b"").unwrap());
     }
     assert_eq!(told, "done\n[2] False False False True ['left'] ['left', 'look.py', 'spoil.py']\n");
@@ -467,10 +467,10 @@ fn limits_and_kills_are_those_of_any_command() {
     assert_eq!(run(small, &hidden), Ending::Memory);
     let usage = sandbox.open(spec(Limits::default())).unwrap();
     usage.put("/work/s.py", b"x = bytearray(50 << 20); sum(range(3000000))", false).unwrap();
-    run_to_end(&*usage, &Command { argv: argv("/work/s.py", &[]), cwd: "/work".into(), wall: None }, b"").unwrap();
+    run_to_end(&*usage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap();
     let used = usage.usage();
     assert!(used.cpu_seconds > 0.01 && used.peak_memory > 50 << 20, "{used:?}");
-    let nowhere = Command { argv: argv("/work/s.py", &[]), cwd: "/work/none".into(), wall: None };
+    let nowhere = Command { argv: argv("/work/s.py", &[]), cwd: "/work/none".into(), ..Command::default() };
     let nowhere = run_to_end(&*usage, &nowhere, b"").unwrap();
     assert_eq!(nowhere.ending, Ending::Exited(126));
     assert!(err(&nowhere).contains("folder"), "{}", err(&nowhere));
@@ -521,8 +521,7 @@ fn other_commands_are_executed_as_ever() {
     other.env.push(("PYTHONOPTIMIZE".into(), "1".into()));
     let cage = sandbox.open(other).unwrap();
     cage.put("/work/s.py", format!("{image}; print(__debug__)").as_bytes(), false).unwrap();
-    let run =
-        run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), cwd: "/work".into(), wall: None }, b"").unwrap();
+    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap();
     assert_eq!(out(&run), "True\nFalse\n", "{}", err(&run));
     let shell = run_in(sandbox, Limits::default(), &[], vec!["/bin/sh".into(), "-c".into(), "echo hello".into()], b"");
     assert_eq!(out(&shell), "hello\n");

@@ -88,7 +88,7 @@ fn machine(lines: &mut Vec<Line>) {
             let mut spec = CageSpec::manual();
             spec.limits = Limits::default();
             let ran = sandbox.open(spec).and_then(|cage| {
-                let command = Command { argv: vec!["/usr/bin/true".into()], cwd: "/work".into(), wall: None };
+                let command = Command { argv: vec!["/usr/bin/true".into()], ..Command::default() };
                 run_to_end(cage.as_ref(), &command, b"")
             });
             match ran {

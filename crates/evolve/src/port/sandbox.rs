@@ -35,6 +35,8 @@ pub struct CageSpec {
     pub read_only: Vec<ReadOnly>,
     /// The whole environment of every command in it; nothing is inherited.
     pub env: Vec<(String, String)>,
+    /// A second path by which `/work` is reached inside, such as `/home/user`.
+    pub home: Option<String>,
 }
 
 impl CageSpec {
@@ -65,7 +67,7 @@ impl CageSpec {
     }
 
     fn of(purpose: Purpose) -> Self {
-        CageSpec { purpose, limits: Limits::default(), read_only: Vec::new(), env: Vec::new() }
+        CageSpec { purpose, limits: Limits::default(), read_only: Vec::new(), env: Vec::new(), home: None }
     }
 
     /// What it is opened for.
@@ -83,6 +85,26 @@ pub struct Command {
     pub cwd: String,
     /// Wall-clock time, if it is less than the cage's own.
     pub wall: Option<Duration>,
+    /// Variables beside those of the cage; of the same name, these win.
+    pub env: Vec<(String, String)>,
+    /// A terminal of this size as its standard streams, instead of pipes: all output is then `Stdout`.
+    pub terminal: Option<Terminal>,
+}
+
+impl Default for Command {
+    /// No program yet, in `/work`.
+    fn default() -> Self {
+        Command { argv: Vec::new(), cwd: "/work".to_owned(), wall: None, env: Vec::new(), terminal: None }
+    }
+}
+
+/// Size of a terminal, in characters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terminal {
+    /// Characters of a line.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
 }
 
 /// What a process did next.
@@ -105,15 +127,34 @@ pub struct CageUsage {
     pub peak_memory: u64,
 }
 
+/// What an entry of a folder inside a cage is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link; it is never followed.
+    Link,
+    /// A pipe, a socket, a device.
+    Other,
+}
+
 /// An entry of a folder inside a cage.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CageEntry {
-    /// Name within the folder.
+    /// Name within the folder. A name that is not UTF-8 is shown with replacement characters and cannot be asked for.
     pub name: String,
-    /// Whether it is a regular file. Links, pipes, devices and folders are not.
-    pub file: bool,
+    /// What it is.
+    pub kind: EntryKind,
     /// Size in bytes.
     pub size: u64,
+    /// Permission bits, as `0o644`.
+    pub mode: u32,
+    /// When it was last changed, since 1970.
+    pub modified: Duration,
+    /// Where a link points to; empty for what is none.
+    pub target: String,
 }
 
 /// The machinery of a cage broke, or cannot be had on this machine.
@@ -177,28 +218,43 @@ pub trait Cage: Send + Sync {
     fn get(&self, path: &str, limit: u64) -> Result<Vec<u8>, CageError>;
     /// The entries of a folder, in no order; at most ten thousand.
     fn list(&self, path: &str) -> Result<Vec<CageEntry>, CageError>;
+    /// One entry, the link itself where it is one.
+    fn stat(&self, path: &str) -> Result<CageEntry, CageError>;
+    /// Makes a folder, with the folders above it. `false` if it was there.
+    fn make_folder(&self, path: &str) -> Result<bool, CageError>;
+    /// Removes a file, a link, or a folder with all that is in it.
+    fn remove(&self, path: &str) -> Result<(), CageError>;
+    /// Gives a file or folder another name, or another place; a file that has that name is replaced.
+    fn rename(&self, from: &str, to: &str) -> Result<(), CageError>;
+    /// Stops every process inside, or lets them go on. What is stopped uses no processor time.
+    fn pause(&self, stopped: bool) -> Result<(), SandboxError>;
     /// What was used so far.
     fn usage(&self) -> CageUsage;
     /// Starts a command. Its wall clock begins now.
     fn spawn(&self, command: &Command) -> Result<Box<dyn Process>, SandboxError>;
 }
 
-/// A running command.
-pub trait Process: Send {
+/// A running command. Several threads may use it at once: one waits in `next`, others write, signal or resize.
+/// Dropping it kills the command.
+pub trait Process: Send + Sync {
     /// Writes to its standard input, all of it, unless the process no longer reads (then the rest is dropped).
-    fn write(&mut self, bytes: &[u8]) -> Result<(), SandboxError>;
+    fn write(&self, bytes: &[u8]) -> Result<(), SandboxError>;
     /// Closes its standard input.
-    fn close_stdin(&mut self);
+    fn close_stdin(&self);
     /// Waits for the next thing it does. After `Exit`, always `Exit` again.
-    fn next(&mut self) -> Result<Happening, SandboxError>;
+    fn next(&self) -> Result<Happening, SandboxError>;
     /// Sends a signal to it and all it started.
-    fn signal(&mut self, signal: i32) -> Result<(), SandboxError>;
+    fn signal(&self, signal: i32) -> Result<(), SandboxError>;
+    /// Tells its terminal a new size. Nothing happens without a terminal.
+    fn resize(&self, _size: Terminal) -> Result<(), SandboxError> {
+        Ok(())
+    }
 }
 
 /// Runs a command to its end: writes `stdin`, closes it, gathers the output.
 /// `stdin` must be small enough for a subject that reads none of it (64 KiB), or be read by a driver of ours first.
 pub fn run_to_end(cage: &dyn Cage, command: &Command, stdin: &[u8]) -> Result<Finished, SandboxError> {
-    let mut process = cage.spawn(command)?;
+    let process = cage.spawn(command)?;
     process.write(stdin)?;
     process.close_stdin();
     let start = std::time::Instant::now();

@@ -55,7 +55,7 @@ pub fn cage() -> Box<dyn Cage> {
 }
 
 pub fn command<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Command {
-    Command { argv: argv.into_iter().map(Into::into).collect(), cwd: "/work".into(), wall: None }
+    Command { argv: argv.into_iter().map(Into::into).collect(), ..Command::default() }
 }
 
 pub fn run(cage: &dyn Cage, argv: &[&str]) -> Finished {
