@@ -3,9 +3,9 @@
 //! A thread reads what the cloud sends and passes it on; whoever waits in `next` keeps the limits.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use meliora_domain::Ending;
@@ -22,6 +22,8 @@ use super::wire::{End, Event, signal_of};
 
 /// How long the end of a killed command may take to arrive, before the whole sandbox is ended.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a signal waits for the command's first line.
+const MOMENT: Duration = Duration::from_secs(2);
 /// How often a waiting reader looks whether the cage is still there.
 const LOOK: Duration = Duration::from_millis(200);
 /// Bytes of input sent at once.
@@ -38,8 +40,8 @@ pub(crate) struct Running {
     pid: u32,
     terminal: bool,
     deadline: Instant,
-    /// The number inside, which names its group; 0 while it is not known.
-    inner: AtomicU32,
+    /// The number inside, which names its group.
+    inner: Arc<Number>,
     /// One writer at a time, or their bytes would mix.
     writing: Mutex<()>,
     stdin_closed: AtomicBool,
@@ -47,10 +49,30 @@ pub(crate) struct Running {
     output: Mutex<Output>,
 }
 
+/// A number that is told a moment after the start.
+#[derive(Default)]
+struct Number(Mutex<Option<u32>>, Condvar);
+
+impl Number {
+    fn tell(&self, number: u32) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
+        self.1.notify_all();
+    }
+
+    /// Waits a little for it. 0 and 1 are none: they would name every process there is.
+    fn get(&self, until: Instant) -> Option<u32> {
+        let mut number = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while number.is_none() {
+            let left = until.checked_duration_since(Instant::now())?;
+            number = self.1.wait_timeout(number, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        number.filter(|number| *number > 1)
+    }
+}
+
 /// What comes out of a command.
 struct Output {
     words: Receiver<Word>,
-    preamble: Preamble,
     queue: VecDeque<Happening>,
     kept: u64,
     /// The limit that was passed, and until when its end may take.
@@ -74,20 +96,25 @@ impl Running {
             time: wall,
         };
         let (pid, stream) = cage.inside.start(&start).map_err(|trouble| trouble.told("start of a command"))?;
-        let room = limits.output.saturating_add(1);
+        // One byte more than may be kept, so that it shows.
+        let (room, terminal) = (limits.output.saturating_add(1), command.terminal.is_some());
+        let inner = Arc::new(Number::default());
         let (said, words) = channel();
         std::thread::Builder::new()
             .name("e2b-reader".into())
-            .spawn(move || listen(stream, &said, room))
+            .spawn({
+                let inner = Arc::clone(&inner);
+                let mut ears = Ears { preamble: launch.preamble, terminal, inner, room };
+                move || ears.listen(stream, &said)
+            })
             .map_err(|error| failed("reader thread", error))?;
-        let output =
-            Output { words, preamble: launch.preamble, queue: VecDeque::new(), kept: 0, breach: None, result: None };
+        let output = Output { words, queue: VecDeque::new(), kept: 0, breach: None, result: None };
         Ok(Running {
             cage,
             pid,
-            terminal: command.terminal.is_some(),
+            terminal,
             deadline: begin + wall,
-            inner: AtomicU32::new(0),
+            inner,
             writing: Mutex::new(()),
             stdin_closed: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -141,17 +168,8 @@ impl Running {
 
     fn note(&self, output: &mut Output, event: Event) {
         match event {
-            Event::Out(bytes) if self.terminal => {
-                let (bytes, number) = output.preamble.take(bytes);
-                self.learn(number);
-                self.keep(output, bytes, Happening::Stdout);
-            }
             Event::Out(bytes) => self.keep(output, bytes, Happening::Stdout),
-            Event::Err(bytes) => {
-                let (bytes, number) = output.preamble.take(bytes);
-                self.learn(number);
-                self.keep(output, bytes, Happening::Stderr);
-            }
+            Event::Err(bytes) => self.keep(output, bytes, Happening::Stderr),
             Event::End(end) => {
                 let ending = judge(&end);
                 output.result = Some(match output.breach {
@@ -160,13 +178,6 @@ impl Running {
                 });
             }
             Event::Start(_) | Event::Nothing => {}
-        }
-    }
-
-    fn learn(&self, number: Option<u32>) {
-        // 0 and 1 would name every process there is.
-        if let Some(number) = number.filter(|number| *number > 1) {
-            self.inner.store(number, Ordering::Release);
         }
     }
 
@@ -206,34 +217,46 @@ impl Running {
     }
 }
 
-/// Reads the stream to its end, whether or not somebody takes what is read: a command that writes as it reads would
-/// stand still, and its writer too. Of its output only `room` bytes are passed on, which is one more than may be kept.
-fn listen(mut stream: Stream, said: &Sender<Word>, mut room: u64) {
-    // The first line is ours.
-    room = room.saturating_add(64);
-    loop {
-        let word = match stream.next() {
-            Ok(Some(Event::Out(bytes))) => Word::Said(Event::Out(fit(bytes, &mut room))),
-            Ok(Some(Event::Err(bytes))) => Word::Said(Event::Err(fit(bytes, &mut room))),
-            Ok(Some(event)) => Word::Said(event),
-            Ok(None) => return,
-            Err(trouble) => Word::Trouble(trouble),
-        };
-        let last = matches!(word, Word::Trouble(_) | Word::Said(Event::End(_)));
-        if matches!(&word, Word::Said(Event::Nothing)) {
-            continue;
-        }
-        // Nobody listens any more: the command was dropped.
-        if said.send(word).is_err() || last {
-            return;
-        }
-    }
+/// What the reading thread has.
+struct Ears {
+    preamble: Preamble,
+    terminal: bool,
+    inner: Arc<Number>,
+    /// Bytes of output that are still passed on.
+    room: u64,
 }
 
-fn fit(mut bytes: Vec<u8>, room: &mut u64) -> Vec<u8> {
-    bytes.truncate(usize::try_from(*room).unwrap_or(usize::MAX));
-    *room -= bytes.len() as u64;
-    bytes
+impl Ears {
+    /// Reads the stream to its end, whether or not somebody takes what is read: a command that writes as it reads
+    /// would stand still, and its writer too.
+    fn listen(&mut self, mut stream: Stream, said: &Sender<Word>) {
+        loop {
+            let word = match stream.next() {
+                Ok(Some(Event::Out(bytes))) => Word::Said(Event::Out(self.hear(bytes, self.terminal))),
+                Ok(Some(Event::Err(bytes))) => Word::Said(Event::Err(self.hear(bytes, true))),
+                Ok(Some(Event::Nothing)) => continue,
+                Ok(Some(event)) => Word::Said(event),
+                Ok(None) => return,
+                Err(trouble) => Word::Trouble(trouble),
+            };
+            let last = matches!(word, Word::Trouble(_) | Word::Said(Event::End(_)));
+            // Nobody listens any more: the command was dropped.
+            if said.send(word).is_err() || last {
+                return;
+            }
+        }
+    }
+
+    /// Takes our own first line off, and what is too much.
+    fn hear(&mut self, bytes: Vec<u8>, begins: bool) -> Vec<u8> {
+        let (mut bytes, number) = if begins { self.preamble.take(bytes) } else { (bytes, None) };
+        if let Some(number) = number {
+            self.inner.tell(number);
+        }
+        bytes.truncate(usize::try_from(self.room).unwrap_or(usize::MAX));
+        self.room -= bytes.len() as u64;
+        bytes
+    }
 }
 
 fn judge(end: &End) -> Result<Ending, String> {
@@ -314,13 +337,13 @@ impl Process for Running {
         }
         let inside = &self.cage.inside;
         let told = |trouble: Trouble| trouble.told("signal to a command");
-        let inner = self.inner.load(Ordering::Acquire);
-        if inner > 1 {
+        let inner = self.inner.get(Instant::now() + MOMENT);
+        if let Some(inner) = inner {
             inside.run(SIGNAL, &[signal.to_string(), inner.to_string()], None).map_err(told)?;
         }
         // The daemon itself knows two signals. It is told as well: it stops waiting for output that a survivor holds,
         // and it is all there is before the first line arrived.
-        if matches!(signal, libc::SIGKILL | libc::SIGTERM) && (inner <= 1 || signal == libc::SIGKILL) {
+        if matches!(signal, libc::SIGKILL | libc::SIGTERM) && (inner.is_none() || signal == libc::SIGKILL) {
             match inside.kill(self.pid, signal == libc::SIGTERM) {
                 Ok(()) => {}
                 // It is over.
