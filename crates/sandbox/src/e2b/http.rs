@@ -149,10 +149,8 @@ impl Http {
         }
         answer.message = self.settings.key.scrub(&answer.message);
         answer.after = seconds(response.headers());
-        answer.retry = match response.headers().get("should-retry").and_then(|value| value.to_str().ok()) {
-            Some(word) => Some(word.trim().eq_ignore_ascii_case("true")),
-            None => None,
-        };
+        let told = response.headers().get("should-retry").and_then(|value| value.to_str().ok());
+        answer.retry = told.map(|word| word.trim().eq_ignore_ascii_case("true"));
         Err(Trouble::Answer(answer))
     }
 

@@ -78,7 +78,15 @@ struct Output {
     /// The limit that was passed, and until when its end may take.
     breach: Option<(Ending, Instant)>,
     /// How it ended, or why nobody knows.
-    result: Option<Result<Ending, (String, String, Option<String>)>>,
+    result: Option<Result<Ending, Unknown>>,
+}
+
+/// Why nobody knows how a command ended; told as often as it is asked.
+#[derive(Clone)]
+struct Unknown {
+    what: String,
+    cause: String,
+    hint: Option<String>,
 }
 
 impl Running {
@@ -174,7 +182,7 @@ impl Running {
                 let ending = judge(&end);
                 output.result = Some(match output.breach {
                     Some((breach, _)) => Ok(breach),
-                    None => ending.map_err(|cause| ("end of a command".to_owned(), cause, None)),
+                    None => ending.map_err(|cause| Unknown { what: "end of a command".to_owned(), cause, hint: None }),
                 });
             }
             Event::Start(_) | Event::Nothing => {}
@@ -199,7 +207,7 @@ impl Running {
     }
 
     /// What a stream that ended badly means for the command.
-    fn explain(&self, output: &Output, trouble: Trouble) -> Result<Ending, (String, String, Option<String>)> {
+    fn explain(&self, output: &Output, trouble: Trouble) -> Result<Ending, Unknown> {
         if let Some((breach, _)) = output.breach {
             return Ok(breach);
         }
@@ -213,7 +221,7 @@ impl Running {
         let error = trouble.told("output of a command");
         let cause =
             if gone { format!("the sandbox ended while the command ran: {}", error.cause) } else { error.cause };
-        Err((error.what, cause, error.hint))
+        Err(Unknown { what: error.what, cause, hint: error.hint })
     }
 }
 
@@ -322,7 +330,7 @@ impl Process for Running {
                     self.ended.store(true, Ordering::Release);
                     return Ok(Happening::Exit(ending));
                 }
-                Some(Err((what, cause, hint))) => {
+                Some(Err(Unknown { what, cause, hint })) => {
                     self.ended.store(true, Ordering::Release);
                     return Err(SandboxError { what, cause, hint });
                 }
