@@ -128,11 +128,21 @@ pub struct Sandbox {
     pub disk_mb: u64,
     /// Output that is kept, in MiB.
     pub output_mb: u64,
+    /// Installed Python modules that jobs find imported already, such as `numpy`.
+    pub warm: Vec<String>,
 }
 
 impl Default for Sandbox {
     fn default() -> Self {
-        Sandbox { python: None, memory_mb: 1024, seconds: 30.0, processes: 64, disk_mb: 64, output_mb: 4 }
+        Sandbox {
+            python: None,
+            memory_mb: 1024,
+            seconds: 30.0,
+            processes: 64,
+            disk_mb: 64,
+            output_mb: 4,
+            warm: Vec::new(),
+        }
     }
 }
 
@@ -242,6 +252,14 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
     if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
         return Err("a limit of [sandbox] is 0, so nothing could run".into());
+    }
+    let is_module = |name: &str| {
+        name.split('.').all(|part| {
+            part.chars().all(|c| c.is_alphanumeric() || c == '_') && part.starts_with(|c: char| !c.is_numeric())
+        })
+    };
+    if let Some(name) = s.warm.iter().find(|name| !is_module(name)) {
+        return Err(format!("[sandbox] warm: '{name}' is not the name of a Python module"));
     }
     if config.genome.editable.is_empty() {
         return Err("[genome] editable names no file, so nothing may change".into());

@@ -70,7 +70,7 @@ impl Project {
         if let Some(model) = &overrides.model {
             config.model.name.clone_from(model);
         }
-        let tools = toolbox::find(config.sandbox.python.as_deref())?;
+        let tools = toolbox::find(config.sandbox.python.as_deref(), &config.sandbox.warm)?;
         let source = SuiteSource {
             folder: if native { dir.join(&config.suite.folder) } else { dir.clone() },
             limits: limits(&config),

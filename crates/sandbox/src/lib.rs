@@ -14,6 +14,7 @@ mod interpreter;
 mod namespaces;
 mod plan;
 mod process;
+mod ready;
 mod reaper;
 mod serve;
 mod sys;

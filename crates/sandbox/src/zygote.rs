@@ -243,7 +243,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::R
 
 /// A specification as bytes: seven numbers, the number of paths, then home, paths, names and values, each behind its
 /// length.
-fn encode(spec: &CageSpec) -> Vec<u8> {
+pub(crate) fn encode(spec: &CageSpec) -> Vec<u8> {
     let limits = &spec.limits;
     let mut bytes = Vec::new();
     for number in [

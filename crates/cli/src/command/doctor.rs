@@ -82,7 +82,7 @@ fn bad(check: &str, what: impl Into<String>, mend: Option<String>) -> Line {
 }
 
 fn machine(lines: &mut Vec<Line>) {
-    let tools = crate::toolbox::find(None).unwrap_or_default();
+    let tools = crate::toolbox::find(None, &[]).unwrap_or_default();
     match Namespaces::warm(crate::toolbox::warm(&tools).as_ref()) {
         Ok(sandbox) => {
             let mut spec = CageSpec::manual();
