@@ -15,6 +15,7 @@ mod interpreter;
 mod namespaces;
 mod plan;
 mod process;
+mod ready;
 mod reaper;
 mod selftest;
 mod serve;
