@@ -1,7 +1,8 @@
 # Driver of OpenEvolve tasks: loads evaluator.py and lets it evaluate the candidate, in a child that a parent watches.
 #
-# Evaluator and candidate share that child, so what it says is only as true as the candidate is honest: the tier is
-# `together`. The nonce stays in the parent's standard input until the child is dead.
+# In the tier `together` evaluator and candidate share that child, so what it says is only as true as the candidate is
+# honest; the nonce stays in the parent's standard input until the child is dead. In the tier `split` the candidate is
+# in another cage, and what is loaded here is a stand-in; the parent carries what they say to each other.
 TASK = WORK + "/task"
 PROGRAMS = ROOT
 SHIM = WORK + "/shim"
@@ -133,6 +134,37 @@ def directly(module, program, tries, tell):
         return
 
 
+OPENS = {"importing": 0, "reading": 0}
+# These open a program to copy it, to run it, or to show a line of it: not to look at its text.
+NO_READERS = ("shutil", "runpy", "linecache", "tokenize", "inspect", "traceback")
+
+
+def watch_readers(program):
+    """Counts who opens the program in this process: a stand-in can be called, but its text is not the candidate's."""
+    fspath, both = posix.fspath, (program, program.encode("utf-8", "surrogateescape"))
+
+    def look(event, arguments):
+        if event != "open":
+            return
+        try:
+            path = fspath(arguments[0])
+        except TypeError:
+            return
+        if path in both:
+            name = sys._getframe(1).f_globals.get("__name__")
+            if name in ("_frozen_importlib_external", "importlib._bootstrap_external"):
+                OPENS["importing"] += 1
+            elif name not in NO_READERS:
+                OPENS["reading"] += 1
+
+    sys.addaudithook(look)
+
+
+def texts_read(counts):
+    """How often the program's text was read for another purpose than to execute it."""
+    return OPENS["reading"] - counts["from text"] - max(0, counts["in place"] - OPENS["importing"])
+
+
 def evaluate(plan, give):
     """In the child."""
     out = write_all
@@ -140,6 +172,11 @@ def evaluate(plan, give):
     def tell(text):
         out(give, text.encode("ascii"))
 
+    if plan["split"]:
+        module = type(sys)("_stand_in")
+        module.fill = fill
+        sys.modules["_stand_in"] = module
+        watch_readers(PROGRAMS + plan["program"])
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
     # What `os.environ` is made from once `os` is imported.
@@ -158,6 +195,8 @@ def evaluate(plan, give):
     except BaseException as error:
         # Metrics that raise when they are looked at, or that no float can hold.
         tell("g %s\n" % quote("its result cannot be read: " + describe(error, HIDE)))
+    if plan["split"]:
+        tell("t %d\n" % texts_read(COUNTS))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -174,6 +213,8 @@ def main():
     null = posix.open("/dev/null", posix.O_RDWR)
     take, give = posix.pipe()
     hear, say = posix.pipe()
+    poller = select.poll()
+    exchange = Exchange(SHIM + "/line", poller) if plan["split"] else None
     pid = posix.fork()
     if pid == 0:
         try:
@@ -189,9 +230,12 @@ def main():
             posix._exit(0)
     posix.close(give)
     posix.close(say)
-    poller = select.poll()
     poller.register(take, select.POLLIN)
     poller.register(hear, select.POLLIN)
+    if exchange:
+        # No code of the candidate is here that could read it.
+        nonce = read_line()
+        exchange.begin()
     data, heard, count, end, stage = bytearray(), bytearray(), 0, None, 0
     limit = NEXT() + plan["timeout"]
     while end is None:
@@ -199,7 +243,11 @@ def main():
         if left <= 0:
             end = ("time", stage)
             break
-        for fd, _ in poller.poll(left * 1000 + 1):
+        for fd, event in poller.poll(left * 1000 + 1):
+            if exchange and exchange.serve(fd, event):
+                continue
+            if fd not in (take, hear):
+                continue
             part = posix.read(fd, 1 << 16)
             if fd == hear:
                 count += len(part)
@@ -226,10 +274,22 @@ def main():
             heard = (heard + posix.read(hear, 1 << 16))[-3000:]
     if end[0] == "gone":
         end = status
-    nonce = read_line()
-    write_all(1, ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s}\n' % (
-        nonce, end[0], end[1], quote(bytes(data).decode("ascii", "replace")),
-        quote(bytes(heard).decode("utf-8", "replace")))).encode("ascii"))
+    said, unfit = bytes(data).decode("ascii", "replace"), None
+    if exchange:
+        exchange.drain()
+        unfit = exchange.unfit
+        reads = [int(line[2:]) for line in said.split("\n") if line.startswith("t ")]
+        if unfit is None and reads and reads[-1] > exchange.texts:
+            unfit = "the evaluator reads the candidate's text, which is not in its cage; `--isolation together` shows it"
+    else:
+        nonce = read_line()
+    frame = ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s%s}\n' % (
+        nonce, end[0], end[1], quote(said), quote(bytes(heard).decode("utf-8", "replace")),
+        "" if unfit is None else ',"unfit":' + quote(unfit))).encode("ascii")
+    if exchange:
+        exchange.to_host(b"r", 0, frame)
+    else:
+        write_all(1, frame)
     posix._exit(0)
 
 

@@ -20,7 +20,7 @@ fn evaluate(evaluator: &str, config: &str, program: &str) -> Graded {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[("initial_program.py", program), ("evaluator.py", evaluator), ("config.yaml", config)]);
     assert!(Suite::is_openevolve(folder.path()));
-    let suite = Suite::openevolve(&source(folder.path()), &tools()).unwrap();
+    let suite = Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).unwrap();
     examine(&suite, &genome(&[("initial_program.py", program)]), false)
 }
 
@@ -35,7 +35,7 @@ fn check(evaluator: &str, config: &str, status: MarkStatus, score: f64, words: &
 #[test]
 fn a_task_is_taken_unchanged() {
     let folder = fixture("minimum");
-    let suite = Suite::openevolve(&source(&folder), &tools()).unwrap();
+    let suite = Suite::openevolve(&source(&folder), &tools(), Tier::Together).unwrap();
     assert_eq!((suite.kind(), suite.tier(), suite.ceiling()), (Kind::Exact, Tier::Together, None));
     assert_eq!((suite.count(Split::Validation), suite.count(Split::Train)), (1, 0));
     let program = std::fs::read_to_string(folder.join("initial_program.py")).unwrap();
@@ -170,7 +170,7 @@ fn evaluators_may_use_files_threads_and_other_processes() {
         ("openevolve_output/best.py", "x"),
     ];
     write(folder.path(), &files);
-    let suite = Suite::openevolve(&source(folder.path()), &tools()).unwrap();
+    let suite = Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).unwrap();
     let candidate = genome(&[("initial_program.py", "")]);
     let job = suite.work(&candidate, &harness::order(harness::ALL, false));
     assert!(job.files.iter().all(|f| !f.path.contains("openevolve_output")));
@@ -181,7 +181,7 @@ fn evaluators_may_use_files_threads_and_other_processes() {
 #[test]
 fn a_folder_that_is_no_task_is_refused_with_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
-    let load = || Suite::openevolve(&source(folder.path()), &tools()).unwrap_err().to_string();
+    let load = || Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).unwrap_err().to_string();
     assert!(!Suite::is_openevolve(folder.path()));
     assert!(load().contains("holds no initial_program"));
     write(folder.path(), &[("initial_program.rs", "")]);
@@ -189,7 +189,7 @@ fn a_folder_that_is_no_task_is_refused_with_what_is_missing() {
     write(folder.path(), &[("evaluator.py", ""), ("initial_program.js", "")]);
     assert!(load().contains("several programs: initial_program.js, initial_program.rs"));
     write(folder.path(), &[("config.yaml", "file_suffix: .rs\n")]);
-    assert!(Suite::openevolve(&source(folder.path()), &tools()).is_ok());
+    assert!(Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).is_ok());
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
     assert!(load().contains("neither a regular file nor a folder"));
 }

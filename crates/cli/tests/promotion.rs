@@ -117,7 +117,7 @@ fn a_score_from_within_reach_is_promoted_only_as_unproven_and_falls_with_a_new_e
     let project = Project::openevolve(VALUE_EVALUATOR, "evaluator:\n  timeout: 10\n");
     project.git_init();
     project.meliora(&["run", ".", "--proposer", "mutate", "--jobs", "1", "--evals", "8"]).exits(0);
-    project.meliora(&["promote"]).exits(2).says(&["shares its cage", "--unproven"]);
+    project.meliora(&["promote"]).exits(2).says(&["shared its cage", "--unproven"]);
     project.meliora(&["promote", "--unproven"]).exits(0);
     assert_eq!(project.events("promoted")[0]["unproven"], true);
     assert!(!project.read("initial_program.py").contains("VALUE = 0\n"));
