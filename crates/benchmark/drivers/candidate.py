@@ -57,13 +57,38 @@ def hear():
     return words
 
 
-def load(serial, program):
+class Output:
+    """Catches what is printed, where the evaluator does."""
+
+    def __init__(self, wanted):
+        self.caught = None
+        if wanted:
+            import io
+            self.caught = io.StringIO()
+
+    def __enter__(self):
+        self.before = sys.stdout
+        if self.caught is not None:
+            sys.stdout = self.caught
+        return self
+
+    def __exit__(self, *_):
+        sys.stdout = self.before
+
+    def text(self):
+        """What an answer has at its end for it."""
+        if self.caught is None:
+            return ""
+        return "," + written(self.caught.getvalue()[:LARGEST // 8].encode("utf-8", "replace").decode("utf-8"))
+
+
+def load(serial, program, name="program"):
     """The candidate as a new module."""
     with open(program, "rb") as file:
         source = file.read()
-    module = type(sys)("program")
+    module = type(sys)(name)
     module.__file__ = program
-    sys.modules["program"] = module
+    sys.modules[name] = module
     exec(compile(source, program, "exec", dont_inherit=True), module.__dict__)
     MODULES[serial] = module
     return module
@@ -88,7 +113,7 @@ def parameters(function):
     return rows
 
 
-def surface(module):
+def surface(module, output):
     """What a module offers: functions, values that are plain data, and the names of the rest."""
     rows = []
     for name, value in list(module.__dict__.items())[:2000]:
@@ -108,7 +133,7 @@ def surface(module):
         except Exception as error:
             words = str(error) if type(error) is Unfit else "a %s" % kind_of(value)
             rows.append('[%s,"x",%s]' % (quote(name), quote(words[:200].encode("utf-8", "replace").decode("utf-8"))))
-    return '["module",[%s]]' % ",".join(rows)
+    return '["module",[%s]%s]' % (",".join(rows), output)
 
 
 def places(error):
@@ -129,11 +154,13 @@ def changeable(value):
     return isinstance(value, (list, dict, set, bytearray)) or hasattr(value, "__setitem__")
 
 
-def call(program, serial, name, args_text, kwargs_text):
+def call(program, serial, name, caught, args_text, kwargs_text):
     """A call of a function, as an answer."""
     module = MODULES.get(serial) or load(serial, program)
     args, kwargs = read(args_text), read(kwargs_text)
-    value = getattr(module, name)(*args, **kwargs)
+    output = Output(caught)
+    with output:
+        value = getattr(module, name)(*args, **kwargs)
     if value is None and '{"n":' not in args_text and any(map(changeable, list(args) + list(kwargs.values()))):
         # What is changed in place does not cross, so a function that only does that would seem to do nothing.
         try:
@@ -143,7 +170,7 @@ def call(program, serial, name, args_text, kwargs_text):
         if not same:
             return '["unfit",%s]' % quote("%s() changed its argument in place and returned nothing" % name)
     try:
-        return '["value",%s]' % written(value, number_of)
+        return '["value",%s%s]' % (written(value, number_of), output.text())
     except Unfit as error:
         return '["unfit",%s]' % quote("%s() returned %s" % (name, error))
 
@@ -157,6 +184,7 @@ def start(program, argv, given):
         posix.unlink(path)
     write_all(files[0], given)
     posix.lseek(files[0], 0, 0)
+    there = posix.listdir(".")
     pid = posix.fork()
     if pid == 0:
         code = 1
@@ -172,10 +200,15 @@ def start(program, argv, given):
     kind, code = end_of(status)
     said = []
     for file in files[1:]:
+        if posix.fstat(file).st_size > LARGEST // 4:
+            return '["unfit","program prints more than %d bytes"]' % (LARGEST // 4)
         posix.lseek(file, 0, 0)
         said.append(written(stretch_of(file, LARGEST // 4)))
     for file in files:
         posix.close(file)
+    new = [name for name in posix.listdir(".") if name not in there]
+    if new:
+        return '["unfit",%s]' % quote("program writes a file (%s) into its own cage" % ascii(new[0])[:100])
     return '["ended",%d,%s,%s]' % (code if kind == "exit" else -code, said[0], said[1])
 
 
@@ -226,9 +259,13 @@ def answer(program, words):
     what, *more = read(head)
     try:
         if what == "load":
-            return surface(load(more[0], program))
+            serial, as_main_program, caught = more
+            output = Output(caught)
+            with output:
+                module = load(serial, program, "__main__" if as_main_program else "program")
+            return surface(module, output.text())
         if what == "call":
-            return call(program, more[0], more[1], *rest.split("\n"))
+            return call(program, *more, *rest.split("\n"))
         return start(program, more[0], more[1])
     except BaseException as error:
         return failure(error, places(error))

@@ -98,11 +98,11 @@ def stage_by_stage(module, program, thresholds, tell):
             result = function(program)
         except BaseException as error:
             if number_of == 1:
-                tell("e %s\n" % quote(describe(error, HIDE)))
+                tell("e %s\n" % quote(described(error)))
                 return
             metrics["stage%d_passed" % number_of] = 0.0
             tell(shown(metrics, artifacts))
-            tell("n %s\n" % quote("evaluate_stage%d raised %s" % (number_of, describe(error, HIDE))))
+            tell("n %s\n" % quote("evaluate_stage%d raised %s" % (number_of, described(error))))
             return
         pair = opened(result)
         if pair is None:
@@ -124,7 +124,7 @@ def directly(module, program, tries, tell):
             result = module.evaluate(program)
         except BaseException as error:
             if left == 0:
-                tell("e %s\n" % quote(describe(error, HIDE)))
+                tell("e %s\n" % quote(described(error)))
             continue
         pair = opened(result)
         if pair is None:
@@ -137,6 +137,15 @@ def directly(module, program, tries, tell):
 OPENS = {"importing": 0, "reading": 0}
 # These open a program to copy it, to run it, or to show a line of it: not to look at its text.
 NO_READERS = ("shutil", "runpy", "linecache", "tokenize", "inspect", "traceback")
+
+
+def asks_for_source(frame):
+    """Whether lines of a program are wanted for their own sake, not in the report of an error."""
+    names = set()
+    while frame is not None and len(names) < 12:
+        names.add(frame.f_globals.get("__name__"))
+        frame = frame.f_back
+    return "inspect" in names and "traceback" not in names
 
 
 def watch_readers(program):
@@ -154,10 +163,32 @@ def watch_readers(program):
             name = sys._getframe(1).f_globals.get("__name__")
             if name in ("_frozen_importlib_external", "importlib._bootstrap_external"):
                 OPENS["importing"] += 1
-            elif name not in NO_READERS:
+            elif name not in NO_READERS or asks_for_source(sys._getframe(1)):
                 OPENS["reading"] += 1
 
     sys.addaudithook(look)
+
+
+def refuse_meters(refuse):
+    """What measures the processor time or the memory of this process measures nothing of the candidate."""
+    import _tracemalloc
+    import resource
+
+    def meter(name):
+        def refused(*_, **__):
+            refuse("the evaluator measures %s(), which tells nothing of the candidate in another cage" % name)
+        return refused
+
+    for module, names in ((time, ("process_time", "process_time_ns", "thread_time", "thread_time_ns")),
+                          (resource, ("getrusage",)), (_tracemalloc, ("start", "get_traced_memory"))):
+        for name in names:
+            setattr(module, name, meter("%s.%s" % (module.__name__.strip("_"), name)))
+
+
+def described(error):
+    """An exception of the evaluation; of one that is the candidate's, also where it came up there."""
+    places = getattr(error, "candidate_places", ())
+    return describe(error, HIDE) + "".join("\n  in the candidate at %s" % place for place in places)
 
 
 def texts_read(counts):
@@ -177,6 +208,7 @@ def evaluate(plan, give):
         module.fill = fill
         sys.modules["_stand_in"] = module
         watch_readers(PROGRAMS + plan["program"])
+        refuse_meters(refuse)
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
     # What `os.environ` is made from once `os` is imported.

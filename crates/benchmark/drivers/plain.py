@@ -8,7 +8,7 @@ import binascii
 
 DEPTH = 40
 DRAIN = 1 << 20
-LARGEST = 8 << 20
+LARGEST = 24 << 20
 ARRAYS = frozenset(
     ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16"))
 LETTERS = {"|b1": "?", "|i1": "b", "|u1": "B", "<i2": "h", "<u2": "H", "<i4": "i", "<u4": "I", "<i8": "q", "<u8": "Q",
@@ -30,15 +30,19 @@ class Writer:
     """Values as text. `calls` takes functions, where they may cross."""
 
     def __init__(self, calls=None, largest=LARGEST):
-        self.out, self.left, self.calls = [], largest, calls
+        self.out, self.left, self.largest, self.calls = [], largest, largest, calls
 
     def text(self):
         return "".join(self.out)
 
+    def room(self, size):
+        """Before something large is made into text."""
+        if size > self.left:
+            raise Unfit("a value of more than %d bytes" % self.largest)
+
     def put(self, text):
+        self.room(len(text))
         self.left -= len(text)
-        if self.left < 0:
-            raise Unfit("a value of more than %d bytes" % LARGEST)
         self.out.append(text)
 
     def many(self, opening, values, closing, depth):
@@ -66,7 +70,7 @@ class Writer:
             if int.bit_length(value) < 63:
                 self.put(int.__repr__(value))
             else:
-                self.left -= int.bit_length(value) // 4
+                self.room(int.bit_length(value) // 4)
                 self.put('{"i":"%s"}' % hex(int.__index__(value)))
         elif isinstance(value, float):
             text = float.__repr__(value)
@@ -87,7 +91,7 @@ class Writer:
             self.out.append('{"e":' if isinstance(value, set) else '{"z":')
             self.many("[", value, "]}", depth)
         elif isinstance(value, (bytes, bytearray, memoryview)):
-            self.left -= len(value) // 3
+            self.room(len(value))
             self.binary("B" if isinstance(value, bytearray) else "b", bytes(value))
         elif isinstance(value, complex):
             self.out.append('{"c":')
@@ -109,13 +113,13 @@ class Writer:
 
     def quoted(self, text):
         text = str.__str__(text)
-        self.left -= len(text)
+        self.room(len(text))
         if not text.isascii():
             try:
                 text.encode("utf-8")
             except UnicodeEncodeError:
                 raise Unfit("a text with half of a surrogate pair") from None
-        return quote(text) if self.left > 0 else ""
+        return quote(text)
 
     def drained(self, values):
         for count, value in enumerate(values):
@@ -133,15 +137,12 @@ class Writer:
             dtype = dtype.newbyteorder("<")
         if dtype.str not in ARRAYS:
             raise Unfit("a numpy value of dtype %s" % dtype)
-        self.left -= value.nbytes
-        if self.left > 0:
-            data = numpy.asarray(value, dtype=dtype).tobytes()
-            if isinstance(value, numpy.ndarray):
-                self.binary("a", dtype.str, value.shape, data)
-            else:
-                self.binary("s", dtype.str, data)
+        self.room(value.nbytes)
+        data = numpy.asarray(value, dtype=dtype).tobytes()
+        if isinstance(value, numpy.ndarray):
+            self.binary("a", dtype.str, value.shape, data)
         else:
-            self.put("")
+            self.binary("s", dtype.str, data)
         return True
 
 

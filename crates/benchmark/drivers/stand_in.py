@@ -8,6 +8,10 @@ import _thread
 import builtins
 
 SOCKET = "/work/shim/line"
+BESIDE = "/work/task"
+# Of an exception with one of these names, loops and generators of the evaluator's would make something else.
+NOT_OURS = frozenset(("StopIteration", "StopAsyncIteration", "GeneratorExit"))
+STDOUT = sys.stdout
 PROGRAM_FOLDER = "/work/genome/"
 LOCK = _thread.allocate_lock()
 IDLE = []
@@ -90,6 +94,8 @@ def refuse(words):
 
 def ask(text, calls=()):
     """Asks the candidate and waits for its answer, serving its calls of the evaluator's functions meanwhile."""
+    if len(text) > LARGEST:
+        refuse("the evaluator gives the candidate more than %d bytes at once" % LARGEST)
     line = take_line()
     done = False
     read = reader(lambda number: known(calls, number))
@@ -140,12 +146,25 @@ def serve(request, calls):
         return failure(TypeError(words))
 
 
+def missed(names, text):
+    """Refuses where the candidate lacks a file or a module that is in this cage alone."""
+    word = text.rpartition(": '" if "FileNotFoundError" in names else "named '")[2].rstrip("'")
+    if "FileNotFoundError" in names and exists(word if word.startswith("/") else "%s/%s" % (BESIDE, word)):
+        refuse("the candidate opens '%s', a file that is in the evaluator's cage" % word)
+    if "ModuleNotFoundError" in names:
+        place = "%s/%s" % (BESIDE, word.partition(".")[0])
+        if exists(place) or exists(place + ".py"):
+            refuse("the candidate imports '%s', which is beside the evaluator" % word)
+
+
 def raised(names, text, places):
     """The candidate's exception, as the nearest of Python's own."""
+    missed(names, text)
     for name in names:
         kind = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, Exception) and "Unicode" not in name and "Group" not in name:
-            break
+            if NOT_OURS.isdisjoint(names):
+                break
     else:
         name, kind = "", CandidateError
     error = kind(text if name == names[0] else "%s: %s" % (names[0], text))
@@ -153,9 +172,10 @@ def raised(names, text, places):
     return error
 
 
-def function(serial, name, doc, shape, home):
+def function(serial, name, doc, shape, untouched, home):
     """A function that calls the candidate's."""
     def stand_in(*args, **kwargs):
+        untouched()
         calls = []
 
         def number(value):
@@ -170,7 +190,12 @@ def function(serial, name, doc, shape, home):
             words = None
         if words is not None:
             refuse("the evaluator calls %s() with %s" % (name, words))
-        return ask('["call",%s,%s]\n%s' % (quote(serial), quote(name), given), calls)[1]
+        # Who catches output wants the candidate's, too.
+        caught = sys.stdout is not STDOUT
+        answer = ask('["call",%s,%s,%s]\n%s' % (quote(serial), quote(name), "true" if caught else "false", given), calls)
+        if caught and len(answer) > 2:
+            sys.stdout.write(answer[2])
+        return answer[1]
 
     stand_in.__name__ = stand_in.__qualname__ = name
     stand_in.__doc__, stand_in.__module__ = doc, home
@@ -227,25 +252,51 @@ for at in ("call getattr setattr getitem setitem iter next len contains bool eq 
     setattr(Elsewhere, "__%s__" % at, refusing("__%s__" % at))
 
 
+class Everything:
+    """Stands for `__all__`: names that the candidate chooses must not come among those of the evaluator."""
+
+    def __getitem__(self, place):
+        refuse("the evaluator imports all names of the candidate with '*'")
+
+
 def fill(space):
     """Fills the namespace of a stand-in that is being executed, or runs the whole candidate if that is what is wanted."""
-    source = sys._getframe(1).f_code.co_filename
-    COUNTS["in place" if source.startswith(PROGRAM_FOLDER) else "from text"] += 1
-    if not source.startswith(PROGRAM_FOLDER) and __name__ != "__main__":
+    frame = sys._getframe(1)
+    in_place = frame.f_code.co_filename.startswith(PROGRAM_FOLDER)
+    COUNTS["in place" if in_place else "from text"] += 1
+    if not in_place and __name__ != "__main__":
         note(b"t", "")
-    if space.get("__name__") == "__main__":
+    home = space.get("__name__")
+    if home == "__main__" and (frame.f_back is None or frame.f_back.f_globals.get("__name__") == "runpy"):
         return run_as_main()
     COUNTS["modules"] += 1
     serial = "%d.%d" % (posix.getpid(), COUNTS["modules"])
     others = [name for name in space if not name.startswith("__")]
-    for name, kind, *rest in ask('["load",%s]' % quote(serial))[1]:
+    filled = {}
+
+    def untouched():
+        for name, value in filled.items():
+            if space.get(name, filled) is not value:
+                refuse("the evaluator changes '%s' in the candidate" % name)
+        if "__spec__" in space and len(space) > size:
+            refuse("the evaluator puts something new into the candidate")
+
+    caught = sys.stdout is not STDOUT
+    answer = ask('["load",%s,%s,%s]' % (
+        quote(serial), "true" if home == "__main__" else "false", "true" if caught else "false"))
+    if caught and len(answer) > 2:
+        sys.stdout.write(answer[2])
+    for name, kind, *rest in answer[1]:
         if others and (name in space or hasattr(builtins, name)):
             # Among names of the evaluator's own, the candidate's must not take their place.
             refuse("the evaluator executes the candidate among its own names and both have a '%s'" % name)
         if kind == "f":
-            space[name] = function(serial, name, rest[0], rest[1], space.get("__name__"))
+            filled[name] = function(serial, name, rest[0], rest[1], untouched, home)
         else:
-            space[name] = rest[0] if kind == "v" else Elsewhere(name, rest[0])
+            filled[name] = rest[0] if kind == "v" else Elsewhere(name, rest[0])
+    space.update(filled)
+    space["__all__"] = Everything()
+    size = len(space)
 
 
 def run_as_main():

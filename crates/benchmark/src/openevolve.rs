@@ -204,22 +204,6 @@ impl OpenEvolveSuite {
         }
     }
 
-    /// A hint, where a candidate lacks what only the evaluator's cage has.
-    fn missing(&self, text: &str) -> String {
-        let Some(name) = text.strip_prefix("ModuleNotFoundError: No module named '").and_then(|t| t.split('\'').next())
-        else {
-            return String::new();
-        };
-        let top = name.split('.').next().unwrap_or_default();
-        let is_there = |file: &String| *file == format!("{top}.py") || file.starts_with(&format!("{top}/"));
-        if !self.split || !self.files.keys().any(is_there) {
-            return String::new();
-        }
-        format!(
-            "\n'{top}' is beside the evaluator, whose cage the candidate does not see; `--isolation together` shows it"
-        )
-    }
-
     pub(crate) fn grade(&self, job: &Job, finished: &Finished) -> grade::Parts {
         if job.ticket.tasks.is_empty() {
             return grade::Parts::default();
@@ -261,7 +245,7 @@ impl OpenEvolveSuite {
                 ("r", Ok(value)) => result = Some(value),
                 ("n", Ok(Json::Text(text))) => note = Some(text),
                 ("e", Ok(Json::Text(text))) => {
-                    return found.fail(MarkStatus::Crashed, format!("evaluation raised {text}{}", self.missing(&text)));
+                    return found.fail(MarkStatus::Crashed, format!("evaluation raised {text}"));
                 }
                 ("g", Ok(Json::Text(text))) => return found.fail(MarkStatus::Garbled, text),
                 ("l", Ok(Json::Text(text))) => {
