@@ -11,11 +11,11 @@ use meliora_judge::Policy;
 use meliora_store::{GitTarget, Globs, LockError, ProjectLock, SqliteGitArchive};
 
 use crate::args::Overrides;
+use crate::cages;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::toolbox;
 
 /// The folder in a project that is Meliora's own.
 pub const STATE: &str = ".meliora";
@@ -64,13 +64,16 @@ impl Project {
             // A path in the project's file is relative to the project.
             *python = dir.join(&*python).to_string_lossy().into_owned();
         }
+        if let Some(backend) = overrides.backend {
+            config.sandbox.backend = backend;
+        }
         if let Some(url) = &overrides.base_url {
             config.model.base_url.clone_from(url);
         }
         if let Some(model) = &overrides.model {
             config.model.name.clone_from(model);
         }
-        let tools = toolbox::find(config.sandbox.python.as_deref())?;
+        let tools = cages::tools(&config.sandbox)?;
         let source = SuiteSource {
             folder: if native { dir.join(&config.suite.folder) } else { dir.clone() },
             limits: limits(&config),
@@ -242,7 +245,11 @@ fn protected(dir: &Path, config: &Config, native: bool) -> Vec<String> {
 
 /// The limits of every cage.
 pub fn limits(config: &Config) -> Limits {
-    let s = &config.sandbox;
+    limits_of(&config.sandbox)
+}
+
+/// The limits that settings stand for.
+pub fn limits_of(s: &config::Sandbox) -> Limits {
     Limits {
         memory: s.memory_mb << 20,
         processes: s.processes,

@@ -5,8 +5,10 @@
 
 mod cage;
 mod checklist;
+mod e2b;
 mod files;
 mod filter;
+mod groups;
 mod identity;
 mod init;
 mod interpreter;
@@ -14,13 +16,17 @@ mod namespaces;
 mod plan;
 mod process;
 mod reaper;
+mod selftest;
 mod serve;
 mod sys;
+mod terminal;
 mod warm;
 mod watch;
 mod wire;
 mod zygote;
 
+pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
 pub use namespaces::Namespaces;
+pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;
 pub use warm::WarmPython;
