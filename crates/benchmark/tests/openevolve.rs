@@ -54,6 +54,38 @@ fn a_task_is_taken_unchanged() {
 }
 
 #[test]
+fn in_the_tier_split_neither_cage_has_a_file_of_the_other() {
+    let folder = fixture("minimum");
+    let suite = Suite::openevolve(&source(&folder), &tools(), Tier::Split).unwrap();
+    let together = Suite::openevolve(&source(&folder), &tools(), Tier::Together).unwrap();
+    assert_eq!((suite.tier(), suite.kind()), (Tier::Split, Kind::Exact));
+    assert_ne!(suite.evaluator(), together.evaluator(), "their marks must never be compared");
+    let candidate = genome(&[("initial_program.py", "mark_of_the_candidate = 1\n")]);
+    assert!(together.split(&candidate, &harness::order(harness::ALL, false)).is_none());
+    let pair = suite.split(&candidate, &harness::order(harness::ALL, false)).unwrap();
+    let holds = |files: &[meliora_benchmark::CageFile], text: &str| {
+        files.iter().any(|f| String::from_utf8_lossy(&f.bytes).contains(text))
+    };
+    assert!(holds(&pair.work.files, "mark_of_the_candidate") && !holds(&pair.exam.files, "mark_of_the_candidate"));
+    for name in ["evaluator.py", "landscape.py"] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert!(holds(&pair.exam.files, &text) && !holds(&pair.work.files, &text), "{name}");
+    }
+    let secret = harness::order(harness::ALL, false).nonce;
+    assert!(!String::from_utf8_lossy(&pair.work.stdin).contains(secret));
+    assert!(pair.exam.files.iter().any(|f| f.path == "/work/genome/initial_program.py"), "the stand-in");
+}
+
+#[test]
+fn a_program_that_is_not_python_has_no_stand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("initial_program.rs", ""), ("evaluator.py", "")]);
+    let error = Suite::openevolve(&source(folder.path()), &tools(), Tier::Split).unwrap_err();
+    assert!(error.to_string().contains("only Python programs"), "{error}");
+    assert!(error.hint.unwrap().contains("--isolation together"));
+}
+
+#[test]
 fn fitness_is_combined_score_or_the_mean() {
     check("def evaluate(p):\n    return {'combined_score': 0.25, 'x': 9}\n", "", Passed, 0.25, "");
     check(

@@ -1,10 +1,14 @@
 //! An examination in the tier `split`: the evaluator in one cage, the candidate in others, and the host between them.
 //!
 //! The host decides what crosses (`meliora_benchmark::Lane`) and gives each lane a candidate in a cage of its own, so that
-//! ending one ends all that it left behind. It never waits for a candidate longer than its cage lasts.
+//! ending one ends all that it left behind. Each candidate has threads of its own here: one that does not listen, or does
+//! not answer, holds up nobody else.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
 use std::time::Instant;
 
 use meliora_benchmark::{Lane, Pair, Suite, Wish, Wishes, gone, told};
@@ -16,8 +20,9 @@ use crate::port::{Cage, CageSpec, Happening, Process, Sandbox, SandboxError};
 
 /// The signal that nothing survives.
 const KILL: i32 = 9;
-/// Candidates that one examination may have, one after the other; the evaluator's driver bounds how many at once.
-const CANDIDATES: usize = 2000;
+/// Candidates that one examination may have, one after the other; the evaluator's driver numbers them from 1, and bounds
+/// how many there are at once.
+const CANDIDATES: u32 = 2000;
 /// Bytes that are kept of the evaluator's standard error, which only a driver that breaks writes to.
 const ERRORS: usize = 1 << 16;
 
@@ -78,35 +83,24 @@ fn candidate(sandbox: &dyn Sandbox, subject: &Lawful, pair: &Pair) -> Result<Opt
 
 type First<'s> = std::thread::ScopedJoinHandle<'s, Result<Option<Candidate>, SandboxError>>;
 
+/// The candidates by lane, with what they are to be told.
+type Candidates = HashMap<u32, (Arc<Candidate>, Sender<Vec<u8>>)>;
+
 impl Relay<'_> {
     /// Does what the evaluator wishes until it ends.
     fn serve(&self, start: Instant, first: First<'_>) -> Result<Finished, SandboxError> {
         let (mut wishes, mut result, mut errors) = (Wishes::default(), Vec::new(), Vec::new());
         let mut first = Some(first);
-        let mut candidates: HashMap<u32, Arc<Candidate>> = HashMap::new();
-        let mut opened = 0;
         let ending = std::thread::scope(|scope| {
+            let mut candidates = Candidates::new();
             let ending = loop {
                 match self.exam.next() {
                     Ok(Happening::Stdout(bytes)) => {
                         for wish in self.understood(wishes.read(&bytes)) {
                             match wish {
-                                Wish::Say(lane, words) => {
-                                    if let Some(candidate) = candidates.get(&lane) {
-                                        self.ask(candidate, &words);
-                                        continue;
-                                    }
-                                    opened += 1;
-                                    if let Some(new) = self.new_candidate(lane, &mut first, opened) {
-                                        let new = Arc::new(new);
-                                        candidates.insert(lane, Arc::clone(&new));
-                                        // First, so that what it says meanwhile finds that it was asked.
-                                        self.ask(&new, &words);
-                                        scope.spawn(move || self.listen(lane, &new));
-                                    }
-                                }
+                                Wish::Say(lane, words) => self.say(scope, &mut candidates, &mut first, lane, words),
                                 Wish::End(lane) => {
-                                    if let Some(candidate) = candidates.remove(&lane) {
+                                    if let Some((candidate, _)) = candidates.remove(&lane) {
                                         self.note(candidate.process.signal(KILL));
                                     }
                                 }
@@ -121,12 +115,12 @@ impl Relay<'_> {
                     Err(error) => break Err(error),
                 }
             };
-            for candidate in candidates.values() {
+            for (candidate, _) in candidates.into_values() {
                 self.note(candidate.process.signal(KILL));
             }
             ending
         })?;
-        // Whether or not anybody asked it: without a candidate there is nothing to promote.
+        // Whether or not anybody asked it: a genome that does not fit is no candidate.
         let unused = first.map(First::join).transpose().map_err(|_| died())?.transpose()?;
         if matches!(unused, Some(None)) {
             let stderr = TOO_LARGE.as_bytes().to_vec();
@@ -135,12 +129,36 @@ impl Relay<'_> {
         Ok(Finished { stdout: result, stderr: errors, ending, seconds: start.elapsed().as_secs_f64() })
     }
 
+    /// Passes words on to the candidate of a lane, which is made if the lane is new.
+    fn say<'s>(
+        &'s self,
+        scope: &'s Scope<'s, '_>,
+        candidates: &mut Candidates,
+        first: &mut Option<First<'_>>,
+        lane: u32,
+        words: Vec<u8>,
+    ) {
+        let (_, spoken) = match candidates.entry(lane) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let Some(new) = self.new_candidate(lane, first) else { return };
+                let (new, (sender, receiver)) = (Arc::new(new), channel());
+                let (speaker, listener) = (Arc::clone(&new), Arc::clone(&new));
+                scope.spawn(move || self.speak(&speaker, &receiver));
+                scope.spawn(move || self.listen(lane, &listener));
+                place.insert((new, sender))
+            }
+        };
+        // Nobody takes it where our own machinery broke, which ends everything.
+        spoken.send(words).ok();
+    }
+
     /// The candidate of a lane that is new. Without one, the evaluator is told.
-    fn new_candidate(&self, lane: u32, first: &mut Option<First<'_>>, opened: usize) -> Option<Candidate> {
+    fn new_candidate(&self, lane: u32, first: &mut Option<First<'_>>) -> Option<Candidate> {
         let found = match first.take().map(First::join) {
             Some(Ok(found)) => found,
             Some(Err(_)) => Err(died()),
-            None if opened > CANDIDATES => {
+            None if lane > CANDIDATES => {
                 self.tell(&gone(lane, &format!("the candidate was started {CANDIDATES} times already")));
                 return None;
             }
@@ -159,9 +177,13 @@ impl Relay<'_> {
         }
     }
 
-    fn ask(&self, candidate: &Candidate, words: &[u8]) {
-        let bytes = lock(&candidate.lane).ask(words);
-        self.note(candidate.process.write(&bytes));
+    /// Tells a candidate what the evaluator says, as long as it says something.
+    fn speak(&self, candidate: &Candidate, spoken: &Receiver<Vec<u8>>) {
+        for words in spoken {
+            // Its turn begins before the words are there, so that no answer comes too early.
+            let bytes = lock(&candidate.lane).ask(&words);
+            self.note(candidate.process.write(&bytes));
+        }
     }
 
     /// Tells the evaluator what a candidate says, until it is gone.
