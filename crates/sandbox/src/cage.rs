@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use meliora_domain::Limits;
-use meliora_evolve::{Cage, CageEntry, CageError, CageUsage, Command, Process, SandboxError};
+use meliora_evolve::{Cage, CageEntry, CageError, CageSpec, CageUsage, Command, Process, SandboxError};
 use rustix::fs::{MemfdFlags, OFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::pipe::PipeFlags;
@@ -18,6 +18,7 @@ use crate::files::Folders;
 use crate::plan::{failed, os_failed};
 use crate::process::{Pipes, Running};
 use crate::reaper::{Reaper, Remains};
+use crate::terminal;
 use crate::watch;
 use crate::wire::{Report, Request, SPAWN_FDS};
 
@@ -28,6 +29,8 @@ pub(crate) struct Inner {
     /// `/proc` of the cage.
     proc: OwnedFd,
     pub(crate) limits: Limits,
+    /// The variables of every command.
+    env: Vec<(String, String)>,
     /// Given to the reaper with the end of the cage.
     remains: Mutex<Option<Remains>>,
     reaper: Arc<Reaper>,
@@ -46,7 +49,7 @@ impl NamespaceCage {
         control: OwnedFd,
         folders: Folders,
         proc: OwnedFd,
-        limits: Limits,
+        spec: &CageSpec,
         remains: Remains,
         reaper: Arc<Reaper>,
     ) -> Self {
@@ -54,7 +57,8 @@ impl NamespaceCage {
             control,
             folders,
             proc,
-            limits,
+            limits: spec.limits.clone(),
+            env: spec.env.clone(),
             remains: Mutex::new(Some(remains)),
             reaper,
             next_id: AtomicU32::new(1),
@@ -160,7 +164,8 @@ impl Cage for NamespaceCage {
         let cage = &self.0;
         let program = command.argv.first().ok_or_else(|| failed("command", "it has no program"))?.clone();
         let mut strings = Vec::new();
-        for text in std::iter::once(&command.cwd).chain(&command.argv) {
+        let env = merged(&cage.env, &command.env)?;
+        for text in std::iter::once(&command.cwd).chain(&command.argv).chain(&env) {
             if text.contains('\0') {
                 return Err(failed("command", "it has a zero byte in it"));
             }
@@ -179,20 +184,55 @@ impl Cage for NamespaceCage {
             rustix::fs::fcntl_setfl(&ours, OFlags::NONBLOCK)?;
             Ok((ours, theirs))
         };
-        let (stdin, their_stdin) = pipe(false).map_err(failure)?;
-        let (stdout, their_stdout) = pipe(true).map_err(failure)?;
-        let (stderr, their_stderr) = pipe(true).map_err(failure)?;
         let (report, their_report) = pipe(true).map_err(failure)?;
+        let (stdin, pipes, theirs) = match command.terminal {
+            None => {
+                let (stdin, their_stdin) = pipe(false).map_err(failure)?;
+                let (stdout, their_stdout) = pipe(true).map_err(failure)?;
+                let (stderr, their_stderr) = pipe(true).map_err(failure)?;
+                let pipes = Pipes { stdout: Some(stdout), stderr: Some(stderr), report };
+                (stdin, pipes, [their_stdin, their_stdout, their_stderr])
+            }
+            Some(size) => {
+                let (ours, theirs) = terminal::open(&cage.folders, size)?;
+                let again = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(failure);
+                let pipes = Pipes { stdout: Some(again(&ours)?), stderr: None, report };
+                (ours, pipes, [again(&theirs)?, again(&theirs)?, theirs])
+            }
+        };
+        let [their_stdin, their_stdout, their_stderr] = &theirs;
 
         let id = cage.next_id.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
-        let request = Request::Spawn { id, argc: command.argv.len() as u32, length: strings.len() as u32 };
+        let request = Request::Spawn {
+            id,
+            argc: command.argv.len() as u32,
+            envc: env.len() as u32,
+            length: strings.len() as u32,
+            terminal: command.terminal.is_some(),
+        };
         cage.send(
             request,
             &[file.as_fd(), their_stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd(), their_report.as_fd()],
         )?;
         let wall = command.wall.map_or(cage.limits.wall, |wall| wall.min(cage.limits.wall));
-        let pipes = Pipes { stdout: Some(stdout), stderr: Some(stderr), report };
-        Ok(Box::new(Running::new(Arc::clone(cage), id, program, stdin, pipes, (start, wall))))
+        let terminal = command.terminal.is_some();
+        Ok(Box::new(Running::new(Arc::clone(cage), (id, program), (stdin, terminal), pipes, (start, wall))))
     }
+}
+
+/// The whole environment of a command that has variables of its own, else nothing: then it is that of the cage.
+fn merged(cage: &[(String, String)], own: &[(String, String)]) -> Result<Vec<String>, SandboxError> {
+    if own.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut env: Vec<(&str, &str)> = cage.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for (name, value) in own {
+        if name.is_empty() || name.contains('=') {
+            return Err(failed(format!("environment variable '{name}'"), "not a name"));
+        }
+        env.retain(|(other, _)| other != name);
+        env.push((name, value));
+    }
+    Ok(env.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
 }

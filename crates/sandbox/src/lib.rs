@@ -16,6 +16,7 @@ mod process;
 mod reaper;
 mod serve;
 mod sys;
+mod terminal;
 mod warm;
 mod watch;
 mod wire;

@@ -5,7 +5,6 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use meliora_domain::Limits;
 use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType,
@@ -81,11 +80,10 @@ impl Namespaces {
         let remains = Remains { pidfd, lease };
         drop(theirs);
         match settle(&ours, pid, &remains.lease) {
-            Ok([work, tmp, proc]) => {
+            Ok(([work, tmp, proc], terminals)) => {
                 let owner = matches!(self.pool, Pool::Own { .. }).then_some((remains.lease.uid, remains.lease.gid));
-                let folders = Folders { work, tmp, owner };
-                let limits: Limits = spec.limits.clone();
-                Ok(NamespaceCage::new(ours, folders, proc, limits, remains, Arc::clone(&self.reaper)))
+                let folders = Folders { work, tmp, terminals, home: spec.home.clone(), owner };
+                Ok(NamespaceCage::new(ours, folders, proc, spec, remains, Arc::clone(&self.reaper)))
             }
             Err(error) => {
                 rustix::process::pidfd_send_signal(&remains.pidfd, Signal::KILL).ok();
@@ -123,8 +121,9 @@ fn landlock_abi() -> Result<u32, SandboxError> {
     })
 }
 
-/// Gives the child its identity and waits until its cage stands.
-fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<[OwnedFd; READY_FDS], SandboxError> {
+/// Gives the child its identity and waits until its cage stands. Returns `/work`, `/tmp` and `/proc`, and `/dev/pts` if
+/// it has one.
+fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
     let failure = |errno: rustix::io::Errno| os_failed("cage start", errno.raw_os_error());
     lease.grant(pid)?;
     rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL)
@@ -147,8 +146,9 @@ fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<[OwnedFd; READY_
     }
     let [a, b, c, d, e, f, g, h] = words;
     let (step, errno) = (u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
-    match <[OwnedFd; READY_FDS]>::try_from(fds) {
-        Ok(folders) if read == words.len() && step == 0 => Ok(folders),
+    let terminals = (fds.len() == READY_FDS).then(|| fds.pop()).flatten();
+    match <[OwnedFd; 3]>::try_from(fds) {
+        Ok(folders) if read == words.len() && step == 0 => Ok((folders, terminals)),
         _ if read == 0 => Err(failed("cage start", "PID 1 of the cage died before it was ready")),
         _ => {
             let (what, hint) = Step::explain(step);

@@ -217,7 +217,8 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::R
     Ok((read, fds))
 }
 
-/// A specification as bytes: six numbers, the number of paths, then paths, names and values, each behind its length.
+/// A specification as bytes: seven numbers, the number of paths, then home, paths, names and values, each behind its
+/// length.
 fn encode(spec: &CageSpec) -> Vec<u8> {
     let limits = &spec.limits;
     let mut bytes = Vec::new();
@@ -228,12 +229,17 @@ fn encode(spec: &CageSpec) -> Vec<u8> {
         limits.disk,
         u64::from(limits.cpu_seconds),
         limits.output,
+        u64::from(spec.terminals),
         spec.read_only.len() as u64,
     ] {
         bytes.extend(number.to_ne_bytes());
     }
     let paths = spec.read_only.iter().map(|path| path.path.as_os_str().as_bytes());
-    for text in paths.chain(spec.env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])) {
+    let home = spec.home.as_deref().unwrap_or_default().as_bytes();
+    for text in std::iter::once(home)
+        .chain(paths)
+        .chain(spec.env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]))
+    {
         bytes.extend((text.len() as u64).to_ne_bytes());
         bytes.extend(text);
     }
@@ -257,7 +263,8 @@ fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
         // The host's own clock decides.
         wall: Duration::ZERO,
     };
-    let paths = number()? as usize;
+    spec.terminals = number()? != 0;
+    let paths = (number()? as usize).saturating_add(1);
     let mut texts = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
         let (text, rest) = rest.split_at_checked(u64::from_ne_bytes(*length) as usize)?;
@@ -265,6 +272,11 @@ fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
         bytes = rest;
     }
     let env = texts.split_off(paths.min(texts.len()));
+    if texts.is_empty() {
+        return None;
+    }
+    let home = String::from_utf8(texts.remove(0)).ok()?;
+    spec.home = (!home.is_empty()).then_some(home);
     spec.read_only =
         texts.into_iter().map(|path| ReadOnly { path: PathBuf::from(std::ffi::OsString::from_vec(path)) }).collect();
     for pair in env.chunks_exact(2) {
@@ -298,7 +310,13 @@ mod tests {
         spec.read_only = vec![ReadOnly { path: "/a".into() }, ReadOnly { path: "/b".into() }];
         spec.env = vec![("NAME".into(), String::new()), ("OTHER".into(), "x=y".into())];
         let again = decode(&encode(&spec)).unwrap();
-        assert_eq!((&again.read_only, &again.env), (&spec.read_only, &spec.env));
+        assert_eq!(
+            (&again.read_only, &again.env, &again.home, again.terminals),
+            (&spec.read_only, &spec.env, &None, false)
+        );
+        (spec.home, spec.terminals) = (Some("/home/user".into()), true);
+        let again = decode(&encode(&spec)).unwrap();
+        assert_eq!((&again.read_only, &again.home, again.terminals), (&spec.read_only, &spec.home, true));
         assert_eq!(again.limits, Limits { wall: Duration::ZERO, ..spec.limits.clone() });
         assert!(decode(&encode(&spec)[..40]).is_none());
 
