@@ -14,6 +14,7 @@ mod namespaces;
 mod plan;
 mod process;
 mod reaper;
+mod selftest;
 mod serve;
 mod sys;
 mod terminal;
@@ -23,5 +24,6 @@ mod wire;
 mod zygote;
 
 pub use namespaces::Namespaces;
+pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;
 pub use warm::WarmPython;

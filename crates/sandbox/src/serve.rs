@@ -26,10 +26,13 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, and does not return, if this process was started for that. A program that calls
-/// [`crate::Namespaces::warm`] must call this first thing in its `main`, with its arguments.
-pub fn serve_if_asked(mut arguments: impl Iterator<Item = OsString>) {
-    if arguments.nth(1).as_deref().and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
+/// Serves cages, or runs the probes of the self-test, and does not return, if this process was started for that. A
+/// program that calls [`crate::Namespaces::warm`] or [`crate::selftest()`] must call this first thing in its `main`, with
+/// its arguments.
+pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
+    let arguments: Vec<OsString> = arguments.collect();
+    crate::selftest::probe_if_asked(arguments.iter().cloned());
+    if arguments.get(1).and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
         return;
     }
     // SAFETY: whoever passes this argument has put the socket there, and nobody in this process uses it but us.
