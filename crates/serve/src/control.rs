@@ -52,6 +52,7 @@ pub(crate) async fn create(service: &Arc<Service>, owner: Owner, headers: &Heade
     spec.limits = config.limits.clone();
     spec.env = environment();
     spec.home = Some(paths::HOME.to_owned());
+    spec.terminals = true;
     let needs = config.python.iter().chain(&config.node).flat_map(|interpreter| &interpreter.needs);
     for path in needs {
         let path = ReadOnly { path: path.clone() };

@@ -74,11 +74,11 @@ pub(crate) fn place(path: &str) -> Answer<Place> {
     Ok(Place { real: to_cage(&seen), seen })
 }
 
-/// The folder that a command starts in.
+/// The folder that a command starts in. Programs inside have both names of it, and see the one that they came by.
 pub(crate) fn folder(path: Option<&str>) -> Answer<String> {
     match path {
-        None | Some("") => Ok(WORK.to_owned()),
-        Some(path) => Ok(place(path)?.real),
+        None | Some("") => Ok(HOME.to_owned()),
+        Some(path) => Ok(place(path)?.seen),
     }
 }
 

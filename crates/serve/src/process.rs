@@ -62,8 +62,12 @@ pub(crate) async fn unary(guest: &Arc<Guest>, method: &str, message: &Value) -> 
         "SendInput" => write(&selected(guest, message)?, &message["input"]).await?,
         "CloseStdin" => selected(guest, message)?.close_stdin(),
         "SendSignal" => {
-            let job = selected(guest, message)?;
-            job.signal(signal(&message["signal"])?)?;
+            let (job, signal) = (selected(guest, message)?, signal(&message["signal"])?);
+            job.signal(signal)?;
+            if signal == KILL {
+                // It is as good as gone: who asks again is told so, whether or not its end has been seen.
+                guest.jobs().remove(&job.pid);
+            }
         }
         "Update" => {
             let job = selected(guest, message)?;

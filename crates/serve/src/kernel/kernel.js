@@ -14,7 +14,12 @@ let count = 0
 const quiet = new PassThrough()
 quiet.resume()
 const server = repl.start({ input: new PassThrough(), output: quiet, prompt: '', useGlobal: true, breakEvalOnSigint: true, terminal: false })
-server.setupHistory = undefined
+// What is thrown comes here: at the end of a cell that runs, or from something that it left behind.
+let fails = null
+if (server._domain) {
+  server._domain.removeAllListeners('error')
+  server._domain.on('error', error => { if (fails) fails(error); else err.write(util.inspect(error) + '\n') })
+}
 
 const tell = message => out.write(mark + JSON.stringify(message) + '\n')
 
@@ -41,6 +46,7 @@ function show (value) {
 
 function evaluate (code) {
   return new Promise((resolve, reject) => {
+    fails = reject
     server.eval(code + '\n', server.context, `<cell ${++count}>`, (error, value) => {
       if (error instanceof repl.Recoverable) error = error.err
       if (error) reject(error); else resolve({ value })
@@ -57,6 +63,7 @@ async function cell (request) {
     const { value } = await evaluate(request.code)
     show(value)
   } catch (error) { fail(error) }
+  fails = null
   for (const name of Object.keys(env)) {
     if (before[name] === undefined) delete process.env[name]; else process.env[name] = before[name]
   }
