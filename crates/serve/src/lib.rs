@@ -96,7 +96,7 @@ pub const PYTHON_MODULES: &[&str] = &["sys", "os", "json", "signal", "ast", "lin
 /// If it must not listen where it is to, or cannot run.
 pub fn serve(
     listener: std::net::TcpListener,
-    sandbox: Arc<dyn Sandbox + Send + Sync>,
+    sandbox: Arc<dyn Sandbox + Send>,
     config: Config,
     stop: &Stop,
 ) -> Result<(), ServeError> {

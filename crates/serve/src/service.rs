@@ -28,7 +28,7 @@ const PORTS: [&str; 2] = ["49983", "49999"];
 /// All that requests share.
 pub(crate) struct Service {
     pub(crate) config: Arc<Config>,
-    pub(crate) sandbox: Arc<dyn Sandbox + Send + Sync>,
+    pub(crate) sandbox: Arc<dyn Sandbox + Send>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) keys: Keys,
     pub(crate) uploads: Semaphore,

@@ -1,6 +1,7 @@
 //! The service as its clients see it: E2B's own SDKs, and requests that no SDK would send.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod client;
 mod raw;
 mod sdk;
 mod server;
