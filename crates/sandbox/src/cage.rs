@@ -3,7 +3,7 @@
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
 use crate::files::Folders;
+use crate::groups::Group;
 use crate::plan::{failed, os_failed};
 use crate::process::{Pipes, Running};
 use crate::reaper::{Reaper, Remains};
@@ -37,8 +38,9 @@ pub(crate) struct Inner {
     next_id: AtomicU32,
     cpu_us: AtomicU64,
     peak_kib: AtomicU64,
-    /// Whether the processes held more memory together than they may, and were killed.
-    pub(crate) overrun: AtomicBool,
+    /// The number of the command that came next when the processes last held more memory together than they may, and
+    /// were killed: those before it are not to blame for their end.
+    overrun: AtomicU32,
 }
 
 /// The cage that is handed out. Its end is the end of everything in it, whoever still holds a command.
@@ -64,7 +66,7 @@ impl NamespaceCage {
             next_id: AtomicU32::new(1),
             cpu_us: AtomicU64::new(0),
             peak_kib: AtomicU64::new(0),
-            overrun: AtomicBool::new(false),
+            overrun: AtomicU32::new(0),
         }))
     }
 }
@@ -84,6 +86,28 @@ impl Inner {
             rustix::process::pidfd_send_signal(&remains.pidfd, Signal::KILL).ok();
             self.reaper.take(remains);
         }
+    }
+
+    /// Its control group, as long as it is this cage's.
+    fn group(&self) -> Option<Arc<Group>> {
+        let remains = self.remains.lock().unwrap_or_else(PoisonError::into_inner);
+        remains.as_ref()?.group.as_ref().map(|lent| Arc::clone(&lent.group))
+    }
+
+    /// Whether this command was there when processes were killed for the memory of all.
+    pub(crate) fn killed_for_memory(&self, id: u32) -> bool {
+        if self.killed_for_memory_now() {
+            self.note_overrun();
+        }
+        id < self.overrun.load(Ordering::Acquire)
+    }
+
+    fn note_overrun(&self) {
+        self.overrun.store(self.next_id.load(Ordering::Relaxed), Ordering::Release);
+    }
+
+    fn killed_for_memory_now(&self) -> bool {
+        self.group().is_some_and(|group| group.has_killed())
     }
 
     pub(crate) fn request(&self, request: Request) -> Result<(), SandboxError> {
@@ -106,10 +130,14 @@ impl Inner {
         }
     }
 
+    /// Whether its processes hold more memory than they may together, or the kernel killed one for that.
     pub(crate) fn over_memory(&self) -> bool {
-        let over = watch::resident(&self.proc) > self.limits.memory;
+        // What the group holds, files included, is quickly read; below the limit there is nothing to count.
+        let together = self.group().and_then(|group| group.usage()).unwrap_or(u64::MAX);
+        let over = self.killed_for_memory_now()
+            || together > self.limits.memory && watch::resident(&self.proc) > self.limits.memory;
         if over {
-            self.overrun.store(true, Ordering::Release);
+            self.note_overrun();
         }
         over
     }

@@ -18,6 +18,7 @@ use crate::wire::READY_FDS;
 #[repr(u32)]
 pub(crate) enum Step {
     Descriptors = 1,
+    Groups,
     Session,
     Wait,
     PrivateMounts,
@@ -43,8 +44,9 @@ impl Step {
     /// The step of a number from the wire: its layer, and what a person can do where it fails.
     pub(crate) fn explain(number: u32) -> (&'static str, Option<&'static str>) {
         use Step::*;
-        const ALL: [Step; 20] = [
+        const ALL: [Step; 21] = [
             Descriptors,
+            Groups,
             Session,
             Wait,
             PrivateMounts,
@@ -67,6 +69,10 @@ impl Step {
         ];
         match ALL.into_iter().find(|step| *step as u32 == number) {
             Some(Descriptors) => ("closing inherited descriptors", Some("Linux 5.9 or newer is needed")),
+            Some(Groups) => (
+                "control groups",
+                Some("the folder of this process's control group must stay as it is while Meliora runs"),
+            ),
             Some(Session | Wait | Announce) | None => ("cage start", None),
             Some(PrivateMounts | RootFolder | WritableFolders | Pivot | SealRoot) => (
                 "mount namespace",
@@ -128,6 +134,9 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 1. Nothing of the host stays open. Other threads' descriptors came along with the clone, among them the host's
     //    ends of other cages' sockets, which would keep those from noticing the host's death.
     sys::close_all_but(&plan.keep).at(Step::Descriptors)?;
+
+    //    Limits over all that will ever run here, before anything does; then a view that begins there.
+    join_groups(plan).at(Step::Groups)?;
 
     // 2. Own session: no terminal, and no signal from the host's keyboard. Every signal is held back; SIGCHLD is
     //    read from a descriptor later.
@@ -201,6 +210,23 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 16. Seccomp last, because the steps above need calls that it takes away.
     seccomp(plan).at(Step::Seccomp)?;
     Ok(folders)
+}
+
+fn join_groups(plan: &Plan) -> Result<(), Errno> {
+    for group in &plan.groups {
+        // "0" is whoever writes it, who alone need not wait for all others of the machine to stand still.
+        // SAFETY: writes a string of ours; the descriptor is closed here and not used again.
+        unsafe {
+            let joined = check(libc::write(*group, c"0".as_ptr().cast(), 1) as i64);
+            libc::close(*group);
+            joined?;
+        }
+    }
+    if plan.groups.is_empty() && plan.into.is_none() {
+        return Ok(());
+    }
+    // SAFETY: a number only.
+    check(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }).map(drop)
 }
 
 fn session() -> Result<(), Errno> {

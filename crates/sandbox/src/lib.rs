@@ -7,6 +7,7 @@ mod cage;
 mod checklist;
 mod files;
 mod filter;
+mod groups;
 mod identity;
 mod init;
 mod interpreter;

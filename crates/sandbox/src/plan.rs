@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
@@ -15,6 +15,7 @@ use std::rc::Rc;
 use meliora_domain::Limits;
 use meliora_evolve::{CageSpec, SandboxError};
 
+use crate::groups::Version;
 use crate::interpreter::Interpreter;
 use crate::sys;
 
@@ -26,7 +27,7 @@ const INODES: u32 = 16_384;
 const ROOT_INODES: u32 = 4096;
 
 /// Bytes and files of `/dev/shm`: enough for the locks and queues of a pool of processes and for some arrays.
-const SHARED: u64 = 16 << 20;
+pub(crate) const SHARED: u64 = 16 << 20;
 const SHARED_INODES: u32 = 1024;
 
 /// A tree of the host that the cage will see.
@@ -67,6 +68,10 @@ pub(crate) struct Rights {
 pub(crate) struct Plan {
     /// The child's end of the control socket.
     pub(crate) control: RawFd,
+    /// The control groups that it joins by itself (version 1).
+    pub(crate) groups: Vec<RawFd>,
+    /// The control group that it is cloned into (version 2).
+    pub(crate) into: Option<RawFd>,
     /// Descriptors that the child keeps, sorted.
     pub(crate) keep: Vec<RawFd>,
     pub(crate) root_options: CString,
@@ -163,8 +168,13 @@ fn rights(abi: u32) -> Rights {
 }
 
 impl Plan {
-    /// Prepares a cage. `control` is the child's end of the control socket.
-    pub(crate) fn new(ground: &Ground, spec: &CageSpec, control: RawFd) -> Result<Self, SandboxError> {
+    /// Prepares a cage. `control` is the child's end of the control socket, `groups` what it joins control groups by.
+    pub(crate) fn new(
+        ground: &Ground,
+        spec: &CageSpec,
+        control: RawFd,
+        groups: (Version, &[OwnedFd]),
+    ) -> Result<Self, SandboxError> {
         let mut folders: BTreeSet<PathBuf> =
             ["dev", "dev/shm", "etc", "proc", "tmp", "usr", "work"].into_iter().map(PathBuf::from).collect();
         let mut links = ground.links.clone();
@@ -235,9 +245,17 @@ impl Plan {
         let env = environment(&spec.env)?;
         let mut keep: Vec<RawFd> = mounts.iter().map(|m| m.tree.get()).filter(|fd| *fd >= 0).collect();
         keep.push(control);
+        let entrances = groups.1.iter().map(AsRawFd::as_raw_fd);
+        let (groups, into): (Vec<RawFd>, _) = match groups.0 {
+            Version::One => (entrances.collect(), None),
+            Version::Two => (Vec::new(), entrances.clone().next()),
+        };
+        keep.extend(&groups);
         keep.sort_unstable();
         Ok(Plan {
             control,
+            groups,
+            into,
             keep,
             root_options: options(4 << 20, ROOT_INODES, "755"),
             space_options: options(spec.limits.disk, INODES, "700"),

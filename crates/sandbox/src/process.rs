@@ -297,7 +297,7 @@ impl Output {
         let ending = self.judge(report);
         self.ending = Some(match self.breach {
             Some((breach, _)) => breach,
-            None if self.cage.overrun.load(Ordering::Acquire) && ending == Ending::Signalled(libc::SIGKILL) => {
+            None if ending == Ending::Signalled(libc::SIGKILL) && self.cage.killed_for_memory(self.id) => {
                 Ending::Memory
             }
             None => ending,
