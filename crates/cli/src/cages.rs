@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{Extent, Namespaces, State};
+use meliora_sandbox::{Extent, Namespaces, State, WarmPython};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -46,9 +46,17 @@ impl Backend {
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, SandboxError> {
+pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+    with(settings, toolbox::warm(tools).as_ref())
+}
+
+/// The same with another warm Python, or none.
+///
+/// # Errors
+/// As [`sandbox`].
+pub fn with(settings: &config::Sandbox, warm: Option<&WarmPython>) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
     match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?)),
+        Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?)),
         absent @ (Backend::Microvm | Backend::E2b | Backend::Container) => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
             cause: "it is not in this build".to_owned(),
@@ -63,8 +71,18 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sa
 ///
 /// # Errors
 /// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
-pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, Failure> {
-    let sandbox = sandbox(settings, tools)?;
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox + Send>, Failure> {
+    holding(settings, sandbox(settings, tools)?)
+}
+
+/// The same for a sandbox that is ready.
+///
+/// # Errors
+/// As [`tested`].
+pub fn holding(
+    settings: &config::Sandbox,
+    sandbox: Box<dyn Sandbox + Send>,
+) -> Result<Box<dyn Sandbox + Send>, Failure> {
     match settings.backend {
         Backend::Ns | Backend::Container => {}
         Backend::Microvm | Backend::E2b => return Ok(sandbox),

@@ -69,7 +69,9 @@ impl Frames {
         match flag {
             0 => {}
             LAST => self.ended = true,
-            flag if flag & COMPRESSED != 0 => return Err(fault(Kind::Unsupported, "compressed messages are not taken")),
+            flag if flag & COMPRESSED != 0 => {
+                return Err(fault(Kind::Unsupported, "compressed messages are not taken"));
+            }
             flag => return Err(invalid(format!("a message has the unknown flag {flag}"))),
         }
         if self.buffer.len() < HEAD + length {

@@ -9,8 +9,10 @@ use serde_json::Value;
 use crate::fault::{Answer, invalid};
 
 /// Base64 as others write it, with or without padding.
-const TOLERANT: GeneralPurpose =
-    GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const TOLERANT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A text; `None` where it is missing.
 pub(crate) fn text(object: &Value, name: &str) -> Answer<Option<String>> {

@@ -95,7 +95,9 @@ pub(crate) fn read(cage: &dyn Cage, place: &Place, limit: usize) -> Answer<Vec<u
     let (bytes, complaint, ending) = run(cage, program, limit)?;
     match ending {
         Ending::Exited(0) => Ok(bytes),
-        Ending::Exited(1) => Err(fault(Kind::NotFound, format!("'{}' cannot be read: {}", place.seen, complaint.trim()))),
+        Ending::Exited(1) => {
+            Err(fault(Kind::NotFound, format!("'{}' cannot be read: {}", place.seen, complaint.trim())))
+        }
         other => Err(fault(Kind::Internal, format!("reading '{}' failed: {}", place.seen, end(other).2))),
     }
 }
@@ -105,7 +107,10 @@ pub(crate) fn writable(place: &Place) -> Answer<()> {
     if place.is_inside() {
         return Ok(());
     }
-    Err(fault(Kind::Denied, format!("'{}' cannot be changed: only /home/user (which is /work) and /tmp can", place.seen)))
+    Err(fault(
+        Kind::Denied,
+        format!("'{}' cannot be changed: only /home/user (which is /work) and /tmp can", place.seen),
+    ))
 }
 
 /// Removes it and all that is in it. What is not there is removed already.

@@ -74,7 +74,14 @@ pub(crate) fn no_sandbox() -> crate::fault::Fault {
 }
 
 impl Guest {
-    pub(crate) fn new(id: String, token: String, owner: Owner, wishes: Wishes, life: Duration, cage: Box<dyn Cage>) -> Self {
+    pub(crate) fn new(
+        id: String,
+        token: String,
+        owner: Owner,
+        wishes: Wishes,
+        life: Duration,
+        cage: Box<dyn Cage>,
+    ) -> Self {
         let started = SystemTime::now();
         let guest = Guest {
             id,

@@ -167,7 +167,8 @@ async fn pass_on(
     mut told: Listener<Told>,
     lines: mpsc::Sender<Bytes>,
 ) {
-    let mut lost = lines.send(line(&json!({"type": "number_of_executions", "execution_count": state.count}))).await.is_err();
+    let mut lost =
+        lines.send(line(&json!({"type": "number_of_executions", "execution_count": state.count}))).await.is_err();
     let mut done = false;
     while !lost && !done {
         let next = tokio::select! {
@@ -205,9 +206,8 @@ async fn pass_on(
     } else {
         // The client is gone: what it asked for stops, what it had stays.
         kernel.interrupt();
-        let stopped = async {
-            while !matches!(told.next().await, Ok(Some(Told::Done | Told::Ended(_)) | None) | Err(Cut)) {}
-        };
+        let stopped =
+            async { while !matches!(told.next().await, Ok(Some(Told::Done | Told::Ended(_)) | None) | Err(Cut)) {} };
         if tokio::time::timeout(GRACE, stopped).await.is_err() {
             state.kernel = None;
         }

@@ -36,10 +36,7 @@ impl Pace {
         };
         let until = number("connect-timeout-ms")?.map(Duration::from_millis);
         let alive = number("keepalive-ping-interval")?.unwrap_or(50).clamp(1, 3600);
-        Ok(Pace {
-            until: until.and_then(|time| Instant::now().checked_add(time)),
-            alive: Duration::from_secs(alive),
-        })
+        Ok(Pace { until: until.and_then(|time| Instant::now().checked_add(time)), alive: Duration::from_secs(alive) })
     }
 
     /// Waits until the time is over; for ever where there is none.
@@ -204,7 +201,9 @@ async fn tell(
                 }
                 break None;
             }
-            Ok(Some(Did::Ended(_)) | None) => break Some(fault(Kind::Lost, "the sandbox ended before the command did")),
+            Ok(Some(Did::Ended(_)) | None) => {
+                break Some(fault(Kind::Lost, "the sandbox ended before the command did"));
+            }
             Ok(Some(Did::Lost(why))) => break Some(fault(Kind::Internal, why)),
             Err(Cut) if gone => break None,
             Err(Cut) => break Some(fault(Kind::TooMany, "the output was read too slowly, and not all of it was kept")),

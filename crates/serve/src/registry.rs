@@ -41,7 +41,9 @@ impl Keys {
         let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
         match self.0.iter().position(|known| *known == digest) {
             Some(place) => Ok(Owner(place)),
-            None => refused("this key is not known here: E2B_API_KEY must be one of the keys that the service was given"),
+            None => {
+                refused("this key is not known here: E2B_API_KEY must be one of the keys that the service was given")
+            }
         }
     }
 }

@@ -116,7 +116,9 @@ fn named(service: &Service, headers: &HeaderMap) -> Answer<Option<Arc<Guest>>> {
 /// The sandbox of a request that shows its token, in one of these headers.
 fn admitted(service: &Service, headers: &HeaderMap, names: &[&str]) -> Answer<Arc<Guest>> {
     let guest = named(service, headers)?.ok_or_else(|| {
-        crate::fault::invalid("no sandbox is named: set E2B_SANDBOX_URL to this address, and clients send E2b-Sandbox-Id")
+        crate::fault::invalid(
+            "no sandbox is named: set E2B_SANDBOX_URL to this address, and clients send E2b-Sandbox-Id",
+        )
     })?;
     let shown = names.iter().filter_map(|name| header(headers, name));
     let mut shown = shown.map(|token| transfer::same(token.as_bytes(), guest.token.as_bytes())).peekable();
@@ -175,7 +177,8 @@ async fn files(
             Some(guest) => right(&guest).then_some(guest),
             None => service.registry.search(right),
         };
-        let found = found.ok_or_else(|| fault(Kind::Unauthenticated, "the signature fits no sandbox that is running"))?;
+        let found =
+            found.ok_or_else(|| fault(Kind::Unauthenticated, "the signature fits no sandbox that is running"))?;
         query.check_time()?;
         found
     } else {

@@ -99,7 +99,9 @@ pub(crate) async fn upload(
     match header(headers, CONTENT_ENCODING.as_str()) {
         None | Some("" | "identity") => {}
         Some("gzip") => bytes = unzip(bytes, limit).await?,
-        Some(other) => return Err(fault(Kind::Unsupported, format!("the encoding '{}' is not taken", other.escape_debug()))),
+        Some(other) => {
+            return Err(fault(Kind::Unsupported, format!("the encoding '{}' is not taken", other.escape_debug())));
+        }
     }
     let path = query.path.clone();
     let written = guest

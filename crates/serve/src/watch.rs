@@ -121,7 +121,10 @@ async fn follow(guest: Weak<Guest>, wanted: Wanted, mut before: Sight, mut tell:
 
 async fn first_look(guest: &Guest, wanted: &Wanted) -> Answer<Sight> {
     if !wanted.place.is_inside() {
-        return Err(fault(Kind::Denied, "only /home/user (which is /work), /tmp and what is below them can be watched"));
+        return Err(fault(
+            Kind::Denied,
+            "only /home/user (which is /work), /tmp and what is below them can be watched",
+        ));
     }
     let wanted = wanted.clone();
     guest.with_cage(move |cage| sight(cage, &wanted)).await
@@ -248,14 +251,17 @@ mod tests {
             ("written", entry(File, 2, 9, 0o644)),
         ]);
         let told: Vec<_> = changes(&before, &after).into_iter().map(|(kind, name)| format!("{kind} {name}")).collect();
-        assert_eq!(told, [
-            "EVENT_TYPE_REMOVE gone",
-            "EVENT_TYPE_RENAME old",
-            "EVENT_TYPE_CREATE made",
-            "EVENT_TYPE_CREATE new",
-            "EVENT_TYPE_WRITE new",
-            "EVENT_TYPE_CHMOD turned",
-            "EVENT_TYPE_WRITE written",
-        ]);
+        assert_eq!(
+            told,
+            [
+                "EVENT_TYPE_REMOVE gone",
+                "EVENT_TYPE_RENAME old",
+                "EVENT_TYPE_CREATE made",
+                "EVENT_TYPE_CREATE new",
+                "EVENT_TYPE_WRITE new",
+                "EVENT_TYPE_CHMOD turned",
+                "EVENT_TYPE_WRITE written",
+            ]
+        );
     }
 }

@@ -154,10 +154,6 @@ mod tests {
     fn order_is_kept_and_bytes_that_are_no_text_are_shown() {
         let mut split = Split::new("n");
         let pieces = split.feed(b"a\xff\x1en{\"x\":1}\nb");
-        assert_eq!(pieces, [
-            Piece::Text("a\u{fffd}".into()),
-            Piece::Message(json!({"x": 1})),
-            Piece::Text("b".into())
-        ]);
+        assert_eq!(pieces, [Piece::Text("a\u{fffd}".into()), Piece::Message(json!({"x": 1})), Piece::Text("b".into())]);
     }
 }

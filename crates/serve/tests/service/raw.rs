@@ -13,7 +13,10 @@ pub const TESTS: &[(&str, fn())] = &[
     ("a_key_has_so_many_sandboxes_and_no_more", a_key_has_so_many_sandboxes_and_no_more),
     ("requests_that_make_no_sense_are_told_so", requests_that_make_no_sense_are_told_so),
     ("streams_that_make_no_sense_are_told_so", streams_that_make_no_sense_are_told_so),
-    ("bodies_that_are_too_large_are_refused_before_they_are_held", bodies_that_are_too_large_are_refused_before_they_are_held),
+    (
+        "bodies_that_are_too_large_are_refused_before_they_are_held",
+        bodies_that_are_too_large_are_refused_before_they_are_held,
+    ),
     ("no_path_leads_out_of_the_sandbox", no_path_leads_out_of_the_sandbox),
     ("names_that_are_no_text_are_listed", names_that_are_no_text_are_listed),
     ("clients_that_go_in_the_middle_leave_nothing_running", clients_that_go_in_the_middle_leave_nothing_running),
@@ -40,9 +43,12 @@ fn a_key_sees_its_own_sandboxes_alone() {
     }
     let ours = Sandbox::of(at, &ask(at, "one", &base()));
     let path = format!("/sandboxes/{}", ours.id);
-    let listed = |key: &str| send(at, "GET", "/v2/sandboxes", &[("X-API-KEY", key)], b"").json().as_array().unwrap().len();
+    let listed =
+        |key: &str| send(at, "GET", "/v2/sandboxes", &[("X-API-KEY", key)], b"").json().as_array().unwrap().len();
     assert_eq!((listed("one"), listed("two")), (1, 0));
-    for (method, path) in [("GET", path.clone()), ("POST", format!("{path}/timeout")), ("POST", format!("{path}/connect"))] {
+    for (method, path) in
+        [("GET", path.clone()), ("POST", format!("{path}/timeout")), ("POST", format!("{path}/connect"))]
+    {
         assert_eq!(send(at, method, &path, &[("X-API-KEY", "two")], b"{\"timeout\":1}").status, 404, "{path}");
     }
     assert_eq!(ours.kill("two"), 404);
@@ -52,7 +58,8 @@ fn a_key_sees_its_own_sandboxes_alone() {
     for path in ["/process.Process/List", "/filesystem.Filesystem/Stat", "/execute", "/contexts", "/files?path=a"] {
         let method = if path.starts_with("/files?") { "GET" } else { "POST" };
         assert_eq!(crossed.send(method, path, "application/json", b"{}").status, 401, "{path}");
-        let bare = send(at, method, path, &[("E2b-Sandbox-Id", &crossed.id), ("Content-Type", "application/json")], b"{}");
+        let bare =
+            send(at, method, path, &[("E2b-Sandbox-Id", &crossed.id), ("Content-Type", "application/json")], b"{}");
         assert_eq!(bare.status, 401, "{path}");
     }
     assert_eq!(ours.kill("one"), 204);
@@ -141,12 +148,16 @@ fn requests_that_make_no_sense_are_told_so() {
         answer.json();
     }
     let gone = Sandbox { id: "nonesuch".into(), token: String::new(), ..Sandbox::open(at) };
-    for (method, path) in [("POST", "/process.Process/Start"), ("GET", "/files?path=a"), ("POST", "/execute"), ("GET", "/health")] {
+    for (method, path) in
+        [("POST", "/process.Process/Start"), ("GET", "/files?path=a"), ("POST", "/execute"), ("GET", "/health")]
+    {
         let answer = gone.send(method, path, "application/json", b"");
         assert_eq!(answer.status, 502, "{path}");
         assert!(answer.json()["message"].as_str().unwrap().contains("was not found"));
     }
-    for bytes in [&b"\r\n\r\n\0\0\0"[..], b"GET / HTTP/9.9\r\n\r\n", b"POST /v2/sandboxes HTTP/1.1\r\nContent-Length: x\r\n\r\n"] {
+    for bytes in
+        [&b"\r\n\r\n\0\0\0"[..], b"GET / HTTP/9.9\r\n\r\n", b"POST /v2/sandboxes HTTP/1.1\r\nContent-Length: x\r\n\r\n"]
+    {
         drop(client::open(at, bytes));
     }
     assert_eq!(sandbox.shell("echo still here"), ("still here\n".into(), 0));
@@ -232,7 +243,10 @@ fn no_path_leads_out_of_the_sandbox() {
     let host = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(host.path(), "of the host").unwrap();
     let real = host.path().to_str().unwrap();
-    let link = format!("ln -s {real} link; ln -s / root; mkfifo pipe; ln -s {} folder", host.path().parent().unwrap().display());
+    let link = format!(
+        "ln -s {real} link; ln -s / root; mkfifo pipe; ln -s {} folder",
+        host.path().parent().unwrap().display()
+    );
     assert_eq!(sandbox.shell(&link).1, 0);
     let name = host.path().file_name().unwrap().to_str().unwrap();
     for path in [
@@ -295,7 +309,9 @@ fn clients_that_go_in_the_middle_leave_nothing_running() {
     let told = sandbox.python("kept");
     assert!(told.iter().any(|line| line["text"] == "1"), "{told:?}");
     // Code that heeds nothing: its interpreter is ended, and the next call has a new one.
-    let body = json!({"code": "import signal\nsignal.signal(2, signal.SIG_IGN)\nopen('deaf', 'w').close()\nwhile True: pass"}).to_string();
+    let body =
+        json!({"code": "import signal\nsignal.signal(2, signal.SIG_IGN)\nopen('deaf', 'w').close()\nwhile True: pass"})
+            .to_string();
     let head = client::head("POST", "/execute", &sandbox.headers("application/json"), body.len());
     let stream = client::open(at, &[head, body.into_bytes()].concat());
     until("the code has begun", || sandbox.call("filesystem.Filesystem/Stat", &json!({"path": "deaf"})).status == 200);
@@ -316,7 +332,11 @@ fn clients_that_go_in_the_middle_leave_nothing_running() {
     // Half a body, half a message, half a head.
     for bytes in [
         client::head("POST", "/execute", &sandbox.headers("application/json"), 1000),
-        [client::head("POST", "/process.Process/StreamInput", &sandbox.headers("application/connect+json"), 99), vec![0, 0]].concat(),
+        [
+            client::head("POST", "/process.Process/StreamInput", &sandbox.headers("application/connect+json"), 99),
+            vec![0, 0],
+        ]
+        .concat(),
         b"POST /exec".to_vec(),
     ] {
         drop(client::open(at, &bytes));
@@ -328,7 +348,8 @@ fn a_client_that_reads_nothing_does_not_fill_the_service() {
     let server = Server::start(config(None));
     let sandbox = Sandbox::open(server.address);
     let message = frame(&json!({"process": {"cmd": "/usr/bin/yes"}, "stdin": true}));
-    let head = client::head("POST", "/process.Process/Start", &sandbox.headers("application/connect+json"), message.len());
+    let head =
+        client::head("POST", "/process.Process/Start", &sandbox.headers("application/connect+json"), message.len());
     let before = resident();
     let stream = client::open(server.address, &[head, message].concat());
     let pid = || sandbox.call("process.Process/List", &json!({})).json()["processes"][0]["pid"].as_u64();
@@ -338,7 +359,10 @@ fn a_client_that_reads_nothing_does_not_fill_the_service() {
     let input = vec![b'A'; 1 << 20];
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            sandbox.call("process.Process/SendInput", &json!({"process": {"pid": pid}, "input": {"stdin": String::from_utf8(input).unwrap()}}))
+            sandbox.call(
+                "process.Process/SendInput",
+                &json!({"process": {"pid": pid}, "input": {"stdin": String::from_utf8(input).unwrap()}}),
+            )
         });
         std::thread::sleep(Duration::from_secs(2));
         let grown = resident().saturating_sub(before);
@@ -364,12 +388,18 @@ fn nothing_is_left_of_sandboxes_that_ended() {
         sandbox.shell("(sleep 100 &) ; echo x > f");
         sandbox.call("filesystem.Filesystem/CreateWatcher", &json!({"path": "."}));
         let message = frame(&json!({"process": {"cmd": "/bin/sleep", "args": ["100"]}, "stdin": false}));
-        let head = client::head("POST", "/process.Process/Start", &sandbox.headers("application/connect+json"), message.len());
+        let head =
+            client::head("POST", "/process.Process/Start", &sandbox.headers("application/connect+json"), message.len());
         let stream = client::open(at, &[head, message].concat());
         assert_eq!(sandbox.kill("k"), 204);
         // Who was listening is told.
         let answer = client::read(stream);
-        assert!(answer.status == 502 || answer.frames().last().is_some_and(|(_, end)| end["error"]["code"] == "unavailable"), "{}", answer.text());
+        assert!(
+            answer.status == 502
+                || answer.frames().last().is_some_and(|(_, end)| end["error"]["code"] == "unavailable"),
+            "{}",
+            answer.text()
+        );
     };
     round();
     let count = |what: &str| std::fs::read_dir(format!("/proc/self/{what}")).unwrap().count();
@@ -382,7 +412,11 @@ fn the_same_idempotency_key_makes_one_sandbox() {
     let server = Server::start(config(None));
     let ask = |name: &str| {
         let headers = [("X-API-KEY", "k"), ("Idempotency-Key", name)];
-        Sandbox::of(server.address, &send(server.address, "POST", "/v2/sandboxes", &headers, base().to_string().as_bytes())).id
+        Sandbox::of(
+            server.address,
+            &send(server.address, "POST", "/v2/sandboxes", &headers, base().to_string().as_bytes()),
+        )
+        .id
     };
     let first = ask("a");
     assert_eq!(ask("a"), first);
@@ -404,7 +438,8 @@ fn time_that_is_over_pauses_where_that_was_wished() {
     until("both are paused", || state(&sleeps) == "paused" && state(&wakes) == "paused");
     assert_eq!(sleeps.send("GET", "/files?path=f", "", b"").status, 502);
     assert_eq!(wakes.shell("echo awake").0, "awake\n");
-    let connect = send(at, "POST", &format!("/v2/sandboxes/{}/connect", sleeps.id), &[("X-API-KEY", "k")], b"{\"timeout\":60}");
+    let connect =
+        send(at, "POST", &format!("/v2/sandboxes/{}/connect", sleeps.id), &[("X-API-KEY", "k")], b"{\"timeout\":60}");
     assert_eq!(connect.status, 201);
     assert_eq!(sleeps.send("GET", "/files?path=f", "", b"").body, b"kept\n");
     let pause = || send(at, "POST", &format!("/sandboxes/{}/pause", sleeps.id), &[("X-API-KEY", "k")], b"{}").status;
@@ -449,7 +484,8 @@ fn kill_nine_of_the_service_leaves_no_cage() {
     let sandbox = Sandbox::open(at);
     let mark = format!("{}.{}", 4_000_000 + std::process::id(), 25);
     let message = frame(&json!({"process": {"cmd": "/bin/sleep", "args": [mark]}, "stdin": false}));
-    let head = client::head("POST", "/process.Process/Start", &sandbox.headers("application/connect+json"), message.len());
+    let head =
+        client::head("POST", "/process.Process/Start", &sandbox.headers("application/connect+json"), message.len());
     let _stream = client::open(at, &[head, message].concat());
     sandbox.python("print(1)");
     until("the command runs", || marked(&mark) == 1);
