@@ -3,10 +3,11 @@
 //! A backend is never chosen by itself: what is not there is an error, not a reason to take a weaker one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{Extent, Namespaces, State, WarmPython};
+use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Namespaces, State, WarmPython};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -57,7 +58,8 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sa
 pub fn with(settings: &config::Sandbox, warm: Option<&WarmPython>) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
     match settings.backend {
         Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?)),
-        absent @ (Backend::Microvm | Backend::E2b | Backend::Container) => Err(SandboxError {
+        Backend::E2b => Ok(Box::new(e2b(settings)?)),
+        absent @ (Backend::Microvm | Backend::Container) => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
             cause: "it is not in this build".to_owned(),
             hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
@@ -111,4 +113,33 @@ pub fn holding(
 pub fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
+}
+
+/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template has.
+///
+/// # Errors
+/// A Python that was asked for and cannot be used, and what keeps the cloud from telling.
+pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
+    match settings.backend {
+        Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
+        Backend::Ns | Backend::Microvm | Backend::Container => toolbox::find(settings.python.as_deref()),
+    }
+}
+
+/// E2B's cloud, as the settings and the environment name it. The key is in the environment alone.
+fn e2b(settings: &config::Sandbox) -> Result<E2b, SandboxError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let key = variable("E2B_API_KEY").as_deref().and_then(Key::new).ok_or_else(|| SandboxError {
+        what: "backend 'e2b'".into(),
+        cause: "E2B_API_KEY is not set, or holds what no key has".into(),
+        hint: Some("export E2B_API_KEY with a key of your account; docs/e2b.md".into()),
+    })?;
+    E2b::new(E2bSettings {
+        domain: variable("E2B_DOMAIN"),
+        api_url: variable("E2B_API_URL"),
+        sandbox_url: variable("E2B_SANDBOX_URL"),
+        template: settings.e2b.template.clone(),
+        lifetime: Duration::from_secs(settings.e2b.lifetime_seconds),
+        ..E2bSettings::new(key)
+    })
 }

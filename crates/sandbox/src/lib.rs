@@ -5,6 +5,7 @@
 
 mod cage;
 mod checklist;
+mod e2b;
 mod files;
 mod filter;
 mod groups;
@@ -24,6 +25,7 @@ mod watch;
 mod wire;
 mod zygote;
 
+pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
 pub use namespaces::Namespaces;
 pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;

@@ -27,9 +27,10 @@ pub fn serve(args: &args::SandboxServe, printer: &Printer) -> Result<Exit, Failu
     if keys.is_empty() && !args.listen.ip().is_loopback() {
         return Err(failure(ServeError::KeyNeeded { address: args.listen }));
     }
-    let tools = toolbox::find(args.python.as_deref())?;
+    let (backend, python) = (args.backend.unwrap_or_default(), args.python.clone());
+    let settings = config::Sandbox { backend, python, ..config::Sandbox::default() };
+    let tools = cages::tools(&settings)?;
     let config = config(args, keys, &tools);
-    let settings = config::Sandbox { backend: args.backend.unwrap_or_default(), ..config::Sandbox::default() };
     let sandbox = cages::holding(&settings, cages::with(&settings, warm(&tools).as_ref())?)?;
     let listener = TcpListener::bind(args.listen).map_err(|e| {
         Failure::new(Exit::Machinery, format!("cannot listen on {}: {e}", args.listen))
