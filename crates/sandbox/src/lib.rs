@@ -3,6 +3,7 @@
 //! A cage has every layer or does not open: there is no weaker one in silence. The privileged steps are one list, in
 //! `checklist.rs`. The only room with `unsafe`.
 
+mod agent;
 mod cage;
 mod checklist;
 mod files;
@@ -10,6 +11,7 @@ mod filter;
 mod identity;
 mod init;
 mod interpreter;
+mod microvm;
 mod namespaces;
 mod plan;
 mod process;
@@ -21,6 +23,7 @@ mod watch;
 mod wire;
 mod zygote;
 
+pub use microvm::{Built, ImagePlan, KERNEL, Microvm, MicrovmPlan, PACKAGES, build_image};
 pub use namespaces::Namespaces;
 pub use serve::serve_if_asked;
 pub use warm::WarmPython;

@@ -26,10 +26,15 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, and does not return, if this process was started for that. A program that calls
+/// Serves cages, and does not return, if this process was started for that, on this machine or as the first process of a
+/// virtual one. A program that calls
 /// [`crate::Namespaces::warm`] must call this first thing in its `main`, with its arguments.
 pub fn serve_if_asked(mut arguments: impl Iterator<Item = OsString>) {
-    if arguments.nth(1).as_deref().and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
+    let asked = arguments.nth(1);
+    if asked.as_deref() == Some(std::ffi::OsStr::new(crate::microvm::ASKED)) {
+        crate::microvm::live();
+    }
+    if asked.as_deref().and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
         return;
     }
     // SAFETY: whoever passes this argument has put the socket there, and nobody in this process uses it but us.
