@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::cages::Backend;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -116,6 +117,8 @@ pub struct Budget {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
+    /// Where cages come from: `ns` (Linux namespaces), `microvm`, `e2b`, `container`.
+    pub backend: Backend,
     /// A Python program, or the folder of a virtual environment.
     pub python: Option<String>,
     /// Memory of each process, in MiB.
@@ -132,7 +135,15 @@ pub struct Sandbox {
 
 impl Default for Sandbox {
     fn default() -> Self {
-        Sandbox { python: None, memory_mb: 1024, seconds: 30.0, processes: 64, disk_mb: 64, output_mb: 4 }
+        Sandbox {
+            backend: Backend::Ns,
+            python: None,
+            memory_mb: 1024,
+            seconds: 30.0,
+            processes: 64,
+            disk_mb: 64,
+            output_mb: 4,
+        }
     }
 }
 
@@ -236,13 +247,7 @@ pub fn load(project_file: &Path) -> Result<Config, Failure> {
 
 /// What types cannot say.
 pub fn check(config: &Config) -> Result<(), String> {
-    let s = &config.sandbox;
-    if !(s.seconds > 0.0 && s.seconds <= 86_400.0) {
-        return Err(format!("[sandbox] seconds = {} is not between 0 and 86400", s.seconds));
-    }
-    if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
-        return Err("a limit of [sandbox] is 0, so nothing could run".into());
-    }
+    check_sandbox(&config.sandbox)?;
     if config.genome.editable.is_empty() {
         return Err("[genome] editable names no file, so nothing may change".into());
     }
@@ -273,6 +278,17 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
     if !["openai", "anthropic"].contains(&config.model.api.as_str()) {
         return Err(format!("[model] api: there is no '{}'; there are openai and anthropic", config.model.api));
+    }
+    Ok(())
+}
+
+/// What types cannot say of `[sandbox]`.
+pub fn check_sandbox(s: &Sandbox) -> Result<(), String> {
+    if !(s.seconds > 0.0 && s.seconds <= 86_400.0) {
+        return Err(format!("[sandbox] seconds = {} is not between 0 and 86400", s.seconds));
+    }
+    if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
+        return Err("a limit of [sandbox] is 0, so nothing could run".into());
     }
     Ok(())
 }

@@ -64,6 +64,9 @@ impl Project {
             // A path in the project's file is relative to the project.
             *python = dir.join(&*python).to_string_lossy().into_owned();
         }
+        if let Some(backend) = overrides.backend {
+            config.sandbox.backend = backend;
+        }
         if let Some(url) = &overrides.base_url {
             config.model.base_url.clone_from(url);
         }
@@ -224,7 +227,11 @@ fn protected(dir: &Path, config: &Config, native: bool) -> Vec<String> {
 
 /// The limits of every cage.
 pub fn limits(config: &Config) -> Limits {
-    let s = &config.sandbox;
+    limits_of(&config.sandbox)
+}
+
+/// The limits that settings stand for.
+pub fn limits_of(s: &config::Sandbox) -> Limits {
     Limits {
         memory: s.memory_mb << 20,
         processes: s.processes,

@@ -1,0 +1,15 @@
+//! `meliora sandbox`: cages for a person's own commands.
+
+mod run;
+
+use crate::args;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::Printer;
+
+/// Does what was asked.
+pub fn sandbox(command: &args::Sandbox, printer: &Printer) -> Result<Exit, Failure> {
+    match command {
+        args::Sandbox::Run(run) => run::run(run, printer),
+    }
+}
