@@ -2,13 +2,17 @@
 //!
 //! A backend is never chosen by itself: what is not there is an error, not a reason to take a weaker one.
 
+use std::path::PathBuf;
+
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::Namespaces;
+use meliora_sandbox::{Extent, Namespaces, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::toolbox;
 
 /// Where cages come from.
@@ -51,4 +55,42 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sa
             hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
         }),
     }
+}
+
+/// The backend of the settings, after it was seen to hold: where cages share this machine's kernel, the quick form of the
+/// self-test comes first. A virtual machine or another machine is a wall of its own, and starting a cage there takes
+/// longer than all of a test; `meliora sandbox selftest --backend …` tries those.
+///
+/// # Errors
+/// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, Failure> {
+    let sandbox = sandbox(settings, tools)?;
+    match settings.backend {
+        Backend::Ns | Backend::Container => {}
+        Backend::Microvm | Backend::E2b => return Ok(sandbox),
+    }
+    let findings = meliora_sandbox::selftest(sandbox.as_ref(), &program()?, Extent::Quick)?;
+    let open: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.state == State::Open)
+        .map(|finding| format!("{} ({})", finding.name, finding.detail))
+        .collect();
+    if open.is_empty() {
+        return Ok(sandbox);
+    }
+    let backend = settings.backend.name();
+    Err(Failure::new(
+        Exit::Open,
+        format!("a cage of the backend '{backend}' lets out what it should hold: {}", open.join("; ")),
+    )
+    .hint(format!("`meliora sandbox selftest --backend {backend}` tells all; nothing was started")))
+}
+
+/// This program's own file, which cages are shown for the self-test.
+///
+/// # Errors
+/// Where it cannot be told.
+pub fn program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
 }

@@ -16,6 +16,7 @@ mod namespaces;
 mod plan;
 mod process;
 mod reaper;
+mod selftest;
 mod serve;
 mod sys;
 mod warm;
@@ -25,5 +26,6 @@ mod zygote;
 
 pub use microvm::{Built, ImagePlan, KERNEL, Microvm, MicrovmPlan, PACKAGES, build_image};
 pub use namespaces::Namespaces;
+pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;
 pub use warm::WarmPython;

@@ -26,15 +26,14 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, and does not return, if this process was started for that, on this machine or as the first process of a
-/// virtual one. A program that calls
-/// [`crate::Namespaces::warm`] must call this first thing in its `main`, with its arguments.
-pub fn serve_if_asked(mut arguments: impl Iterator<Item = OsString>) {
-    let asked = arguments.nth(1);
-    if asked.as_deref() == Some(std::ffi::OsStr::new(crate::microvm::ASKED)) {
-        crate::microvm::live();
-    }
-    if asked.as_deref().and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
+/// Serves cages, runs the probes of the self-test, or is the first process of a virtual machine, and does not return, if
+/// this process was started for that. A program that calls [`crate::Namespaces::warm`] or [`crate::selftest()`] must call
+/// this first thing in its `main`, with its arguments.
+pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
+    let arguments: Vec<OsString> = arguments.collect();
+    crate::selftest::probe_if_asked(arguments.iter().cloned());
+    crate::microvm::live_if_asked(&arguments);
+    if arguments.get(1).and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
         return;
     }
     // SAFETY: whoever passes this argument has put the socket there, and nobody in this process uses it but us.

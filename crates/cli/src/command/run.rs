@@ -22,7 +22,7 @@ use crate::project::{Project, law_digest, nonce, now};
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     // Before keys and archives are read; cages are no copies of this process, but it need not come to that.
-    let sandbox = cages::sandbox(&project.config.sandbox, &project.tools)?;
+    let sandbox = cages::tested(&project.config.sandbox, &project.tools)?;
     let sandbox = sandbox.as_ref();
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;

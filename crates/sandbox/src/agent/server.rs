@@ -19,6 +19,9 @@ pub(crate) struct Stream {
     pub(crate) writes: Box<dyn Write + Send>,
 }
 
+/// Sets the clock (nanoseconds since 1970) and stirs the seed into the kernel's random numbers.
+type Wake<'a> = &'a dyn Fn(u64, &[u8]) -> Result<(), SandboxError>;
+
 /// Where every thread of this end writes.
 #[derive(Clone)]
 struct Voice(Arc<Mutex<Box<dyn Write + Send>>>);
@@ -45,8 +48,7 @@ struct Started {
 /// Serves one line.
 pub(crate) struct Server<'a> {
     sandbox: &'a dyn Sandbox,
-    /// Sets the clock (nanoseconds since 1970) and stirs the seed into the kernel's random numbers.
-    wake: &'a dyn Fn(u64, &[u8]) -> Result<(), SandboxError>,
+    wake: Wake<'a>,
     voice: Voice,
     cage: Option<Arc<dyn Cage>>,
     started: HashMap<u32, Started>,
@@ -57,7 +59,7 @@ impl<'a> Server<'a> {
     pub(crate) fn serve(
         stream: Stream,
         sandbox: &'a dyn Sandbox,
-        wake: &'a dyn Fn(u64, &[u8]) -> Result<(), SandboxError>,
+        wake: Wake<'a>,
     ) {
         let Stream { mut reads, writes } = stream;
         let voice = Voice(Arc::new(Mutex::new(writes)));

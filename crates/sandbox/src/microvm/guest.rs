@@ -2,6 +2,7 @@
 //!
 //! Commands get the same cage as on the host, inside a machine of their own. Whatever goes wrong here ends the machine.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::fd::AsRawFd;
@@ -26,8 +27,16 @@ const PORT: &str = "/dev/vport0p1";
 /// How long devices may take to show up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The whole life of the machine. Never returns.
-pub(crate) fn live() -> ! {
+/// Is the first process of a machine, and does not return, if this process was started for that.
+pub(crate) fn live_if_asked(arguments: &[OsString]) {
+    if arguments.get(1).is_some_and(|word| word == ASKED) {
+        live();
+    }
+}
+
+/// The whole life of the machine.
+fn live() -> ! {
+    // Started by a person, it is a process as any other, and leaves this machine alone.
     if std::process::id() == 1 {
         if let Err(error) = stand_up().and_then(|()| serve()) {
             // Nobody listens to more than the console yet.

@@ -26,7 +26,7 @@ use meliora_domain::Limits;
 use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
 use sha2::{Digest, Sha256};
 
-pub(crate) use guest::{ASKED, live};
+pub(crate) use guest::live_if_asked;
 pub use image::{Built, ImagePlan, KERNEL, PACKAGES, build as build_image};
 
 use crate::agent::RemoteCage;
