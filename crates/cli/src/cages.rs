@@ -3,10 +3,11 @@
 //! A backend is never chosen by itself: what is not there is an error, not a reason to take a weaker one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{Extent, Namespaces, State};
+use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -49,7 +50,9 @@ impl Backend {
 pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, SandboxError> {
     match settings.backend {
         Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?)),
-        absent @ (Backend::Microvm | Backend::E2b | Backend::Container) => Err(SandboxError {
+        Backend::E2b => Ok(Box::new(e2b(settings)?)),
+        Backend::Microvm => Ok(Box::new(microvm(settings)?)),
+        absent @ Backend::Container => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
             cause: "it is not in this build".to_owned(),
             hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
@@ -93,4 +96,67 @@ pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn San
 pub fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
+}
+
+/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template or the
+/// virtual machine's image has. A virtual machine sees a Python of this machine if it is asked for by name.
+///
+/// # Errors
+/// A Python that was asked for and cannot be used, and what keeps the cloud from telling.
+pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
+    match settings.backend {
+        Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
+        Backend::Microvm if settings.python.is_none() => toolbox::inside(&microvm(settings)?, None),
+        Backend::Ns | Backend::Microvm | Backend::Container => toolbox::find(settings.python.as_deref()),
+    }
+}
+
+/// Virtual machines of the image that the settings name.
+fn microvm(settings: &config::Sandbox) -> Result<Microvm, SandboxError> {
+    let program = program().map_err(|failure| SandboxError {
+        what: "agent of the machine".into(),
+        cause: failure.what,
+        hint: failure.hint,
+    })?;
+    // The small static agent is built beside this program; alone, this program does as well.
+    let agent = Some(program.with_file_name("meliora-agent")).filter(|agent| agent.is_file()).unwrap_or(program);
+    let cache = microvm_folder()?;
+    Microvm::new(MicrovmPlan {
+        qemu: toolbox::which("qemu-system-x86_64").unwrap_or_else(|| "qemu-system-x86_64".into()),
+        image: settings.microvm_image.clone().unwrap_or_else(|| cache.join("image")),
+        cache,
+        agent,
+    })
+}
+
+/// Where images, disks and snapshots of machines are kept.
+///
+/// # Errors
+/// If there is no home folder.
+pub fn microvm_folder() -> Result<PathBuf, SandboxError> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    cache.map(|cache| cache.join("meliora/microvm")).ok_or_else(|| SandboxError {
+        what: "cache folder".into(),
+        cause: "neither XDG_CACHE_HOME nor HOME is set".into(),
+        hint: Some("set XDG_CACHE_HOME to a folder with a few hundred MiB of room".into()),
+    })
+}
+
+/// E2B's cloud, as the settings and the environment name it. The key is in the environment alone.
+fn e2b(settings: &config::Sandbox) -> Result<E2b, SandboxError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let key = variable("E2B_API_KEY").as_deref().and_then(Key::new).ok_or_else(|| SandboxError {
+        what: "backend 'e2b'".into(),
+        cause: "E2B_API_KEY is not set, or holds what no key has".into(),
+        hint: Some("export E2B_API_KEY with a key of your account; docs/e2b.md".into()),
+    })?;
+    E2b::new(E2bSettings {
+        domain: variable("E2B_DOMAIN"),
+        api_url: variable("E2B_API_URL"),
+        sandbox_url: variable("E2B_SANDBOX_URL"),
+        template: settings.e2b.template.clone(),
+        lifetime: Duration::from_secs(settings.e2b.lifetime_seconds),
+        ..E2bSettings::new(key)
+    })
 }

@@ -11,11 +11,11 @@ use meliora_judge::Policy;
 use meliora_store::{GitTarget, Globs, LockError, ProjectLock, SqliteGitArchive};
 
 use crate::args::Overrides;
+use crate::cages;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::toolbox;
 
 /// The folder in a project that is Meliora's own.
 pub const STATE: &str = ".meliora";
@@ -73,7 +73,7 @@ impl Project {
         if let Some(model) = &overrides.model {
             config.model.name.clone_from(model);
         }
-        let tools = toolbox::find(config.sandbox.python.as_deref())?;
+        let tools = cages::tools(&config.sandbox)?;
         let source = SuiteSource {
             folder: if native { dir.join(&config.suite.folder) } else { dir.clone() },
             limits: limits(&config),

@@ -4,28 +4,24 @@
 //! against its limit here once more, a command's clock runs here as well; and what does not keep to that is killed, with
 //! all that it is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use meliora_domain::{Ending, Limits};
-use meliora_evolve::{
-    Cage, CageEntry, CageError, CageSpec, CageUsage, Command, Happening, Process, SandboxError, Terminal,
-};
+use meliora_evolve::{Cage, CageEntry, CageError, CageSpec, CageUsage, Command, Happening, Process, SandboxError};
 
 use super::code::Bytes;
+use super::command::{Inbox, RemoteProcess};
 use super::protocol::{Answer, Ask, CHUNK, HEAD, Tell, Value, receive, send};
 use crate::plan::failed;
 
 /// How long an answer may take that waits for no command: emulated machines on a busy host are slow.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long after its time a command may go on before everything is killed.
-const GRACE: Duration = Duration::from_secs(10);
 /// Longest answer without a file or a list in it, and longest list.
-const SMALL: u32 = 64 * 1024;
+pub(super) const SMALL: u32 = 64 * 1024;
 const LIST: u32 = 64 << 20;
 
 /// What is behind the other end: a machine, a container.
@@ -50,33 +46,6 @@ struct State {
     ready: Option<Sender<String>>,
     /// Why nothing goes over it any more.
     dead: Option<String>,
-}
-
-/// What a command did and nobody has asked for yet.
-struct Inbox {
-    told: Mutex<Told>,
-    changed: Condvar,
-    /// Bytes of output that are kept.
-    limit: u64,
-}
-
-#[derive(Default)]
-struct Told {
-    queue: VecDeque<Happening>,
-    kept: u64,
-    ending: Option<Ending>,
-    broke: Option<SandboxError>,
-}
-
-impl Inbox {
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn end(&self, ending: Ending) {
-        self.told().ending.get_or_insert(ending);
-        self.changed.notify_all();
-    }
 }
 
 impl Line {
@@ -137,8 +106,8 @@ impl Line {
                 let (waits, _) = self.state().calls.remove(&number).ok_or("it answered what nobody asked")?;
                 waits.send(answer).ok();
             }
-            Tell::Stdout(bytes) => inbox(self).map_or(Ok(()), |inbox| take(&inbox, Happening::Stdout(bytes.0)))?,
-            Tell::Stderr(bytes) => inbox(self).map_or(Ok(()), |inbox| take(&inbox, Happening::Stderr(bytes.0)))?,
+            Tell::Stdout(bytes) => inbox(self).map_or(Ok(()), |inbox| inbox.take(Happening::Stdout(bytes.0)))?,
+            Tell::Stderr(bytes) => inbox(self).map_or(Ok(()), |inbox| inbox.take(Happening::Stderr(bytes.0)))?,
             Tell::Exit(ending, _) => {
                 if let Some(inbox) = inbox(self) {
                     inbox.end(ending);
@@ -148,8 +117,7 @@ impl Line {
             Tell::Broke(error) if number == 0 => return Err(error.to_string()),
             Tell::Broke(error) => {
                 if let Some(inbox) = inbox(self) {
-                    inbox.told().broke = Some(error);
-                    inbox.changed.notify_all();
+                    inbox.fail(error);
                 }
             }
         }
@@ -177,7 +145,7 @@ impl Line {
         failed("line to the cage", why)
     }
 
-    fn say(&self, number: u32, ask: &Ask) -> Result<(), SandboxError> {
+    pub(super) fn say(&self, number: u32, ask: &Ask) -> Result<(), SandboxError> {
         let sent = {
             let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
             send(&mut *writes, &ask.frame(number))
@@ -188,7 +156,7 @@ impl Line {
         })
     }
 
-    fn begin(&self, ask: &Ask, longest: u32) -> Result<Receiver<Answer>, SandboxError> {
+    pub(super) fn begin(&self, ask: &Ask, longest: u32) -> Result<Receiver<Answer>, SandboxError> {
         let (answers, answer) = channel();
         let number = {
             let mut state = self.state();
@@ -217,8 +185,22 @@ impl Line {
         }
     }
 
-    fn ask(&self, ask: &Ask) -> Result<Value, SandboxError> {
+    pub(super) fn ask(&self, ask: &Ask) -> Result<Value, SandboxError> {
         self.call(ask, SMALL).map_err(machinery)
+    }
+
+    /// Gives a command a number, by which its inbox is found.
+    fn introduce(&self, inbox: &Arc<Inbox>) -> u32 {
+        let mut state = self.state();
+        state.last = state.last.wrapping_add(1);
+        let id = state.last;
+        state.inboxes.insert(id, Arc::clone(inbox));
+        id
+    }
+
+    /// Takes the inbox of a command away. Whether there was one.
+    pub(super) fn dismiss(&self, id: u32) -> bool {
+        self.state().inboxes.remove(&id).is_some()
     }
 
     /// Sets clock and random numbers of the other end.
@@ -231,33 +213,12 @@ impl Line {
     }
 }
 
-/// Puts output into the inbox, or says that there is more of it than there may be. The other end keeps to the limit
-/// itself, unless somebody has taken it over.
-fn take(inbox: &Inbox, happening: Happening) -> Result<(), String> {
-    let length = match &happening {
-        Happening::Stdout(bytes) | Happening::Stderr(bytes) => bytes.len() as u64,
-        Happening::Exit(_) => 0,
-    };
-    let mut told = inbox.told();
-    if told.kept + length > inbox.limit {
-        told.ending.get_or_insert(Ending::OutputCap);
-        drop(told);
-        inbox.changed.notify_all();
-        return Err("it passes on more output than it may".to_owned());
-    }
-    told.kept += length;
-    told.queue.push_back(happening);
-    drop(told);
-    inbox.changed.notify_all();
-    Ok(())
-}
-
 /// An answer that does not fit the question.
 fn nonsense() -> SandboxError {
     failed("line to the cage", "an answer does not fit its question")
 }
 
-fn machinery(error: CageError) -> SandboxError {
+pub(super) fn machinery(error: CageError) -> SandboxError {
     match error {
         CageError::Machinery(error) => error,
         other => failed("cage", other),
@@ -372,123 +333,10 @@ impl Cage for RemoteCage {
             return Err(failed("command", "it has no program"));
         }
         let wall = command.wall.map_or(self.limits.wall, |wall| wall.min(self.limits.wall));
-        let inbox = Arc::new(Inbox { told: Mutex::default(), changed: Condvar::new(), limit: self.limits.output });
-        let id = {
-            let mut state = self.line.state();
-            state.last = state.last.wrapping_add(1);
-            let id = state.last;
-            state.inboxes.insert(id, Arc::clone(&inbox));
-            id
-        };
-        let process = RemoteProcess {
-            line: Arc::clone(&self.line),
-            id,
-            inbox,
-            until: Instant::now() + wall + GRACE,
-            closed: AtomicBool::new(false),
-        };
+        let inbox = Arc::new(Inbox::new(self.limits.output));
+        let id = self.line.introduce(&inbox);
+        let process = RemoteProcess::new(Arc::clone(&self.line), id, inbox, wall);
         self.line.ask(&Ask::Spawn(id, command.clone()))?;
         Ok(Box::new(process))
-    }
-}
-
-/// A command at the other end.
-struct RemoteProcess {
-    line: Arc<Line>,
-    id: u32,
-    inbox: Arc<Inbox>,
-    /// When it must have ended.
-    until: Instant,
-    closed: AtomicBool,
-}
-
-impl RemoteProcess {
-    fn has_ended(&self) -> bool {
-        let told = self.inbox.told();
-        told.ending.is_some() || told.broke.is_some()
-    }
-
-    fn overdue(&self) {
-        self.inbox.end(Ending::WallClock);
-        self.line.end("a command went on past its time");
-    }
-}
-
-impl Process for RemoteProcess {
-    fn write(&self, bytes: &[u8]) -> Result<(), SandboxError> {
-        for chunk in bytes.chunks(CHUNK) {
-            if self.closed.load(Ordering::Acquire) || self.has_ended() {
-                return Ok(());
-            }
-            let ask = Ask::Write(self.id, Bytes(chunk.to_vec()));
-            let Ok(answer) = self.line.begin(&ask, SMALL) else { return Ok(()) };
-            match answer.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
-                Ok(written) => written.map(drop).map_err(machinery)?,
-                Err(RecvTimeoutError::Timeout) => self.overdue(),
-                // It is gone, and with it whoever would have read.
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            }
-        }
-        Ok(())
-    }
-
-    fn close_stdin(&self) {
-        if !self.closed.swap(true, Ordering::AcqRel) && !self.has_ended() {
-            self.line.say(0, &Ask::CloseStdin(self.id)).ok();
-        }
-    }
-
-    fn next(&self) -> Result<Happening, SandboxError> {
-        let mut told = self.inbox.told();
-        loop {
-            if let Some(happening) = told.queue.pop_front() {
-                return Ok(happening);
-            }
-            if let Some(ending) = told.ending {
-                return Ok(Happening::Exit(ending));
-            }
-            if let Some(error) = &told.broke {
-                return Err(SandboxError {
-                    what: error.what.clone(),
-                    cause: error.cause.clone(),
-                    hint: error.hint.clone(),
-                });
-            }
-            let rest = self.until.saturating_duration_since(Instant::now());
-            if rest.is_zero() {
-                drop(told);
-                self.overdue();
-                told = self.inbox.told();
-                continue;
-            }
-            told = self.inbox.changed.wait_timeout(told, rest).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn signal(&self, signal: i32) -> Result<(), SandboxError> {
-        if signal <= 0 || self.has_ended() {
-            return Ok(());
-        }
-        match self.line.ask(&Ask::Signal(self.id, signal)) {
-            // Nothing is left to signal.
-            Err(_) if self.has_ended() => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
-    fn resize(&self, size: Terminal) -> Result<(), SandboxError> {
-        if self.has_ended() {
-            return Ok(());
-        }
-        self.line.ask(&Ask::Resize(self.id, size)).map(drop)
-    }
-}
-
-impl Drop for RemoteProcess {
-    fn drop(&mut self) {
-        let known = self.line.state().inboxes.remove(&self.id).is_some();
-        if known {
-            self.line.say(0, &Ask::Forget(self.id)).ok();
-        }
     }
 }

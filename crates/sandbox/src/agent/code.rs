@@ -262,6 +262,7 @@ impl Code for CageSpec {
         self.read_only.write(out);
         self.env.write(out);
         self.home.write(out);
+        self.terminals.write(out);
     }
 
     fn read(from: &mut &[u8]) -> Option<Self> {
@@ -270,6 +271,7 @@ impl Code for CageSpec {
         spec.read_only = Code::read(from)?;
         spec.env = Code::read(from)?;
         spec.home = Code::read(from)?;
+        spec.terminals = Code::read(from)?;
         Some(spec)
     }
 }

@@ -6,6 +6,7 @@
 
 mod client;
 mod code;
+mod command;
 mod protocol;
 mod server;
 

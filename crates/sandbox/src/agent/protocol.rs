@@ -244,6 +244,7 @@ mod tests {
         spec.read_only = vec![ReadOnly { path: "/a".into() }];
         spec.env = vec![("A".into(), "b=c".into())];
         spec.home = Some("/home/user".into());
+        spec.terminals = true;
         let command = Command {
             argv: vec!["/bin/sh".into()],
             wall: Some(Duration::from_millis(5)),
