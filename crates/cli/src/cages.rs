@@ -43,13 +43,14 @@ impl Backend {
     }
 }
 
-/// The backend that the settings name, ready to open cages, with what interpreters it can have warm.
+/// The backend that the settings name, ready to open cages, with what interpreters it can have warm. Where it can, it
+/// has `ahead` cages of each kind waiting.
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, SandboxError> {
+pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, SandboxError> {
     match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?)),
+        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?.ahead(ahead)?)),
         Backend::E2b => Ok(Box::new(e2b(settings)?)),
         Backend::Microvm => Ok(Box::new(microvm(settings)?)),
         absent @ Backend::Container => Err(SandboxError {
@@ -66,8 +67,8 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sa
 ///
 /// # Errors
 /// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
-pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, Failure> {
-    let sandbox = sandbox(settings, tools)?;
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, Failure> {
+    let sandbox = sandbox(settings, tools, ahead)?;
     match settings.backend {
         Backend::Ns | Backend::Container => {}
         Backend::Microvm | Backend::E2b => return Ok(sandbox),
@@ -107,7 +108,9 @@ pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
     match settings.backend {
         Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
         Backend::Microvm if settings.python.is_none() => toolbox::inside(&microvm(settings)?, None),
-        Backend::Ns | Backend::Microvm | Backend::Container => toolbox::find(settings.python.as_deref()),
+        Backend::Ns | Backend::Microvm | Backend::Container => {
+            toolbox::find(settings.python.as_deref(), &settings.warm)
+        }
     }
 }
 

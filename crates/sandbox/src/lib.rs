@@ -17,6 +17,7 @@ mod microvm;
 mod namespaces;
 mod plan;
 mod process;
+mod ready;
 mod reaper;
 mod selftest;
 mod serve;

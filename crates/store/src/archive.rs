@@ -68,7 +68,11 @@ impl SqliteGitArchive {
 
 impl Archive for SqliteGitArchive {
     fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError> {
-        self.journal.append(events, at)
+        let recorded = self.journal.append(events, at)?;
+        if events.iter().any(|event| matches!(event, Event::Finished { .. })) {
+            self.variants.tidy();
+        }
+        Ok(recorded)
     }
 
     fn replay(&self, after: u64, each: &mut dyn FnMut(Recorded) -> bool) -> Result<(), ArchiveError> {
