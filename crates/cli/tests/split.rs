@@ -297,6 +297,7 @@ fn an_evaluator_that_cannot_work_so_stops_the_run_and_names_the_other_tier() {
             "puts something new into the candidate",
         ),
         ("    return {'combined_score': len(open(path).read()) + load(path).call(1)}\n", "reads the candidate's text"),
+        ("    import os\n    os._exit('VALUE' in open(path).read())\n", "reads the candidate's text"),
         (
             "    import inspect\n    return {'combined_score': len(inspect.getsource(load(path)))}\n",
             "reads the candidate's text",
