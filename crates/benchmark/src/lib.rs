@@ -51,6 +51,20 @@ pub struct Toolbox {
     pub node: Option<Tool>,
     /// `rustc`.
     pub rustc: Option<Tool>,
+    /// Installed Python modules that jobs find imported already, as far as the sandbox can.
+    pub warm: Vec<String>,
+}
+
+impl Toolbox {
+    /// The hash of an evaluator that is told nothing of warm modules, with them.
+    fn evaluator(&self, digest: Digest) -> Digest {
+        match self.warm.is_empty() {
+            true => digest,
+            false => {
+                Digest::of(std::iter::once(digest.to_string().as_bytes()).chain(self.warm.iter().map(String::as_bytes)))
+            }
+        }
+    }
 }
 
 /// How Python jobs start: what a sandbox may have ready for them.
@@ -197,7 +211,7 @@ impl Suite {
     /// that the suite needs is not in the box.
     pub fn native(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
         let suite = NativeSuite::load(source, tools)?;
-        Ok(Suite { evaluator: suite.digest(), plan: Plan::Native(suite) })
+        Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::Native(suite) })
     }
 
     /// Loads an OpenEvolve task folder, unchanged.
@@ -207,7 +221,7 @@ impl Suite {
     /// There is no tier `apart` for it: asked for that, it is `split`.
     pub fn openevolve(source: &SuiteSource, tools: &Toolbox, tier: Tier) -> Result<Self, SuiteError> {
         let suite = OpenEvolveSuite::load(source, tools, tier != Tier::Together)?;
-        Ok(Suite { evaluator: suite.digest(), plan: Plan::OpenEvolve(suite) })
+        Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::OpenEvolve(suite) })
     }
 
     /// Whether a folder holds an OpenEvolve task: an `evaluator.py` and an `initial_program.*`.
