@@ -257,6 +257,9 @@ for at in ("call getattr setattr getitem setitem iter next len contains bool eq 
 class Everything:
     """Stands for `__all__`: names that the candidate chooses must not come among those of the evaluator."""
 
+    def __init__(self, names):
+        self.names = names
+
     def __getitem__(self, place):
         refuse("the evaluator imports all names of the candidate with '*'")
 
@@ -275,6 +278,11 @@ def fill(space):
         return run_as_main()
     COUNTS["modules"] += 1
     serial = "%d.%d" % (posix.getpid(), COUNTS["modules"])
+    before = space.get("__all__")
+    if type(before) is Everything:
+        # It is executed once more in the same place, as by `importlib.reload`.
+        for name in before.names:
+            space.pop(name, None)
     others = [name for name in space if not name.startswith("__")]
     filled = {}
 
@@ -299,7 +307,7 @@ def fill(space):
         else:
             filled[name] = rest[0] if kind == "v" else Elsewhere(name, rest[0])
     space.update(filled)
-    space["__all__"] = Everything()
+    space["__all__"] = Everything(filled)
     size = len(space)
 
 
