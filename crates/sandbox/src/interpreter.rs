@@ -10,6 +10,31 @@ use std::os::fd::RawFd;
 use crate::sys::{self, check};
 use crate::warm::WarmPython;
 
+/// Beginnings of variables that Python, the C library or the libraries that it may have loaded read once and early: a
+/// command that brings one of its own needs a start of its own.
+const READ_EARLY: &[&str] = &[
+    "PYTHON",
+    "LD_",
+    "LC_",
+    "LANG",
+    "TZ",
+    "MALLOC_",
+    "GLIBC_",
+    "GCONV_",
+    "LOCPATH",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "GOTO_",
+    "BLIS_",
+    "VECLIB_",
+    "NUMEXPR_",
+    "NPY_",
+    "NUMPY_",
+];
+
 /// Opaque objects of Python.
 type Object = *mut c_void;
 
@@ -212,6 +237,29 @@ impl Interpreter {
         }
     }
 
+    /// Whether a command with these variables may go on here. None: those of the cage.
+    ///
+    /// # Safety
+    /// `environment` must point to valid C strings with a null pointer behind them.
+    pub(crate) unsafe fn takes_environment(&self, environment: *const *const c_char) -> bool {
+        let mut place = environment;
+        // SAFETY: no pointer behind the null one is read.
+        unsafe {
+            while !(*place).is_null() {
+                let line = CStr::from_ptr(*place).to_bytes();
+                let known = self.env.iter().any(|(name, value)| {
+                    line.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
+                        == Some(value.as_bytes())
+                });
+                if !known && READ_EARLY.iter().any(|early| line.starts_with(early.as_bytes())) {
+                    return false;
+                }
+                place = place.wrapping_add(1);
+            }
+        }
+        true
+    }
+
     /// Forks, with all that Python wants done around it. In the child, [`Self::forked`] must come before [`Self::go_on`].
     pub(crate) fn fork(&self) -> Result<libc::pid_t, sys::Errno> {
         // SAFETY: the one thread of this process holds the interpreter.
@@ -243,20 +291,28 @@ impl Interpreter {
     /// Goes on as the command: runs the script as Python's own `main` would, and ends the process.
     ///
     /// # Safety
-    /// Only in the child of [`Self::fork`], with an `argv` that [`Self::takes`].
-    pub(crate) unsafe fn go_on(&self, argv: *const *const c_char) -> ! {
+    /// Only in the child of [`Self::fork`], with an `argv` that [`Self::takes`] and an `environment` that
+    /// [`Self::takes_environment`].
+    pub(crate) unsafe fn go_on(&self, argv: *const *const c_char, environment: *const *const c_char) -> ! {
         let api = &self.api;
         // SAFETY: the child of a fork, told so first, has the interpreter to itself; `argv` holds what `takes` found;
         // every result is checked before it is used.
         unsafe {
             (api.PyOS_AfterFork_Child)();
-            let first = self.start.len().to_string();
-            let mut texts: Vec<&[u8]> = vec![first.as_bytes(), if self.safe_path { b"1" } else { b"" }];
-            let mut argument = argv;
-            while !(*argument).is_null() {
-                texts.push(CStr::from_ptr(*argument).to_bytes());
-                argument = argument.wrapping_add(1);
-            }
+            let list = |mut place: *const *const c_char| {
+                let mut texts = Vec::new();
+                while !(*place).is_null() {
+                    texts.push(CStr::from_ptr(*place).to_bytes());
+                    place = place.wrapping_add(1);
+                }
+                texts
+            };
+            let (words, variables) = (list(argv), list(environment));
+            let (first, count) = (self.start.len().to_string(), variables.len().to_string());
+            let safe_path: &[u8] = if self.safe_path { b"1" } else { b"" };
+            let mut texts = vec![first.as_bytes(), safe_path, count.as_bytes()];
+            texts.extend(variables);
+            texts.extend(words);
             let code = self.call(self.begin, &texts);
             if code.is_null() {
                 (api.PyErr_Print)();

@@ -5,7 +5,6 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use meliora_domain::Limits;
 use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType,
@@ -15,6 +14,7 @@ use rustix::process::Signal;
 use crate::cage::NamespaceCage;
 use crate::checklist::Step;
 use crate::files::Folders;
+use crate::groups::{Groups, Version};
 use crate::identity::{Lease, Pool};
 use crate::plan::{Ground, failed, os_failed};
 use crate::reaper::{Reaper, Remains, collect};
@@ -30,6 +30,7 @@ pub struct Namespaces {
     pool: Pool,
     landlock_abi: u32,
     python: Option<String>,
+    groups: Result<Arc<Groups>, String>,
     reaper: Arc<Reaper>,
 }
 
@@ -64,6 +65,7 @@ impl Namespaces {
             pool: Pool::survey(),
             landlock_abi,
             python,
+            groups: Groups::survey(),
             reaper: Arc::new(Reaper::start().map_err(|error| failed("reaper thread", error))?),
         };
         drop(namespaces.open(CageSpec::manual())?);
@@ -76,16 +78,18 @@ impl Namespaces {
             rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .map_err(failure)?;
         let lease = self.pool.lease()?;
-        let (pid, pidfd) = self.zygote.clone_cage(spec, &theirs)?;
+        let group = self.groups.as_ref().ok().map(|groups| groups.lend(&spec.limits)).transpose()?;
+        let version = self.groups.as_ref().map_or(Version::One, |groups| groups.version());
+        let joined = group.as_ref().map(|lent| &*lent.group);
+        let (pid, pidfd) = self.zygote.clone_cage(spec, &theirs, (version, joined))?;
         // From here on the child must be collected, whatever happens.
-        let remains = Remains { pidfd, lease };
+        let remains = Remains { pidfd, lease, group };
         drop(theirs);
         match settle(&ours, pid, &remains.lease) {
-            Ok([work, tmp, proc]) => {
+            Ok(([work, tmp, proc], terminals)) => {
                 let owner = matches!(self.pool, Pool::Own { .. }).then_some((remains.lease.uid, remains.lease.gid));
-                let folders = Folders { work, tmp, owner };
-                let limits: Limits = spec.limits.clone();
-                Ok(NamespaceCage::new(ours, folders, proc, limits, remains, Arc::clone(&self.reaper)))
+                let folders = Folders { work, tmp, terminals, home: spec.home.clone(), owner };
+                Ok(NamespaceCage::new(ours, folders, proc, spec, remains, Arc::clone(&self.reaper)))
             }
             Err(error) => {
                 rustix::process::pidfd_send_signal(&remains.pidfd, Signal::KILL).ok();
@@ -108,8 +112,9 @@ impl Sandbox for Namespaces {
         };
         format!(
             "namespaces (user, pid, mount, network, ipc, uts, cgroup), {user}, no capabilities, \
-             seccomp allow-list, landlock ABI {}, rlimits, memory watch{}{}",
+             seccomp allow-list, landlock ABI {}, {}, rlimits, memory watch{}{}",
             self.landlock_abi,
+            self.groups.as_ref().map_or_else(|why| format!("no cgroup ({why})"), |groups| groups.describe()),
             if self.python.is_some() { "; " } else { "" },
             self.python.as_deref().unwrap_or_default(),
         )
@@ -123,8 +128,9 @@ fn landlock_abi() -> Result<u32, SandboxError> {
     })
 }
 
-/// Gives the child its identity and waits until its cage stands.
-fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<[OwnedFd; READY_FDS], SandboxError> {
+/// Gives the child its identity and waits until its cage stands. Returns `/work`, `/tmp` and `/proc`, and `/dev/pts` if
+/// it has one.
+fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
     let failure = |errno: rustix::io::Errno| os_failed("cage start", errno.raw_os_error());
     lease.grant(pid)?;
     rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL)
@@ -147,12 +153,36 @@ fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<[OwnedFd; READY_
     }
     let [a, b, c, d, e, f, g, h] = words;
     let (step, errno) = (u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
-    match <[OwnedFd; READY_FDS]>::try_from(fds) {
-        Ok(folders) if read == words.len() && step == 0 => Ok(folders),
+    let terminals = (fds.len() == READY_FDS).then(|| fds.pop()).flatten();
+    match <[OwnedFd; 3]>::try_from(fds) {
+        Ok(folders) if read == words.len() && step == 0 => Ok((folders, terminals)),
         _ if read == 0 => Err(failed("cage start", "PID 1 of the cage died before it was ready")),
         _ => {
             let (what, hint) = Step::explain(step);
             Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a machine whose controllers are all of version 1 this shows at least that the way in is right.
+    #[test]
+    fn a_cage_is_cloned_into_a_group_of_version_two() {
+        let Some((groups, folder)) = crate::groups::tests::unlimited() else {
+            eprintln!("NOT TESTED: no control groups of version 2 can be made here");
+            assert!(std::env::var_os("CI").is_none() || !rustix::process::geteuid().is_root());
+            return;
+        };
+        let mut sandbox = Namespaces::new().unwrap();
+        sandbox.groups = Ok(groups);
+        let cage = sandbox.open(CageSpec::manual()).unwrap();
+        let members = std::fs::read_to_string(folder.join("0/cgroup.procs")).unwrap();
+        assert_eq!(members.lines().count(), 1, "{members:?}");
+        drop(cage);
+        drop(sandbox);
+        assert!(!folder.exists());
     }
 }

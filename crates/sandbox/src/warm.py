@@ -161,10 +161,18 @@ def closure(name, needs, modules):
     return tuple(other for other in modules if other in found)
 
 
-def begin(flags, safe_path, *argv):
-    """Makes everything as a fresh interpreter has it when it starts the script, and returns the script's code."""
+def begin(flags, safe_path, count, *texts):
+    """Makes everything as a fresh interpreter has it when it starts the script, and returns the script's code. `texts`
+    are `count` variables and the arguments."""
     import _signal
     import posix
+    argv = texts[int(count):]
+    for line in texts[:int(count)]:
+        name, _, value = (part.encode("utf-8", "surrogateescape") for part in line.partition("="))
+        if posix.environ.get(name) != value:
+            posix.putenv(name, value)
+            # `os.environ` keeps its values in this dictionary.
+            posix.environ[name] = value
     script = argv[int(flags)]
     try:
         code = code_of(script, posix)

@@ -30,6 +30,7 @@ fn main() {
         ("limits_and_kills_are_those_of_any_command", limits_and_kills_are_those_of_any_command),
         ("no_probe_gets_out", no_probe_gets_out),
         ("chance_differs_from_command_to_command", chance_differs_from_command_to_command),
+        ("a_warm_command_has_the_variables_that_it_brings", a_warm_command_has_the_variables_that_it_brings),
         ("other_commands_are_executed_as_ever", other_commands_are_executed_as_ever),
         ("a_python_that_cannot_be_warm_is_cold_and_says_why", a_python_that_cannot_be_warm_is_cold_and_says_why),
         ("ordinary_user_gets_the_same", common::again_as_an_ordinary_user),
@@ -496,6 +497,21 @@ fn no_probe_gets_out() {
     assert!(blocked > 80 && told.ends_with(&format!("{blocked} probes\n")), "{told}");
 }
 
+fn a_warm_command_has_the_variables_that_it_brings() {
+    let code = "import os, subprocess\nprint(os.environ.get('OWN'), os.environ.get('HOME'), os.readlink('/proc/self/exe').endswith('/' + os.environ['IMAGE']))\n\
+                print(subprocess.run(['env'], capture_output=True, text=True).stdout.count('OWN=é x=y'))";
+    let this = std::env::current_exe().unwrap();
+    let image = this.file_name().unwrap().to_str().unwrap();
+    let cage = sandboxes()[1].1.open(spec(Limits::default())).unwrap();
+    cage.put("/work/s.py", code.as_bytes(), false).unwrap();
+    let own = [("OWN", "é x=y"), ("HOME", "/other"), ("IMAGE", image)];
+    let env = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), env, ..Command::default() }, b"").unwrap();
+    assert_eq!(out(&run), "é x=y /other True\n1\n", "{}", err(&run));
+    let after = warm("import os; print('OWN' in os.environ, os.environ['HOME'])");
+    assert_eq!(out(&after), "False /tmp\n");
+}
+
 fn chance_differs_from_command_to_command() {
     let mut drawn: Vec<String> = (0..4).map(|_| out(&warm("import random; print(random.random())"))).collect();
     drawn.sort();
@@ -523,6 +539,22 @@ fn other_commands_are_executed_as_ever() {
     cage.put("/work/s.py", format!("{image}; print(__debug__)").as_bytes(), false).unwrap();
     let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap();
     assert_eq!(out(&run), "True\nFalse\n", "{}", err(&run));
+    // Variables of its own that an interpreter reads at its start.
+    let cage = sandbox.open(spec(Limits::default())).unwrap();
+    cage.put("/work/s.py", format!("{image}; print(__debug__)").as_bytes(), false).unwrap();
+    let own = vec![("PYTHONOPTIMIZE".to_owned(), "1".to_owned())];
+    let run =
+        run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), env: own, ..Command::default() }, b"").unwrap();
+    assert_eq!(out(&run), "True\nFalse\n", "{}", err(&run));
+    // A terminal: its streams were made for pipes.
+    let mut with_terminal = spec(Limits::default());
+    with_terminal.terminals = true;
+    let cage = sandbox.open(with_terminal).unwrap();
+    cage.put("/work/s.py", format!("{image}; print(os.isatty(1), end='')").as_bytes(), false).unwrap();
+    let size = Some(meliora_evolve::Terminal { columns: 80, rows: 24 });
+    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), terminal: size, ..Command::default() }, b"")
+        .unwrap();
+    assert!(out(&run).ends_with("True\r\nTrue"), "{}", out(&run));
     let shell = run_in(sandbox, Limits::default(), &[], vec!["/bin/sh".into(), "-c".into(), "echo hello".into()], b"");
     assert_eq!(out(&shell), "hello\n");
 }
