@@ -5,6 +5,7 @@
 
 mod cage;
 mod checklist;
+mod container;
 mod files;
 mod filter;
 mod groups;
@@ -24,6 +25,7 @@ mod watch;
 mod wire;
 mod zygote;
 
+pub use container::{ContainerSettings, Containers};
 pub use namespaces::Namespaces;
 pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;

@@ -243,7 +243,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::R
 
 /// A specification as bytes: seven numbers, the number of paths, then home, paths, names and values, each behind its
 /// length.
-fn encode(spec: &CageSpec) -> Vec<u8> {
+pub(crate) fn encode(spec: &CageSpec) -> Vec<u8> {
     let limits = &spec.limits;
     let mut bytes = Vec::new();
     for number in [
@@ -270,7 +270,7 @@ fn encode(spec: &CageSpec) -> Vec<u8> {
     bytes
 }
 
-fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
+pub(crate) fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
     let mut number = || {
         let (first, rest) = bytes.split_first_chunk::<8>()?;
         bytes = rest;

@@ -28,7 +28,7 @@ fn main() {
         // A thread may still stand in the pipe that it fetches.
         std::process::exit(0);
     }
-    common::run_tests(&[
+    common::run_tests::<fn()>(&[
         ("nothing_is_open_in_a_cage_of_namespaces", nothing_is_open_in_a_cage_of_namespaces),
         ("every_probe_is_open_where_nothing_is_closed", every_probe_is_open_where_nothing_is_closed),
         ("the_quick_form_is_a_handful_of_the_same", the_quick_form_is_a_handful_of_the_same),

@@ -41,7 +41,7 @@ impl Sandbox for Bare {
     fn open(&self, _: CageSpec) -> Result<Box<dyn Cage>, SandboxError> {
         Ok(Box::new(NoCage {
             own_processes: self.own_processes,
-            folder: tempfile::tempdir_in("/var/tmp").map_err(failed)?,
+            folder: tempfile::tempdir_in("/dev/shm").map_err(failed)?,
         }))
     }
 

@@ -120,7 +120,7 @@ pub fn skip(why: &str) {
 
 /// The `main` of a test program that is executed anew by what it tests: runs the tests that its arguments ask for.
 #[allow(clippy::print_stdout)]
-pub fn run_tests(tests: &[(&str, fn())]) {
+pub fn run_tests<T: Fn()>(tests: &[(&str, T)]) {
     let (mut wanted, mut skipped) = (Vec::new(), Vec::new());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -141,7 +141,7 @@ pub fn run_tests(tests: &[(&str, fn())]) {
         if fits(&skipped) || !wanted.is_empty() && !fits(&wanted) {
             continue;
         }
-        let held = std::panic::catch_unwind(test).is_ok();
+        let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)).is_ok();
         println!("test {name} ... {}", if held { "ok" } else { "FAILED" });
         *(if held { &mut passed } else { &mut failed }) += 1;
     }
