@@ -3,10 +3,11 @@
 //! A backend is never chosen by itself: what is not there is an error, not a reason to take a weaker one.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{ContainerSettings, Containers, Extent, Namespaces, State};
+use meliora_sandbox::{ContainerSettings, Containers, E2b, E2bSettings, Extent, Key, Namespaces, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -42,15 +43,17 @@ impl Backend {
     }
 }
 
-/// The backend that the settings name, ready to open cages, with what interpreters it can have warm.
+/// The backend that the settings name, ready to open cages, with what interpreters it can have warm. Where it can, it
+/// has `ahead` cages of each kind waiting.
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, SandboxError> {
+pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, SandboxError> {
     match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?)),
+        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?.ahead(ahead)?)),
         Backend::Container => Ok(Box::new(Containers::new(container()?)?)),
-        absent @ (Backend::Microvm | Backend::E2b) => Err(SandboxError {
+        Backend::E2b => Ok(Box::new(e2b(settings)?)),
+        absent @ Backend::Microvm => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
             cause: "it is not in this build".to_owned(),
             hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
@@ -79,8 +82,8 @@ fn container() -> Result<ContainerSettings, SandboxError> {
 ///
 /// # Errors
 /// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
-pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, Failure> {
-    let sandbox = sandbox(settings, tools)?;
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, Failure> {
+    let sandbox = sandbox(settings, tools, ahead)?;
     match settings.backend {
         Backend::Ns | Backend::Container => {}
         Backend::Microvm | Backend::E2b => return Ok(sandbox),
@@ -109,4 +112,35 @@ pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn San
 pub fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
+}
+
+/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template has.
+///
+/// # Errors
+/// A Python that was asked for and cannot be used, and what keeps the cloud from telling.
+pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
+    match settings.backend {
+        Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
+        Backend::Ns | Backend::Microvm | Backend::Container => {
+            toolbox::find(settings.python.as_deref(), &settings.warm)
+        }
+    }
+}
+
+/// E2B's cloud, as the settings and the environment name it. The key is in the environment alone.
+fn e2b(settings: &config::Sandbox) -> Result<E2b, SandboxError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let key = variable("E2B_API_KEY").as_deref().and_then(Key::new).ok_or_else(|| SandboxError {
+        what: "backend 'e2b'".into(),
+        cause: "E2B_API_KEY is not set, or holds what no key has".into(),
+        hint: Some("export E2B_API_KEY with a key of your account; docs/e2b.md".into()),
+    })?;
+    E2b::new(E2bSettings {
+        domain: variable("E2B_DOMAIN"),
+        api_url: variable("E2B_API_URL"),
+        sandbox_url: variable("E2B_SANDBOX_URL"),
+        template: settings.e2b.template.clone(),
+        lifetime: Duration::from_secs(settings.e2b.lifetime_seconds),
+        ..E2bSettings::new(key)
+    })
 }

@@ -6,6 +6,7 @@
 mod cage;
 mod checklist;
 mod container;
+mod e2b;
 mod files;
 mod filter;
 mod groups;
@@ -15,6 +16,7 @@ mod interpreter;
 mod namespaces;
 mod plan;
 mod process;
+mod ready;
 mod reaper;
 mod selftest;
 mod serve;
@@ -26,6 +28,7 @@ mod wire;
 mod zygote;
 
 pub use container::{ContainerSettings, Containers};
+pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
 pub use namespaces::Namespaces;
 pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;

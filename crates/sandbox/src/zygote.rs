@@ -80,9 +80,11 @@ impl Zygote {
         let mut text = std::fs::File::from(text);
         text.write_all(&encode(spec)).map_err(|error| failed("zygote", error))?;
 
+        let entrances = group.map(Group::entrances).transpose().map_err(|e| failed("control group of the cage", e))?;
+        let entrances = entrances.unwrap_or_default();
         let socket = self.socket()?;
         let mut fds = vec![control.as_fd(), text.as_fd()];
-        fds.extend(group.into_iter().flat_map(Group::entrances));
+        fds.extend(entrances.iter().map(AsFd::as_fd));
         send(socket.as_fd(), &[if version == Version::One { 1 } else { 2 }], &fds).map_err(failure)?;
         let mut answer = [0; ANSWER];
         let (read, mut fds) = receive(socket.as_fd(), &mut answer).map_err(failure)?;
