@@ -9,6 +9,7 @@ use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType,
 };
+use rustix::io::Errno;
 use rustix::process::Signal;
 
 use crate::cage::NamespaceCage;
@@ -150,7 +151,7 @@ impl Sandbox for Namespaces {
     }
 }
 
-fn landlock_abi() -> Result<u32, SandboxError> {
+pub(crate) fn landlock_abi() -> Result<u32, SandboxError> {
     sys::landlock_abi().map_err(|errno| {
         let (what, hint) = Step::explain(Step::Landlock as u32);
         SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) }
@@ -160,20 +161,28 @@ fn landlock_abi() -> Result<u32, SandboxError> {
 /// Gives the child its identity and waits until its cage stands. Returns `/work`, `/tmp` and `/proc`, and `/dev/pts` if
 /// it has one.
 fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
-    use rustix::io::Errno;
-    let failure = |errno: Errno| os_failed("cage start", errno.raw_os_error());
     let granted = lease.grant(pid);
-    let mut flags = RecvFlags::CMSG_CLOEXEC;
-    match &granted {
+    if granted.is_ok() {
         // It may be gone already, and have said why.
-        Ok(()) => {
-            match rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL) {
-                Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => {}
-                Err(errno) => return Err(failure(errno)),
-            }
+        match rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL) {
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => {}
+            Err(errno) => return Err(os_failed("cage start", errno.raw_os_error())),
         }
+    }
+    stands(control, granted)
+}
+
+/// Waits until a cage stands, as its PID 1 tells. Returns what [`settle`] does. Where what it waits for was not `granted`,
+/// that is the error, unless it has said another.
+pub(crate) fn stands(
+    control: &OwnedFd,
+    granted: Result<(), SandboxError>,
+) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
+    let failure = |errno: Errno| os_failed("cage start", errno.raw_os_error());
+    let mut flags = RecvFlags::CMSG_CLOEXEC;
+    if granted.is_err() {
         // It waits for what will not come, or is gone.
-        Err(_) => flags |= RecvFlags::DONTWAIT,
+        flags |= RecvFlags::DONTWAIT;
     }
     let mut words = [0; 8];
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(READY_FDS))];
