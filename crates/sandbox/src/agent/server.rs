@@ -56,11 +56,7 @@ pub(crate) struct Server<'a> {
 
 impl<'a> Server<'a> {
     /// Says that the sandbox stands, and obeys until the host is gone or wants it to end.
-    pub(crate) fn serve(
-        stream: Stream,
-        sandbox: &'a dyn Sandbox,
-        wake: Wake<'a>,
-    ) {
+    pub(crate) fn serve(stream: Stream, sandbox: &'a dyn Sandbox, wake: Wake<'a>) {
         let Stream { mut reads, writes } = stream;
         let voice = Voice(Arc::new(Mutex::new(writes)));
         voice.say(0, &Tell::Ready(sandbox.describe()));
