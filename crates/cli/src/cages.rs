@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State};
+use meliora_sandbox::{
+    ContainerSettings, Containers, E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -51,14 +53,25 @@ impl Backend {
 pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, SandboxError> {
     match settings.backend {
         Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?.ahead(ahead)?)),
+        Backend::Container => Ok(Box::new(Containers::new(container()?)?)),
         Backend::E2b => Ok(Box::new(e2b(settings)?)),
         Backend::Microvm => Ok(Box::new(microvm(settings)?)),
-        absent @ Backend::Container => Err(SandboxError {
-            what: format!("backend '{}'", absent.name()),
-            cause: "it is not in this build".to_owned(),
-            hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
-        }),
     }
+}
+
+/// Podman, or else Docker, of the PATH.
+fn container() -> Result<ContainerSettings, SandboxError> {
+    let absent = |cause: String, hint: &str| SandboxError {
+        what: "backend 'container'".to_owned(),
+        cause,
+        hint: Some(hint.to_owned()),
+    };
+    let engine = ["podman", "docker"].into_iter().find_map(toolbox::which);
+    let engine = engine.ok_or_else(|| {
+        absent("neither podman nor docker is on the PATH".to_owned(), "Debian: `apt-get install podman crun`")
+    })?;
+    let program = program().map_err(|failure| absent(failure.what, "start it by its path"))?;
+    Ok(ContainerSettings { engine, program, scratch: std::env::temp_dir() })
 }
 
 /// The backend of the settings, after it was seen to hold: where cages share this machine's kernel, the quick form of the

@@ -115,6 +115,7 @@ fn plan(project: &Project, baseline: &Genome) -> RunPlan {
         evaluator: project.suite.evaluator(),
         baseline: baseline.tree(),
         constitution: law_digest(project),
+        tier: Some(project.suite.tier()),
     }
 }
 
