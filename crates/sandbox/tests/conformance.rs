@@ -55,8 +55,7 @@ impl Place<'_> {
 type Make = fn() -> Result<Box<dyn Sandbox>, String>;
 
 /// Name, how it is made, probes known to be open.
-const BACKENDS: &[(&str, Make, &[&str])] =
-    &[("ns", ns, &[]), ("container", container, &[]), ("microvm", microvm, &[])];
+const BACKENDS: &[(&str, Make, &[&str])] = &[("ns", ns, &[]), ("container", container, &[]), ("microvm", microvm, &[])];
 
 fn ns() -> Result<Box<dyn Sandbox>, String> {
     Ok(Box::new(Namespaces::new().expect("a cage with every layer")))

@@ -191,6 +191,11 @@ fn kill_nine_of_the_host_ends_its_machines() {
         *machines.borrow_mut() = machines_of(host.id());
         !machines.borrow().is_empty()
     }));
+    // Stopped, they cannot notice by themselves that nobody is there any more: a guest that was taken over would not.
+    for machine in machines.borrow().iter() {
+        let machine = rustix::process::Pid::from_raw(*machine as i32).unwrap();
+        rustix::process::kill_process(machine, rustix::process::Signal::STOP).unwrap();
+    }
     host.kill().unwrap();
     host.wait().unwrap();
     let alive = |pid: &u32| {
