@@ -105,6 +105,15 @@ Rich()"""
 
 
 @case
+def what_notebooks_import_is_there(sbx):
+    code = "from IPython.display import display, HTML, Image\ndisplay(HTML('<i>i</i>'))\nImage(b'\\x89PNG')"
+    execution = sbx.run_code(code)
+    assert execution.error is None, execution.error.traceback
+    assert [result.html for result in execution.results] == ["<i>i</i>", None]
+    assert base64.b64decode(execution.results[1].png) == b"\x89PNG"
+
+
+@case
 def pictures_of_matplotlib_are_results(sbx):
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure(); plt.bar([1], [2]);"
     execution = sbx.run_code(code, timeout=120)
