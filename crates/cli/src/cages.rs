@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Namespaces, State, WarmPython};
+use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State, WarmPython};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -43,23 +43,33 @@ impl Backend {
     }
 }
 
-/// The backend that the settings name, ready to open cages, with what interpreters it can have warm.
+/// The backend that the settings name, ready to open cages, with what interpreters it can have warm. Where it can, it
+/// has `ahead` cages of each kind waiting.
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
-    with(settings, toolbox::warm(tools).as_ref())
+pub fn sandbox(
+    settings: &config::Sandbox,
+    tools: &Toolbox,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+    with(settings, toolbox::warm(tools).as_ref(), ahead)
 }
 
 /// The same with another warm Python, or none.
 ///
 /// # Errors
 /// As [`sandbox`].
-pub fn with(settings: &config::Sandbox, warm: Option<&WarmPython>) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+pub fn with(
+    settings: &config::Sandbox,
+    warm: Option<&WarmPython>,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
     match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?)),
+        Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?.ahead(ahead)?)),
         Backend::E2b => Ok(Box::new(e2b(settings)?)),
-        absent @ (Backend::Microvm | Backend::Container) => Err(SandboxError {
+        Backend::Microvm => Ok(Box::new(microvm(settings)?)),
+        absent @ Backend::Container => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
             cause: "it is not in this build".to_owned(),
             hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
@@ -73,8 +83,8 @@ pub fn with(settings: &config::Sandbox, warm: Option<&WarmPython>) -> Result<Box
 ///
 /// # Errors
 /// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
-pub fn tested(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox + Send>, Failure> {
-    holding(settings, sandbox(settings, tools)?)
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox + Send>, Failure> {
+    holding(settings, sandbox(settings, tools, ahead)?)
 }
 
 /// The same for a sandbox that is ready.
@@ -115,15 +125,51 @@ pub fn program() -> Result<PathBuf, Failure> {
         .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
 }
 
-/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template has.
+/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template or the
+/// virtual machine's image has. A virtual machine sees a Python of this machine if it is asked for by name.
 ///
 /// # Errors
 /// A Python that was asked for and cannot be used, and what keeps the cloud from telling.
 pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
     match settings.backend {
         Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
-        Backend::Ns | Backend::Microvm | Backend::Container => toolbox::find(settings.python.as_deref()),
+        Backend::Microvm if settings.python.is_none() => toolbox::inside(&microvm(settings)?, None),
+        Backend::Ns | Backend::Microvm | Backend::Container => {
+            toolbox::find(settings.python.as_deref(), &settings.warm)
+        }
     }
+}
+
+/// Virtual machines of the image that the settings name.
+fn microvm(settings: &config::Sandbox) -> Result<Microvm, SandboxError> {
+    let program = program().map_err(|failure| SandboxError {
+        what: "agent of the machine".into(),
+        cause: failure.what,
+        hint: failure.hint,
+    })?;
+    // The small static agent is built beside this program; alone, this program does as well.
+    let agent = Some(program.with_file_name("meliora-agent")).filter(|agent| agent.is_file()).unwrap_or(program);
+    let cache = microvm_folder()?;
+    Microvm::new(MicrovmPlan {
+        qemu: toolbox::which("qemu-system-x86_64").unwrap_or_else(|| "qemu-system-x86_64".into()),
+        image: settings.microvm_image.clone().unwrap_or_else(|| cache.join("image")),
+        cache,
+        agent,
+    })
+}
+
+/// Where images, disks and snapshots of machines are kept.
+///
+/// # Errors
+/// If there is no home folder.
+pub fn microvm_folder() -> Result<PathBuf, SandboxError> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    cache.map(|cache| cache.join("meliora/microvm")).ok_or_else(|| SandboxError {
+        what: "cache folder".into(),
+        cause: "neither XDG_CACHE_HOME nor HOME is set".into(),
+        hint: Some("set XDG_CACHE_HOME to a folder with a few hundred MiB of room".into()),
+    })
 }
 
 /// E2B's cloud, as the settings and the environment name it. The key is in the environment alone.

@@ -64,6 +64,9 @@ const COMMON_MODULES: &[&str] = &[
     "mmap",
     "_json",
     "_ctypes",
+    "_socket",
+    "binascii",
+    "resource",
     "builtins",
     "warnings",
     "threading",
@@ -73,7 +76,7 @@ const COMMON_MODULES: &[&str] = &[
 pub fn warm(tools: &Toolbox) -> Option<WarmPython> {
     let python = tools.python.as_ref()?;
     let start = PythonStart::of(python);
-    Some(warm_for(python, start.env, start.drivers))
+    Some(WarmPython { required: tools.warm.clone(), ..warm_for(python, start.env, start.drivers) })
 }
 
 /// The same for scripts of one's own, in cages of this environment.
@@ -85,12 +88,14 @@ pub fn warm_for(python: &Tool, env: Vec<(String, String)>, scripts: Vec<(String,
         flags: PythonStart::of(python).flags,
         env,
         modules: COMMON_MODULES.iter().map(|name| (*name).to_owned()).collect(),
+        required: Vec::new(),
+        search: python.modules.clone(),
         scripts,
     }
 }
 
 /// The tools of this machine. A Python that was asked for by name must be there; the rest may be missing.
-pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
+pub fn find(python: Option<&str>, warm: &[String]) -> Result<Toolbox, Failure> {
     let asked = python.is_some();
     let name = python.unwrap_or("python3");
     let python = match ask_python(&python_program(name)) {
@@ -101,7 +106,7 @@ pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
         }
         Err(_) => None,
     };
-    Ok(Toolbox { python, node: node(), rustc: rustc() })
+    Ok(Toolbox { python, node: node(), rustc: rustc(), warm: warm.to_vec() })
 }
 
 /// The tools that a cage has which shows nothing of this machine: what its own programs tell.
@@ -141,7 +146,7 @@ pub fn inside(sandbox: &dyn Sandbox, python: Option<&str>) -> Result<Toolbox, Fa
         modules: Vec::new(),
         library: None,
     });
-    Ok(Toolbox { python, node, rustc: None })
+    Ok(Toolbox { python, node, rustc: None, warm: Vec::new() })
 }
 
 /// A folder stands for the virtual environment in it.

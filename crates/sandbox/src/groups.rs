@@ -8,8 +8,8 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,11 +55,11 @@ pub(crate) struct Groups {
 
 /// One group.
 pub(crate) struct Group {
+    version: Version,
+    /// One of each hierarchy; files in them are opened for the moment, for there may be many groups.
     folders: Vec<PathBuf>,
-    /// `tasks` of each hierarchy (version 1), or the folder (version 2).
-    entrances: Vec<OwnedFd>,
-    usage: Option<File>,
-    kills: Option<File>,
+    /// The one that limits memory.
+    memory: Option<PathBuf>,
     /// The limits in force, memory and processes, and the kills that were noticed or that were before this cage.
     state: Mutex<(u64, u64, u64)>,
 }
@@ -147,34 +147,24 @@ impl Groups {
             None => Arc::new(self.make().map_err(failure)?),
         };
         let lent = Lent { group, groups: Arc::clone(self) };
-        lent.group.limit(self.version, limits).map_err(failure)?;
+        lent.group.limit(limits).map_err(failure)?;
         Ok(lent)
     }
 
     fn make(&self) -> std::io::Result<Group> {
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         let mut group = Group {
+            version: self.version,
             folders: Vec::new(),
-            entrances: Vec::new(),
-            usage: None,
-            kills: None,
+            memory: None,
             state: Mutex::new((u64::MAX, u64::MAX, 0)),
         };
         for (folder, controllers, _) in &self.folders {
             let folder = folder.join(&name);
             std::fs::create_dir(&folder)?;
-            let (usage, kills) = match self.version {
-                Version::One => ("memory.usage_in_bytes", "memory.oom_control"),
-                Version::Two => ("memory.current", "memory.events"),
-            };
             if controllers.contains(&"memory") {
-                group.usage = Some(File::open(folder.join(usage))?);
-                group.kills = Some(File::open(folder.join(kills))?);
+                group.memory = Some(folder.clone());
             }
-            group.entrances.push(match self.version {
-                Version::One => File::options().write(true).open(folder.join("tasks"))?.into(),
-                Version::Two => File::open(&folder)?.into(),
-            });
             group.folders.push(folder);
         }
         Ok(group)
@@ -182,12 +172,16 @@ impl Groups {
 }
 
 impl Group {
-    /// What a process joins it by.
-    pub(crate) fn entrances(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.entrances.iter().map(AsFd::as_fd)
+    /// What a process joins it by: `tasks` of each hierarchy (version 1), or the folder (version 2).
+    pub(crate) fn entrances(&self) -> std::io::Result<Vec<OwnedFd>> {
+        let open = |folder: &PathBuf| match self.version {
+            Version::One => File::options().write(true).open(folder.join("tasks")),
+            Version::Two => File::open(folder),
+        };
+        self.folders.iter().map(|folder| open(folder).map(OwnedFd::from)).collect()
     }
 
-    fn limit(&self, version: Version, limits: &Limits) -> std::io::Result<()> {
+    fn limit(&self, limits: &Limits) -> std::io::Result<()> {
         // The files of the cage are memory as well.
         let files = limits.disk.saturating_mul(2).saturating_add(SHARED);
         let memory = limits.memory.saturating_add(files).saturating_add(ROOM);
@@ -204,7 +198,7 @@ impl Group {
             None => Ok(()),
         };
         let number = memory.to_string();
-        match version {
+        match self.version {
             Version::One => {
                 // Never above the sum with swap, in whatever order they change.
                 set("memory.memsw.limit_in_bytes", "-1")?;
@@ -223,12 +217,17 @@ impl Group {
 
     /// Bytes that it holds now, files included.
     pub(crate) fn usage(&self) -> Option<u64> {
-        let text = self.usage.as_ref().and_then(contents)?;
-        text.trim().parse().ok()
+        self.read("memory.usage_in_bytes", "memory.current")?.trim().parse().ok()
+    }
+
+    /// What a file of the memory controller says, of either version.
+    fn read(&self, one: &str, two: &str) -> Option<String> {
+        let name = if self.version == Version::One { one } else { two };
+        std::fs::read_to_string(self.memory.as_ref()?.join(name)).ok()
     }
 
     fn count_kills(&self) -> u64 {
-        let text = self.kills.as_ref().and_then(contents).unwrap_or_default();
+        let text = self.read("memory.oom_control", "memory.events").unwrap_or_default();
         text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
     }
 
@@ -238,12 +237,6 @@ impl Group {
         let before = std::mem::replace(&mut state.2, self.count_kills());
         state.2 > before
     }
-}
-
-fn contents(file: &File) -> Option<String> {
-    let mut bytes = [0; 512];
-    let read = file.read_at(&mut bytes, 0).ok()?;
-    Some(String::from_utf8_lossy(&bytes[..read]).into_owned())
 }
 
 impl Drop for Groups {

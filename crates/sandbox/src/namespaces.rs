@@ -17,6 +17,7 @@ use crate::files::Folders;
 use crate::groups::{Groups, Version};
 use crate::identity::{Lease, Pool};
 use crate::plan::{Ground, failed, os_failed};
+use crate::ready::Ready;
 use crate::reaper::{Reaper, Remains, collect};
 use crate::sys;
 use crate::warm::WarmPython;
@@ -26,6 +27,13 @@ use crate::zygote::Zygote;
 /// Cages of Linux namespaces: own users, processes, mounts, network, IPC and host name; no capability; a seccomp
 /// allow-list; Landlock; resource limits. Works as root and as an ordinary user.
 pub struct Namespaces {
+    // Before what it opens cages with.
+    ready: Option<Ready>,
+    machine: Arc<Machine>,
+}
+
+/// What cages are opened with.
+struct Machine {
     zygote: Zygote,
     pool: Pool,
     landlock_abi: u32,
@@ -60,7 +68,7 @@ impl Namespaces {
     }
 
     fn over(zygote: Zygote, landlock_abi: u32, python: Option<String>) -> Result<Self, SandboxError> {
-        let namespaces = Namespaces {
+        let machine = Machine {
             zygote,
             pool: Pool::survey(),
             landlock_abi,
@@ -68,10 +76,27 @@ impl Namespaces {
             groups: Groups::survey(),
             reaper: Arc::new(Reaper::start().map_err(|error| failed("reaper thread", error))?),
         };
-        drop(namespaces.open(CageSpec::manual())?);
-        Ok(namespaces)
+        drop(machine.start(&CageSpec::manual())?);
+        Ok(Namespaces { ready: None, machine: Arc::new(machine) })
     }
 
+    /// Has `count` cages of each kind that was asked for lately waiting, opened by a thread while nobody waits for them.
+    /// Zero: none.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn ahead(mut self, count: usize) -> Result<Self, SandboxError> {
+        self.ready = None;
+        if count > 0 {
+            let machine = Arc::clone(&self.machine);
+            let ready = Ready::start(count, Arc::new(move |spec: &CageSpec| machine.start(spec)));
+            self.ready = Some(ready.map_err(|error| failed("thread that opens cages ahead", error))?);
+        }
+        Ok(self)
+    }
+}
+
+impl Machine {
     fn start(&self, spec: &CageSpec) -> Result<NamespaceCage, SandboxError> {
         let failure = |errno: rustix::io::Errno| os_failed("control socket", errno.raw_os_error());
         let (ours, theirs) =
@@ -102,21 +127,25 @@ impl Namespaces {
 
 impl Sandbox for Namespaces {
     fn open(&self, spec: CageSpec) -> Result<Box<dyn Cage>, SandboxError> {
-        Ok(Box::new(self.start(&spec)?))
+        match self.ready.as_ref().and_then(|ready| ready.take(&spec)) {
+            Some(cage) => Ok(Box::new(cage)),
+            None => Ok(Box::new(self.machine.start(&spec)?)),
+        }
     }
 
     fn describe(&self) -> String {
-        let user = match self.pool {
+        let machine = &self.machine;
+        let user = match machine.pool {
             Pool::Own { .. } => "an own user for each cage",
             Pool::Starter { .. } => "the starting user in each cage",
         };
         format!(
             "namespaces (user, pid, mount, network, ipc, uts, cgroup), {user}, no capabilities, \
              seccomp allow-list, landlock ABI {}, {}, rlimits, memory watch{}{}",
-            self.landlock_abi,
-            self.groups.as_ref().map_or_else(|why| format!("no cgroup ({why})"), |groups| groups.describe()),
-            if self.python.is_some() { "; " } else { "" },
-            self.python.as_deref().unwrap_or_default(),
+            machine.landlock_abi,
+            machine.groups.as_ref().map_or_else(|why| format!("no cgroup ({why})"), |groups| groups.describe()),
+            if machine.python.is_some() { "; " } else { "" },
+            machine.python.as_deref().unwrap_or_default(),
         )
     }
 }
@@ -177,7 +206,7 @@ mod tests {
             return;
         };
         let mut sandbox = Namespaces::new().unwrap();
-        sandbox.groups = Ok(groups);
+        Arc::get_mut(&mut sandbox.machine).unwrap().groups = Ok(groups);
         let cage = sandbox.open(CageSpec::manual()).unwrap();
         let members = std::fs::read_to_string(folder.join("0/cgroup.procs")).unwrap();
         assert_eq!(members.lines().count(), 1, "{members:?}");

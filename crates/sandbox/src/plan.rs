@@ -286,7 +286,7 @@ fn mount(path: &Path, file: bool, attributes: u64) -> Result<Mount, SandboxError
 }
 
 /// The paths of the spec that are not there anyway, parents before children and no child of one twice.
-fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
+pub(crate) fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut wanted: Vec<&Path> = spec.read_only.iter().map(|r| r.path.as_path()).collect();
     wanted.sort();

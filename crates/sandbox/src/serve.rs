@@ -15,7 +15,7 @@ use rustix::fs::MemfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::init;
-use crate::interpreter::Interpreter;
+use crate::interpreter::{Interpreter, NotWarm};
 use crate::plan::{Ground, failed, os_failed};
 use crate::sys;
 use crate::warm::WarmPython;
@@ -26,12 +26,13 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, or runs the probes of the self-test, and does not return, if this process was started for that. A
-/// program that calls [`crate::Namespaces::warm`] or [`crate::selftest()`] must call this first thing in its `main`, with
-/// its arguments.
+/// Serves cages, runs the probes of the self-test, or is the first process of a virtual machine, and does not return, if
+/// this process was started for that. A program that calls [`crate::Namespaces::warm`] or [`crate::selftest()`] must call
+/// this first thing in its `main`, with its arguments.
 pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
     let arguments: Vec<OsString> = arguments.collect();
     crate::selftest::probe_if_asked(arguments.iter().cloned());
+    crate::microvm::live_if_asked(&arguments);
     if arguments.get(1).and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
         return;
     }
@@ -61,7 +62,7 @@ fn begin(socket: &OwnedFd) {
         }
     };
     let python = match WarmPython::decode(&asked) {
-        None => Err("none was asked for".to_owned()),
+        None => Err(NotWarm::Cold("none was asked for".to_owned())),
         Some(warm) => Interpreter::start(&warm),
     };
     let mut answer = b"p".to_vec();
@@ -74,7 +75,18 @@ fn begin(socket: &OwnedFd) {
                 ground.may_hide = false;
             }
         }
-        Err(why) => answer.extend(why.bytes().take(ANSWER / 2)),
+        Err(NotWarm::Cold(why)) => answer.extend(why.bytes().take(ANSWER / 2)),
+        Err(NotWarm::Module { name, why }) => {
+            let error = SandboxError {
+                what: format!("the module '{name}', which is to be warm"),
+                cause: why.chars().take(ANSWER / 8).collect(),
+                hint: Some(
+                    "install it where the Python of this project finds it, or take it out of `warm` in [sandbox]"
+                        .to_owned(),
+                ),
+            };
+            answer = [b"e", &encode_error(&error)[..]].concat();
+        }
     }
     if send(socket.as_fd(), &answer, &[]).is_ok() {
         serve(socket, &ground);

@@ -80,9 +80,11 @@ impl Zygote {
         let mut text = std::fs::File::from(text);
         text.write_all(&encode(spec)).map_err(|error| failed("zygote", error))?;
 
+        let entrances = group.map(Group::entrances).transpose().map_err(|e| failed("control group of the cage", e))?;
+        let entrances = entrances.unwrap_or_default();
         let socket = self.socket()?;
         let mut fds = vec![control.as_fd(), text.as_fd()];
-        fds.extend(group.into_iter().flat_map(Group::entrances));
+        fds.extend(entrances.iter().map(AsFd::as_fd));
         send(socket.as_fd(), &[if version == Version::One { 1 } else { 2 }], &fds).map_err(failure)?;
         let mut answer = [0; ANSWER];
         let (read, mut fds) = receive(socket.as_fd(), &mut answer).map_err(failure)?;
@@ -243,7 +245,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::R
 
 /// A specification as bytes: seven numbers, the number of paths, then home, paths, names and values, each behind its
 /// length.
-fn encode(spec: &CageSpec) -> Vec<u8> {
+pub(crate) fn encode(spec: &CageSpec) -> Vec<u8> {
     let limits = &spec.limits;
     let mut bytes = Vec::new();
     for number in [

@@ -13,7 +13,7 @@ use crate::toolbox;
 /// Tries them all and tells what is open.
 pub fn selftest(args: &args::SelfTest, printer: &Printer) -> Result<Exit, Failure> {
     let settings = config::Sandbox { backend: args.backend.unwrap_or_default(), ..Default::default() };
-    let sandbox = cages::sandbox(&settings, &toolbox::find(None)?)?;
+    let sandbox = cages::sandbox(&settings, &toolbox::find(None, &[])?, 0)?;
     let extent = if args.quick { Extent::Quick } else { Extent::Whole };
     let findings = meliora_sandbox::selftest(sandbox.as_ref(), &cages::program()?, extent)?;
     let count = |state: State| findings.iter().filter(|finding| finding.state == state).count();
