@@ -174,6 +174,7 @@ async fn tell(
             () = pace.over() => {
                 if owns {
                     job.signal(KILL).ok();
+                    guest.jobs().remove(&job.pid);
                 }
                 break Some(fault(Kind::Deadline, "the time that was given for the command is over"));
             }

@@ -189,7 +189,8 @@ class Lender:
     """Gives modules that are not installed: a backend of matplotlib that shows figures here, and IPython's display. Made
     only when they are asked for."""
 
-    TEXTS = {"_figures_of_the_sandbox": FIGURES, "IPython": "def get_ipython():\n    return None\n",
+    TEXTS = {"_figures_of_the_sandbox": FIGURES, 
+             "IPython": "version_info = (8, 24, 0)\ndef get_ipython():\n    return None\n",
              "IPython.display": DISPLAY}
 
     @classmethod
