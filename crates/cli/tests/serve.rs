@@ -41,13 +41,13 @@ fn create(address: &str, key: &str) -> String {
 fn it_does_not_listen_for_others_without_a_key() {
     let project = Project::empty();
     for address in ["0.0.0.0:0", "[::]:0"] {
-        let ran = project.run(&["sandbox", "serve", "--listen", address]);
+        let ran = project.meliora(&["sandbox", "serve", "--listen", address]);
         ran.exits(3).says(&["has no key", "MELIORA_SANDBOX_KEY", "--key-file"]);
     }
     project.write("keys", "# none yet\n\n");
-    project.run(&["sandbox", "serve", "--key-file", "keys"]).exits(3).says(&["no key in it"]);
-    project.run(&["sandbox", "serve", "--key-file", "nonesuch"]).exits(3).says(&["nonesuch"]);
-    project.run(&["sandbox", "serve", "--max-sandboxes", "0"]).exits(2);
+    project.meliora(&["sandbox", "serve", "--key-file", "keys"]).exits(3).says(&["no key in it"]);
+    project.meliora(&["sandbox", "serve", "--key-file", "nonesuch"]).exits(3).says(&["nonesuch"]);
+    project.meliora(&["sandbox", "serve", "--max-sandboxes", "0"]).exits(2);
 }
 
 #[test]
