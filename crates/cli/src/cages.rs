@@ -2,15 +2,17 @@
 //!
 //! A backend is never chosen by itself: what is not there is an error, not a reason to take a weaker one.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{E2b, E2bSettings, Key, Namespaces};
+use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Namespaces, State};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::toolbox;
 
@@ -41,13 +43,14 @@ impl Backend {
     }
 }
 
-/// The backend that the settings name, ready to open cages, with what interpreters it can have warm.
+/// The backend that the settings name, ready to open cages, with what interpreters it can have warm. Where it can, it
+/// has `ahead` cages of each kind waiting.
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sandbox>, SandboxError> {
+pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, SandboxError> {
     match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?)),
+        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?.ahead(ahead)?)),
         Backend::E2b => Ok(Box::new(e2b(settings)?)),
         absent @ (Backend::Microvm | Backend::Container) => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
@@ -57,6 +60,44 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sa
     }
 }
 
+/// The backend of the settings, after it was seen to hold: where cages share this machine's kernel, the quick form of the
+/// self-test comes first. A virtual machine or another machine is a wall of its own, and starting a cage there takes
+/// longer than all of a test; `meliora sandbox selftest --backend …` tries those.
+///
+/// # Errors
+/// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, Failure> {
+    let sandbox = sandbox(settings, tools, ahead)?;
+    match settings.backend {
+        Backend::Ns | Backend::Container => {}
+        Backend::Microvm | Backend::E2b => return Ok(sandbox),
+    }
+    let findings = meliora_sandbox::selftest(sandbox.as_ref(), &program()?, Extent::Quick)?;
+    let open: Vec<String> = findings
+        .iter()
+        .filter(|finding| finding.state == State::Open)
+        .map(|finding| format!("{} ({})", finding.name, finding.detail))
+        .collect();
+    if open.is_empty() {
+        return Ok(sandbox);
+    }
+    let backend = settings.backend.name();
+    Err(Failure::new(
+        Exit::Open,
+        format!("a cage of the backend '{backend}' lets out what it should hold: {}", open.join("; ")),
+    )
+    .hint(format!("`meliora sandbox selftest --backend {backend}` tells all; nothing was started")))
+}
+
+/// This program's own file, which cages are shown for the self-test.
+///
+/// # Errors
+/// Where it cannot be told.
+pub fn program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
+}
+
 /// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template has.
 ///
 /// # Errors
@@ -64,7 +105,9 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox) -> Result<Box<dyn Sa
 pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
     match settings.backend {
         Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
-        Backend::Ns | Backend::Microvm | Backend::Container => toolbox::find(settings.python.as_deref()),
+        Backend::Ns | Backend::Microvm | Backend::Container => {
+            toolbox::find(settings.python.as_deref(), &settings.warm)
+        }
     }
 }
 

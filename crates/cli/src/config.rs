@@ -131,6 +131,8 @@ pub struct Sandbox {
     pub disk_mb: u64,
     /// Output that is kept, in MiB.
     pub output_mb: u64,
+    /// Installed Python modules that jobs find imported already, such as `numpy`.
+    pub warm: Vec<String>,
     /// E2B's cloud, for the backend of that name.
     pub e2b: E2b,
 }
@@ -161,6 +163,7 @@ impl Default for Sandbox {
             processes: 64,
             disk_mb: 64,
             output_mb: 4,
+            warm: Vec::new(),
             e2b: E2b::default(),
         }
     }
@@ -308,6 +311,14 @@ pub fn check_sandbox(s: &Sandbox) -> Result<(), String> {
     }
     if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
         return Err("a limit of [sandbox] is 0, so nothing could run".into());
+    }
+    let is_module = |name: &str| {
+        name.split('.').all(|part| {
+            part.chars().all(|c| c.is_alphanumeric() || c == '_') && part.starts_with(|c: char| !c.is_numeric())
+        })
+    };
+    if let Some(name) = s.warm.iter().find(|name| !is_module(name)) {
+        return Err(format!("[sandbox] warm: '{name}' is not the name of a Python module"));
     }
     Ok(())
 }

@@ -64,6 +64,9 @@ const COMMON_MODULES: &[&str] = &[
     "mmap",
     "_json",
     "_ctypes",
+    "_socket",
+    "binascii",
+    "resource",
     "builtins",
     "warnings",
     "threading",
@@ -80,12 +83,14 @@ pub fn warm(tools: &Toolbox) -> Option<WarmPython> {
         flags: start.flags,
         env: start.env,
         modules: COMMON_MODULES.iter().map(|name| (*name).to_owned()).collect(),
+        required: tools.warm.clone(),
+        search: python.modules.clone(),
         scripts: start.drivers,
     })
 }
 
 /// The tools of this machine. A Python that was asked for by name must be there; the rest may be missing.
-pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
+pub fn find(python: Option<&str>, warm: &[String]) -> Result<Toolbox, Failure> {
     let asked = python.is_some();
     let name = python.unwrap_or("python3");
     let python = match ask_python(&python_program(name)) {
@@ -96,7 +101,7 @@ pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
         }
         Err(_) => None,
     };
-    Ok(Toolbox { python, node: node(), rustc: rustc() })
+    Ok(Toolbox { python, node: node(), rustc: rustc(), warm: warm.to_vec() })
 }
 
 /// The tools that a cage has which shows nothing of this machine: what its own programs tell.
@@ -136,7 +141,7 @@ pub fn inside(sandbox: &dyn Sandbox, python: Option<&str>) -> Result<Toolbox, Fa
         modules: Vec::new(),
         library: None,
     });
-    Ok(Toolbox { python, node, rustc: None })
+    Ok(Toolbox { python, node, rustc: None, warm: Vec::new() })
 }
 
 /// A folder stands for the virtual environment in it.

@@ -83,6 +83,8 @@ fn scripts(python: &str, prefix: &str, rounds: usize) {
         flags: ["-s", "-S"].map(str::to_owned).into(),
         env: vec![("LANG".to_owned(), "C.UTF-8".to_owned())],
         modules: ["os", "json", "random", "importlib.util", "dataclasses"].map(str::to_owned).into(),
+        required: Vec::new(),
+        search: Vec::new(),
         scripts: Vec::new(),
     };
     let argv: Vec<String> = [python, "-s", "-S", "/work/s.py"].map(str::to_owned).into();

@@ -11,6 +11,8 @@ use crate::cages::Backend;
 pub enum Sandbox {
     /// Run a command of your own in a cage. Exit code: the command's.
     Run(SandboxRun),
+    /// Try to break out of a cage in every known way. Exit code 0 if nothing is open, else 12.
+    Selftest(SelfTest),
 }
 
 /// `meliora sandbox run`.
@@ -49,4 +51,15 @@ pub struct SandboxRun {
     /// The command and its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub argv: Vec<String>,
+}
+
+/// `meliora sandbox selftest`.
+#[derive(ClapArgs, Debug)]
+pub struct SelfTest {
+    /// Where the cage comes from.
+    #[arg(long, value_name = "BACKEND")]
+    pub backend: Option<Backend>,
+    /// Only the handful of probes that every run begins with.
+    #[arg(long)]
+    pub quick: bool,
 }

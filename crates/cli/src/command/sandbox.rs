@@ -1,6 +1,7 @@
 //! `meliora sandbox`: cages for a person's own commands.
 
 mod run;
+mod selftest;
 
 use crate::args;
 use crate::exit::Exit;
@@ -11,5 +12,6 @@ use crate::printer::Printer;
 pub fn sandbox(command: &args::Sandbox, printer: &Printer) -> Result<Exit, Failure> {
     match command {
         args::Sandbox::Run(run) => run::run(run, printer),
+        args::Sandbox::Selftest(selftest) => selftest::selftest(selftest, printer),
     }
 }

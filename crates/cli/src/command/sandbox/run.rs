@@ -27,7 +27,7 @@ pub fn run(args: &args::SandboxRun, printer: &Printer) -> Result<Exit, Failure> 
     let settings = settings(args)?;
     let tools = cages::tools(&settings)?;
     let spec = spec(args, &settings, &tools)?;
-    let sandbox = cages::sandbox(&settings, &tools)?;
+    let sandbox = cages::sandbox(&settings, &tools, 0)?;
     let cage = sandbox.open(spec)?;
     if let Some(folder) = &args.dir {
         copy_in(cage.as_ref(), folder, printer)?;
@@ -62,6 +62,7 @@ fn settings(args: &args::SandboxRun) -> Result<config::Sandbox, Failure> {
         processes: args.processes.unwrap_or(default.processes),
         disk_mb: args.disk_mb.unwrap_or(default.disk_mb),
         output_mb: args.output_mb.unwrap_or(default.output_mb),
+        warm: default.warm,
         e2b: default.e2b,
     };
     config::check_sandbox(&settings).map_err(|what| Failure::new(Exit::Usage, what))?;
