@@ -194,6 +194,18 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 11. A name that tells nothing of the host.
     hostname().at(Step::Hostname)?;
 
+    confine(plan)
+}
+
+/// The same for a cage that a container's engine has built: its PID 1 has only to close it.
+pub(crate) fn enclose_within(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
+    sys::close_all_but(&plan.keep).at(Step::Descriptors)?;
+    session().at(Step::Session)?;
+    confine(plan)
+}
+
+/// The steps that need no right over anything but oneself.
+fn confine(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 12. What the host reads and writes files by, and quiet standard streams for PID 1, so that 0, 1 and 2 are taken.
     let folders = own_descriptors(plan).at(Step::OwnDescriptors)?;
 
@@ -232,7 +244,11 @@ fn join_groups(plan: &Plan) -> Result<(), Errno> {
 fn session() -> Result<(), Errno> {
     // SAFETY: plain calls on this process; the mask is a value of ours that `sigfillset` fills.
     unsafe {
-        check(libc::setsid())?;
+        match check(libc::setsid()) {
+            // PID 1 of a container leads its session already.
+            Ok(_) | Err(libc::EPERM) => {}
+            Err(errno) => return Err(errno),
+        }
         libc::umask(0o022);
         let mut all: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&mut all);
@@ -362,9 +378,12 @@ fn drop_capabilities() -> Result<(), Errno> {
     }
     const VERSION_3: u32 = 0x2008_0522;
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as c_ulong)?;
-    for capability in 0..64 {
-        match prctl(libc::PR_CAPBSET_DROP, capability) {
-            Ok(()) => {}
+    for capability in 0..64u64 {
+        // SAFETY: asks about a number.
+        match check(unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability) }) {
+            // An engine's container has none from the start, nor the right to drop any.
+            Ok(0) => {}
+            Ok(_) => prctl(libc::PR_CAPBSET_DROP, capability)?,
             // Past the last one that this kernel knows.
             Err(libc::EINVAL) if capability > 0 => break,
             Err(errno) => return Err(errno),

@@ -5,6 +5,7 @@
 
 mod cage;
 mod checklist;
+mod container;
 mod e2b;
 mod files;
 mod filter;
@@ -26,6 +27,7 @@ mod watch;
 mod wire;
 mod zygote;
 
+pub use container::{ContainerSettings, Containers};
 pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
 pub use namespaces::Namespaces;
 pub use selftest::{Extent, Finding, Kind, State, selftest};

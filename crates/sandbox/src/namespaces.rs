@@ -150,7 +150,7 @@ impl Sandbox for Namespaces {
     }
 }
 
-fn landlock_abi() -> Result<u32, SandboxError> {
+pub(crate) fn landlock_abi() -> Result<u32, SandboxError> {
     sys::landlock_abi().map_err(|errno| {
         let (what, hint) = Step::explain(Step::Landlock as u32);
         SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) }
@@ -164,6 +164,12 @@ fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<([OwnedFd; 3], O
     lease.grant(pid)?;
     rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL)
         .map_err(failure)?;
+    stands(control)
+}
+
+/// Waits until a cage stands, as its PID 1 tells. Returns what [`settle`] does.
+pub(crate) fn stands(control: &OwnedFd) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
+    let failure = |errno: rustix::io::Errno| os_failed("cage start", errno.raw_os_error());
     let mut words = [0; 8];
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(READY_FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut room);

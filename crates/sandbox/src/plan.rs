@@ -23,7 +23,7 @@ use crate::sys;
 pub(crate) const CAGE_ID: u32 = 1000;
 
 /// Files and folders of each writable folder; the same figure for a cage's own root.
-const INODES: u32 = 16_384;
+pub(crate) const INODES: u32 = 16_384;
 const ROOT_INODES: u32 = 4096;
 
 /// Bytes and files of `/dev/shm`: enough for the locks and queues of a pool of processes and for some arrays.
@@ -109,9 +109,9 @@ pub(crate) struct Ground {
     pub(crate) may_hide: bool,
     /// The interpreter of this process, where it has one.
     pub(crate) python: Option<Rc<Interpreter>>,
-    links: Vec<(CString, CString)>,
+    pub(crate) links: Vec<(CString, CString)>,
     /// Folders of the system: `/usr`, and those of `/lib` and so on that are no links.
-    system: Vec<PathBuf>,
+    pub(crate) system: Vec<PathBuf>,
 }
 
 impl Ground {
@@ -278,6 +278,37 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Prepares PID 1 of a cage that stands already, built by a container's engine: its folders are mounted.
+    pub(crate) fn within(landlock_abi: u32, spec: &CageSpec, control: RawFd) -> Result<Self, SandboxError> {
+        let env = environment(&spec.env)?;
+        Ok(Plan {
+            control,
+            groups: Vec::new(),
+            into: None,
+            keep: vec![control],
+            root_options: CString::default(),
+            space_options: CString::default(),
+            shared_options: CString::default(),
+            home: None,
+            terminals: spec.terminals,
+            folders: Vec::new(),
+            links: Vec::new(),
+            files: Vec::new(),
+            mounts: Vec::new(),
+            rights: rights(landlock_abi),
+            // The host may have no right to look into a process that hides, as in a user namespace of the engine's.
+            filter: crate::filter::program(false, spec.terminals),
+            limits: rlimits(&spec.limits),
+            environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
+            python: None,
+            stack: vec![0; 64 * 1024 / size_of::<u128>()],
+            _env: env,
+            _trees: Vec::new(),
+        })
+    }
+}
+
 const READ_ONLY: u64 = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
 
 fn mount(path: &Path, file: bool, attributes: u64) -> Result<Mount, SandboxError> {
@@ -286,7 +317,7 @@ fn mount(path: &Path, file: bool, attributes: u64) -> Result<Mount, SandboxError
 }
 
 /// The paths of the spec that are not there anyway, parents before children and no child of one twice.
-fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
+pub(crate) fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut wanted: Vec<&Path> = spec.read_only.iter().map(|r| r.path.as_path()).collect();
     wanted.sort();
@@ -324,7 +355,7 @@ fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxErr
 }
 
 /// The second place of `/work`, relative to the root: one that the cage has no other use for.
-fn home(spec: &CageSpec, system: &[PathBuf], shown: &[PathBuf]) -> Result<Option<PathBuf>, SandboxError> {
+pub(crate) fn home(spec: &CageSpec, system: &[PathBuf], shown: &[PathBuf]) -> Result<Option<PathBuf>, SandboxError> {
     let Some(text) = spec.home.as_deref().filter(|home| *home != "/work") else { return Ok(None) };
     let home = Path::new(text);
     let plain = home.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));

@@ -272,7 +272,7 @@ pub(crate) fn encode(spec: &CageSpec) -> Vec<u8> {
     bytes
 }
 
-fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
+pub(crate) fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
     let mut number = || {
         let (first, rest) = bytes.split_first_chunk::<8>()?;
         bytes = rest;

@@ -109,3 +109,42 @@ pub fn again_as_an_ordinary_user() {
     assert!(output.status.success(), "as uid 65534:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(!told.contains(" 0 passed"), "no test ran as uid 65534:\n{told}");
 }
+
+/// Says that a test is skipped; in CI that is a failure.
+#[track_caller]
+#[allow(clippy::print_stderr)]
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "a test would be skipped, which CI does not allow: {why}");
+    eprintln!("\n======== SKIPPED: {why} ========\n");
+}
+
+/// The `main` of a test program that is executed anew by what it tests: runs the tests that its arguments ask for.
+#[allow(clippy::print_stdout)]
+pub fn run_tests<T: Fn()>(tests: &[(&str, T)]) {
+    let (mut wanted, mut skipped) = (Vec::new(), Vec::new());
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--skip" => skipped.extend(words.next()),
+            "--test-threads" => drop(words.next()),
+            word if word.starts_with('-') => {}
+            word => wanted.push(word.to_owned()),
+        }
+    }
+    if std::env::args().any(|word| word == "--list") {
+        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        return;
+    }
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in tests {
+        let fits = |words: &[String]| words.iter().any(|word| name.contains(word.as_str()));
+        if fits(&skipped) || !wanted.is_empty() && !fits(&wanted) {
+            continue;
+        }
+        let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)).is_ok();
+        println!("test {name} ... {}", if held { "ok" } else { "FAILED" });
+        *(if held { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("test result: {passed} passed; {failed} failed");
+    std::process::exit(i32::from(failed > 0));
+}
