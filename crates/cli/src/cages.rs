@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Namespaces, State};
+use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Namespaces, State, WarmPython};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,9 +48,25 @@ impl Backend {
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, SandboxError> {
+pub fn sandbox(
+    settings: &config::Sandbox,
+    tools: &Toolbox,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+    with(settings, toolbox::warm(tools).as_ref(), ahead)
+}
+
+/// The same with another warm Python, or none.
+///
+/// # Errors
+/// As [`sandbox`].
+pub fn with(
+    settings: &config::Sandbox,
+    warm: Option<&WarmPython>,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
     match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?.ahead(ahead)?)),
+        Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?.ahead(ahead)?)),
         Backend::E2b => Ok(Box::new(e2b(settings)?)),
         absent @ (Backend::Microvm | Backend::Container) => Err(SandboxError {
             what: format!("backend '{}'", absent.name()),
@@ -66,8 +82,18 @@ pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Res
 ///
 /// # Errors
 /// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
-pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, Failure> {
-    let sandbox = sandbox(settings, tools, ahead)?;
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox + Send>, Failure> {
+    holding(settings, sandbox(settings, tools, ahead)?)
+}
+
+/// The same for a sandbox that is ready.
+///
+/// # Errors
+/// As [`tested`].
+pub fn holding(
+    settings: &config::Sandbox,
+    sandbox: Box<dyn Sandbox + Send>,
+) -> Result<Box<dyn Sandbox + Send>, Failure> {
     match settings.backend {
         Backend::Ns | Backend::Container => {}
         Backend::Microvm | Backend::E2b => return Ok(sandbox),

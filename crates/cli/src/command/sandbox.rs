@@ -2,6 +2,7 @@
 
 mod run;
 mod selftest;
+mod serve;
 
 use crate::args;
 use crate::exit::Exit;
@@ -13,5 +14,6 @@ pub fn sandbox(command: &args::Sandbox, printer: &Printer) -> Result<Exit, Failu
     match command {
         args::Sandbox::Run(run) => run::run(run, printer),
         args::Sandbox::Selftest(selftest) => selftest::selftest(selftest, printer),
+        args::Sandbox::Serve(serve) => serve::serve(serve, printer),
     }
 }
