@@ -6,10 +6,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType,
 };
-use rustix::io::Errno;
 use rustix::process::Signal;
 
 use crate::cage::NamespaceCage;
