@@ -16,6 +16,18 @@ use super::reply::fenced;
 /// Lines of a body below which leaving out a half leaves out as good as all.
 const FEWEST: usize = 4;
 
+/// Examples that make a small program an exercise.
+const EXAMPLES: usize = 3;
+
+/// Whether the genome is one small program and the tasks give enough examples to write it anew.
+pub(crate) fn exercise(brief: &Brief<'_>) -> bool {
+    let mut texts =
+        brief.genome.files().filter(|(path, body)| (brief.editable)(path.as_str()) && body.text().is_some());
+    let (Some((_, body)), None) = (texts.next(), texts.next()) else { return false };
+    let small = body.text().is_some_and(|text| text.lines().count() <= SMALL);
+    small && brief.feedback.iter().filter(|task| task.detail.contains("expected")).count() >= EXAMPLES
+}
+
 /// The functions that hold suspects, each once, the most suspicious first, with the places in them.
 pub(crate) fn functions<'f>(brief: &Brief<'_>, about: &'f Focus<'_>) -> Vec<(Item, Vec<&'f Place>)> {
     let mut found: Vec<(Item, Vec<&Place>)> = Vec::new();

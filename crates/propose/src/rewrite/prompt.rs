@@ -16,7 +16,7 @@ use super::gaps;
 use super::items::Item;
 use super::reply::fenced;
 use super::shots::{Kind, Question, conversation};
-use super::ways::{Way, way};
+use super::ways::{Shown, Way, way};
 
 /// Lines up to which a file is shown and asked for as a whole.
 pub(crate) const SMALL: usize = 80;
@@ -69,7 +69,8 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
     let tries = brief.attempts.len();
     let about = focus(brief.genome, brief.feedback, brief.editable, tries);
     let failing = !about.failing.is_empty();
-    let (mut way, again) = way(tries / about.groups, about.suspects.len(), failing);
+    let shown = Shown { suspects: about.suspects.len(), failing, exercise: gaps::exercise(brief) };
+    let (mut way, again) = way(tries / about.groups, shown);
     // A line is asked for again; a function, which costs more, hardly comes out otherwise at once.
     let patience = if matches!(way, Way::Mend | Way::Blind(_) | Way::Gap(_)) { 1 } else { PATIENCE };
     if said.calls >= patience && failing && !about.suspects.is_empty() {

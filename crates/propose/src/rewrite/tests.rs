@@ -91,8 +91,18 @@ fn ask_all(
     tried: &[TreeId],
     tokens: u64,
 ) -> (Result<Bid, ProposeError>, Vec<Chat>) {
+    ask_with(&feedback(), answers, genome, attempts, tried, tokens)
+}
+
+fn ask_with(
+    feedback: &[Feedback],
+    answers: &[Result<Reply, ModelError>],
+    genome: &Genome,
+    attempts: &[PastAttempt],
+    tried: &[TreeId],
+    tokens: u64,
+) -> (Result<Bid, ProposeError>, Vec<Chat>) {
     let model = Arc::new(Says::new(answers));
-    let feedback = feedback();
     let brief = Brief {
         goal: "add the numbers up",
         step: 1,
@@ -100,7 +110,7 @@ fn ask_all(
         parent: VariantId([0; 20]),
         genome,
         score: Some(0.5),
-        feedback: &feedback,
+        feedback,
         inspirations: &[],
         attempts,
         editable: &|_| true,
@@ -190,6 +200,20 @@ fn a_sweep_asks_for_the_most_suspicious_line_after_worked_examples() {
 fn lines_that_were_tried_are_named() {
     let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &failed_line(AGAIN));
     assert!(question(&asked[0]).ends_with("Wrong line: b -= x\nAlso wrong: b *= x"), "{}", question(&asked[0]));
+}
+
+#[test]
+fn a_small_program_with_examples_is_asked_for_anew_first() {
+    let mut told = feedback();
+    told.push(ran("two", false, "f([1, 2]): expected 3, got -3", &[1, 2, 3, 4, 5]));
+    told[0].detail = "f([]): expected 0, and got it".into();
+    let genome = genome(&[("a.py", FILE)]);
+    let (_, asked) = ask_with(&told, &[reply("x")], &genome, &[], &[], 50_000);
+    let text = question(&asked[0]);
+    assert!(
+        text.contains("# to be written") && text.contains("- f([1, 2]): expected 3\n- f([]): expected 0\n"),
+        "{text}"
+    );
 }
 
 #[test]
