@@ -80,7 +80,7 @@ pub(crate) fn gap(brief: &Brief<'_>, about: &Focus<'_>, part: usize, settings: &
         ranks.map(|(rank, _)| 1.0 / (rank + 1) as f64).sum::<f64>()
     };
     let later_first = weight(middle, last) >= weight(first, middle);
-    let (from, to) = if later_first == (part % 2 == 0) { (middle, last) } else { (first, middle) };
+    let (from, to) = if later_first == (part.is_multiple_of(2)) { (middle, last) } else { (first, middle) };
     let hole = format!("{}{} … missing lines …", indent_of(&lines[from..to].join("\n")), comment(path));
     let shown = |begin: usize, end: usize| {
         let parts = lines[begin..from].iter().copied().chain([hole.as_str()]).chain(lines[to..end].iter().copied());
