@@ -64,6 +64,9 @@ def write_project(folder, name, spec, program, options):
              "[suite]", 'folder = "suite"',
              "[budget]", f"evals = {evals(options)}", "minutes = 0",
              "[run]", f"strategy = {quoted(options.strategy)}", f"proposers = [{quoted(options.proposer)}]"]
+    if options.base_url:
+        # A small model on a busy machine may take long.
+        lines += ["[model]", "timeout_seconds = 1800"]
     if options.python:
         lines += ["[sandbox]", f"python = {quoted(options.python)}"]
     (folder / "meliora.toml").write_text("\n".join(lines) + "\n")

@@ -375,6 +375,12 @@ fn code_change(
     extent: Extent,
     genome: &Genome,
 ) -> Result<(Change, String), String> {
+    if extent == Extent::Part
+        && parsed.fences.iter().all(|fence| gaps::left_out(&fence.code))
+        && !parsed.fences.is_empty()
+    {
+        return Err("the answer leaves out what was asked for".into());
+    }
     let mut edits: Vec<Edit> = Vec::new();
     if !parsed.blocks.is_empty() {
         for block in parsed.blocks {

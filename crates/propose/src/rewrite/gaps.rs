@@ -13,6 +13,15 @@ use super::items::{Item, indent_of};
 use super::prompt::{Asked, Form, SMALL, detail, goal, question, short, text_of};
 use super::reply::fenced;
 
+/// What stands for the body, or for the lines, that are left out.
+const ALL: &str = "to be written";
+const SOME: &str = "… missing lines …";
+
+/// Whether an answer leaves out what the question left out.
+pub(crate) fn left_out(code: &str) -> bool {
+    code.contains(ALL) || code.contains(SOME)
+}
+
 /// Lines of a body below which leaving out a half leaves out as good as all.
 const FEWEST: usize = 4;
 
@@ -48,7 +57,7 @@ pub(crate) fn blind(brief: &Brief<'_>, about: &Focus<'_>, rank: usize, settings:
     let path = &places[0].path;
     let text = text_of(brief, path);
     let head = item.head?;
-    let hole = format!("\n{}    {} to be written\n", indent_of(&text[item.bytes.clone()]), comment(path));
+    let hole = format!("\n{}    {} {ALL}\n", indent_of(&text[item.bytes.clone()]), comment(path));
     let mut shown = format!("{}{hole}{}", &text[..head], &text[item.bytes.end..]);
     if shown.lines().count() > SMALL || text_tokens(&shown) > settings.context_tokens / 3 {
         shown = format!("{}{hole}", &text[item.bytes.start..head]);
@@ -81,7 +90,7 @@ pub(crate) fn gap(brief: &Brief<'_>, about: &Focus<'_>, part: usize, settings: &
     };
     let later_first = weight(middle, last) >= weight(first, middle);
     let (from, to) = if later_first == (part.is_multiple_of(2)) { (middle, last) } else { (first, middle) };
-    let hole = format!("{}{} … missing lines …", indent_of(&lines[from..to].join("\n")), comment(path));
+    let hole = format!("{}{} {SOME}", indent_of(&lines[from..to].join("\n")), comment(path));
     let shown = |begin: usize, end: usize| {
         let parts = lines[begin..from].iter().copied().chain([hole.as_str()]).chain(lines[to..end].iter().copied());
         parts.map(|line| format!("{line}\n")).collect::<String>()

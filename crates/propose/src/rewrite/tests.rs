@@ -338,6 +338,7 @@ fn an_answer_without_code_is_unusable_and_says_why() {
         ("", "empty"),
         ("The bug is that it subtracts.", "only words"),
         ("```python\nb += x\n```", "no function of the file"),
+        ("```python\ndef f(a):\n    # to be written\n```", "leaves out"),
         ("```diff\n-b -= x\n+b += x\n```", "is a diff"),
         ("<<<<<<< SEARCH\nb -= x\n=======\n", "not complete"),
     ];
