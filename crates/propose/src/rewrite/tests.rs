@@ -97,6 +97,7 @@ fn ask_all(
         genome,
         score: Some(0.5),
         feedback: &feedback,
+        ancestors: &[],
         inspirations: &[],
         attempts,
         editable: &|_| true,
