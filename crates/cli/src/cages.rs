@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Namespaces, State, WarmPython};
+use meliora_sandbox::{
+    ContainerSettings, Containers, E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State, WarmPython,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -65,15 +67,27 @@ pub fn with(
     warm: Option<&WarmPython>,
     ahead: usize,
 ) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
-    match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?.ahead(ahead)?)),
-        Backend::E2b => Ok(Box::new(e2b(settings)?)),
-        absent @ (Backend::Microvm | Backend::Container) => Err(SandboxError {
-            what: format!("backend '{}'", absent.name()),
-            cause: "it is not in this build".to_owned(),
-            hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
-        }),
-    }
+    Ok(match settings.backend {
+        Backend::Ns => Box::new(Namespaces::warm(warm)?.ahead(ahead)?),
+        Backend::Container => Box::new(Containers::new(container()?)?),
+        Backend::E2b => Box::new(e2b(settings)?),
+        Backend::Microvm => Box::new(microvm(settings)?),
+    })
+}
+
+/// Podman, or else Docker, of the PATH.
+fn container() -> Result<ContainerSettings, SandboxError> {
+    let absent = |cause: String, hint: &str| SandboxError {
+        what: "backend 'container'".to_owned(),
+        cause,
+        hint: Some(hint.to_owned()),
+    };
+    let engine = ["podman", "docker"].into_iter().find_map(toolbox::which);
+    let engine = engine.ok_or_else(|| {
+        absent("neither podman nor docker is on the PATH".to_owned(), "Debian: `apt-get install podman crun`")
+    })?;
+    let program = program().map_err(|failure| absent(failure.what, "start it by its path"))?;
+    Ok(ContainerSettings { engine, program, scratch: std::env::temp_dir() })
 }
 
 /// The backend of the settings, after it was seen to hold: where cages share this machine's kernel, the quick form of the
@@ -124,17 +138,51 @@ pub fn program() -> Result<PathBuf, Failure> {
         .map_err(|e| Failure::new(Exit::Machinery, format!("this program cannot find its own file: {e}")))
 }
 
-/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template has.
+/// The interpreters and compilers that cages of this backend see: this machine's, or what the cloud's template or the
+/// virtual machine's image has. A virtual machine sees a Python of this machine if it is asked for by name.
 ///
 /// # Errors
 /// A Python that was asked for and cannot be used, and what keeps the cloud from telling.
 pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
     match settings.backend {
         Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
+        Backend::Microvm if settings.python.is_none() => toolbox::inside(&microvm(settings)?, None),
         Backend::Ns | Backend::Microvm | Backend::Container => {
             toolbox::find(settings.python.as_deref(), &settings.warm)
         }
     }
+}
+
+/// Virtual machines of the image that the settings name.
+fn microvm(settings: &config::Sandbox) -> Result<Microvm, SandboxError> {
+    let program = program().map_err(|failure| SandboxError {
+        what: "agent of the machine".into(),
+        cause: failure.what,
+        hint: failure.hint,
+    })?;
+    // The small static agent is built beside this program; alone, this program does as well.
+    let agent = Some(program.with_file_name("meliora-agent")).filter(|agent| agent.is_file()).unwrap_or(program);
+    let cache = microvm_folder()?;
+    Microvm::new(MicrovmPlan {
+        qemu: toolbox::which("qemu-system-x86_64").unwrap_or_else(|| "qemu-system-x86_64".into()),
+        image: settings.microvm_image.clone().unwrap_or_else(|| cache.join("image")),
+        cache,
+        agent,
+    })
+}
+
+/// Where images, disks and snapshots of machines are kept.
+///
+/// # Errors
+/// If there is no home folder.
+pub fn microvm_folder() -> Result<PathBuf, SandboxError> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+    cache.map(|cache| cache.join("meliora/microvm")).ok_or_else(|| SandboxError {
+        what: "cache folder".into(),
+        cause: "neither XDG_CACHE_HOME nor HOME is set".into(),
+        hint: Some("set XDG_CACHE_HOME to a folder with a few hundred MiB of room".into()),
+    })
 }
 
 /// E2B's cloud, as the settings and the environment name it. The key is in the environment alone.

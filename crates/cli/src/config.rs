@@ -131,6 +131,8 @@ pub struct Sandbox {
     pub disk_mb: u64,
     /// Output that is kept, in MiB.
     pub output_mb: u64,
+    /// Folder of the image for the backend `microvm`; without it, where `meliora sandbox image build` puts one.
+    pub microvm_image: Option<PathBuf>,
     /// Installed Python modules that jobs find imported already, such as `numpy`.
     pub warm: Vec<String>,
     /// E2B's cloud, for the backend of that name.
@@ -163,6 +165,7 @@ impl Default for Sandbox {
             processes: 64,
             disk_mb: 64,
             output_mb: 4,
+            microvm_image: None,
             warm: Vec::new(),
             e2b: E2b::default(),
         }

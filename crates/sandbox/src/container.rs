@@ -27,7 +27,7 @@ use crate::cage::NamespaceCage;
 use crate::files::Folders;
 use crate::identity::{Lease, Pool};
 use crate::namespaces::{landlock_abi, stands};
-use crate::plan::{Ground, extra, failed, home, os_failed};
+use crate::plan::{Ground, INODES, SHARED, extra, failed, home, os_failed};
 use crate::reaper::{Reaper, Remains};
 use crate::zygote::{encode, send};
 pub(crate) use inside::contain_if_asked;
@@ -133,7 +133,7 @@ impl Containers {
         let mut text = std::fs::File::from(text);
         text.write_all(&encode(spec)).map_err(|error| failed("cage start", error))?;
         send(control.as_fd(), &self.landlock_abi.to_ne_bytes(), &[text.as_fd()]).map_err(failure)?;
-        let ([work, tmp, proc], terminals) = stands(&control)?;
+        let ([work, tmp, proc], terminals) = stands(&control, Ok(()))?;
         let owner = matches!(self.pool, Pool::Own { .. }).then_some((lease.uid, lease.gid));
         let folders = Folders { work, tmp, terminals, home: spec.home.clone(), owner };
         // The user stays taken until the container is gone, which the engine's own process tells.
@@ -176,10 +176,18 @@ impl Containers {
             add(&["--cgroups=disabled"]);
         }
         for folder in ["/work", "/tmp"] {
-            let space = format!("{folder}:rw,exec,nosuid,nodev,size={}m,mode=1777", mib(limits.disk));
-            add(&["--tmpfs", &space]);
+            let size = format!("size={}m", mib(limits.disk));
+            if self.engine.rootless {
+                add(&["--tmpfs", &format!("{folder}:rw,exec,nosuid,nodev,{size},mode=1777")]);
+                continue;
+            }
+            // A volume in memory, which goes with the container: what `--tmpfs` does, and a number of files as well. The
+            // quotation marks are those of a list of values that has commas in one of them.
+            let options = format!("{size},nr_inodes={INODES},nosuid,nodev");
+            let volume = "type=volume,volume-opt=type=tmpfs,volume-opt=device=tmpfs";
+            add(&["--mount", &format!("{volume},destination={folder},\"volume-opt=o={options}\"")]);
         }
-        add(&["--shm-size", &format!("{}m", mib(limits.disk.min(crate::plan::SHARED)))]);
+        add(&["--shm-size", &format!("{}m", mib(limits.disk.min(SHARED)))]);
 
         let mut mounts: Vec<(PathBuf, PathBuf)> =
             vec![(self.settings.program.clone(), PROGRAM.into()), (meeting.folder.clone(), MEETING.into())];

@@ -3,6 +3,7 @@
 //! A cage has every layer or does not open: there is no weaker one in silence. The privileged steps are one list, in
 //! `checklist.rs`. The only room with `unsafe`.
 
+mod agent;
 mod cage;
 mod checklist;
 mod container;
@@ -13,6 +14,7 @@ mod groups;
 mod identity;
 mod init;
 mod interpreter;
+mod microvm;
 mod namespaces;
 mod plan;
 mod process;
@@ -29,6 +31,7 @@ mod zygote;
 
 pub use container::{ContainerSettings, Containers};
 pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
+pub use microvm::{Built, ImagePlan, KERNEL, Microvm, MicrovmPlan, PACKAGES, build_image};
 pub use namespaces::Namespaces;
 pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;

@@ -15,6 +15,26 @@ pub enum Sandbox {
     Selftest(SelfTest),
     /// Serve sandboxes to E2B's SDKs, on one port.
     Serve(SandboxServe),
+    /// What virtual machines are made of (`--backend microvm`).
+    Image {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Image,
+    },
+}
+
+/// What to do with the image of virtual machines.
+#[derive(Subcommand, Debug)]
+pub enum Image {
+    /// Make it from the distribution's packages: a kernel, a shell, the usual tools, Python. Needs no root.
+    Build {
+        /// Its folder; without it, one in the cache, where the backend looks for it.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// A further package, such as python3-numpy; may be given several times.
+        #[arg(long = "package", value_name = "NAME")]
+        packages: Vec<String>,
+    },
 }
 
 /// `meliora sandbox run`.

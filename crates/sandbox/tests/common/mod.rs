@@ -1,5 +1,5 @@
 //! What the test files share: opening cages and running programs in them.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meliora_domain::{Finished, Limits};
 use meliora_evolve::{Cage, CageSpec, Command, ReadOnly, Sandbox, run_to_end};
-use meliora_sandbox::Namespaces;
+use meliora_sandbox::{ImagePlan, Microvm, MicrovmPlan, Namespaces, build_image};
 
 /// The Python of this machine: its program and the folder that holds its library.
 pub struct Python {
@@ -108,6 +108,46 @@ pub fn again_as_an_ordinary_user() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "as uid 65534:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(!told.contains(" 0 passed"), "no test ran as uid 65534:\n{told}");
+}
+
+/// Machines for tests, or why this computer cannot have them: it lacks QEMU, or the packages of an image.
+pub fn make_microvm() -> Result<Microvm, String> {
+    let qemu = which("qemu-system-x86_64").ok_or("there is no qemu-system-x86_64")?;
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("microvm");
+    let image = ImagePlan { folder: place.join("image"), packages: Vec::new() };
+    if !image.folder.join("image").exists() {
+        build_image(&image, &mut |_| {}).map_err(|error| error.to_string())?;
+    }
+    let agent = env!("CARGO_BIN_EXE_meliora-agent").into();
+    let plan = MicrovmPlan { qemu, image: image.folder, cache: place.join("cache"), agent };
+    Microvm::new(plan).map_err(|error| error.to_string())
+}
+
+/// The same, once for all tests of a program; `None` where there are none, which is said.
+pub fn microvm() -> Option<&'static Microvm> {
+    static MICROVM: OnceLock<Result<Microvm, String>> = OnceLock::new();
+    let made = MICROVM.get_or_init(make_microvm);
+    if let Err(why) = made {
+        skip(&format!("virtual machines: {why}"));
+    }
+    made.as_ref().ok()
+}
+
+pub fn which(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Less memory than usual: machines of several tests may run at once.
+pub fn vm_limits() -> Limits {
+    Limits { memory: 256 << 20, disk: 16 << 20, ..Limits::default() }
+}
+
+/// A cage that sees nothing but the image: emulated, this machine's own Python would take long to start.
+pub fn vm_spec(limits: Limits) -> CageSpec {
+    let mut spec = CageSpec::manual();
+    spec.limits = limits;
+    spec.env = vec![("HOME".into(), "/work".into()), ("PATH".into(), "/usr/bin:/bin".into())];
+    spec
 }
 
 /// Says that a test is skipped; in CI that is a failure.

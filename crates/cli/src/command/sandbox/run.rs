@@ -62,6 +62,7 @@ fn settings(args: &args::SandboxRun) -> Result<config::Sandbox, Failure> {
         processes: args.processes.unwrap_or(default.processes),
         disk_mb: args.disk_mb.unwrap_or(default.disk_mb),
         output_mb: args.output_mb.unwrap_or(default.output_mb),
+        microvm_image: default.microvm_image,
         warm: default.warm,
         e2b: default.e2b,
     };

@@ -21,6 +21,9 @@ use crate::toolbox;
 /// The variable that may hold a key. A key on the command line could be read by everyone on this machine.
 const KEY: &str = "MELIORA_SANDBOX_KEY";
 
+/// Cages that wait to be given out.
+const AHEAD: usize = 2;
+
 /// Serves until interrupted; then every sandbox ends.
 pub fn serve(args: &args::SandboxServe, printer: &Printer) -> Result<Exit, Failure> {
     let keys = keys(args.key_file.as_deref())?;
@@ -31,7 +34,7 @@ pub fn serve(args: &args::SandboxServe, printer: &Printer) -> Result<Exit, Failu
     let settings = config::Sandbox { backend, python, ..config::Sandbox::default() };
     let tools = cages::tools(&settings)?;
     let config = config(args, keys, &tools);
-    let sandbox = cages::holding(&settings, cages::with(&settings, warm(&tools).as_ref(), 0)?)?;
+    let sandbox = cages::holding(&settings, cages::with(&settings, warm(&tools).as_ref(), AHEAD)?)?;
     let listener = TcpListener::bind(args.listen).map_err(|e| {
         Failure::new(Exit::Machinery, format!("cannot listen on {}: {e}", args.listen))
             .hint("`--listen 127.0.0.1:0` takes any free port, and says which")
