@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-pub use self::sandbox::{Sandbox, SandboxRun};
+pub use self::sandbox::{Image, Sandbox, SandboxRun, SandboxServe, SelfTest};
 use crate::cages::Backend;
 
 mod sandbox;
@@ -150,6 +150,9 @@ pub struct Overrides {
     /// Address of the model server, such as http://127.0.0.1:8080/v1.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// Whether an OpenEvolve evaluator and what it examines have cages of their own (split, the default) or share one.
+    #[arg(long, value_name = "TIER", value_parser = ["split", "together"])]
+    pub isolation: Option<String>,
     /// Name of the model; asked of the server if there is only one.
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,

@@ -17,6 +17,8 @@ pub enum Exit {
     Machinery,
     /// Interrupted; the state is saved.
     Interrupted,
+    /// The self-test found something open: a cage lets out what it should hold.
+    Open,
     /// The exit code of a command that was run for its own sake.
     Command(u8),
 }
@@ -31,6 +33,7 @@ impl Exit {
             Exit::Constitution => 4,
             Exit::NoImprovement => 5,
             Exit::Machinery => 6,
+            Exit::Open => 12,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
         }

@@ -15,7 +15,7 @@ use crate::project::{Project, nonce, now, resolve};
 /// Examines once and prints the marks.
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::open(&args.dir, &args.overrides, printer)?;
-    let sandbox = cages::sandbox(&project.config.sandbox, &project.tools)?;
+    let sandbox = cages::tested(&project.config.sandbox, &project.tools, 0)?;
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
     }

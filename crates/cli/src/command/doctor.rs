@@ -86,8 +86,8 @@ fn bad(check: &str, what: impl Into<String>, mend: Option<String>) -> Line {
 }
 
 fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
-    let tools = crate::toolbox::find(None).unwrap_or_default();
-    match cages::sandbox(settings, &tools) {
+    let tools = crate::toolbox::find(None, &[]).unwrap_or_default();
+    match cages::sandbox(settings, &tools, 0) {
         Ok(sandbox) => {
             let mut spec = CageSpec::manual();
             spec.limits = Limits::default();
@@ -96,7 +96,13 @@ fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
                 run_to_end(cage.as_ref(), &command, b"")
             });
             match ran {
-                Ok(_) => lines.push(good("sandbox", sandbox.describe())),
+                Ok(_) => {
+                    lines.push(good("sandbox", sandbox.describe()));
+                    if settings.backend != Backend::E2b {
+                        let what = "none in a cage, and no setting opens one; `meliora sandbox serve` has none to give";
+                        lines.push(good("network", what));
+                    }
+                }
                 Err(e) => lines.push(bad("sandbox", format!("does not start: {e}"), e.hint)),
             }
         }

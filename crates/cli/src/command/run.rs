@@ -18,11 +18,14 @@ use crate::observer::Show;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, diff_lines, paint, table};
 use crate::project::{Project, law_digest, nonce, now};
 
+/// Cages of each kind that wait to be used: enough for two jobs at once.
+const AHEAD: usize = 2;
+
 /// Evolves to the end of the budget, a perfect score, or Ctrl-C.
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     // Before keys and archives are read; cages are no copies of this process, but it need not come to that.
-    let sandbox = cages::sandbox(&project.config.sandbox, &project.tools)?;
+    let sandbox = cages::tested(&project.config.sandbox, &project.tools, AHEAD)?;
     let sandbox = sandbox.as_ref();
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;
@@ -112,6 +115,7 @@ fn plan(project: &Project, baseline: &Genome) -> RunPlan {
         evaluator: project.suite.evaluator(),
         baseline: baseline.tree(),
         constitution: law_digest(project),
+        tier: Some(project.suite.tier()),
     }
 }
 

@@ -16,7 +16,6 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::project::limits_of;
-use crate::toolbox;
 
 /// What `timeout` exits with.
 const OUT_OF_TIME: u8 = 124;
@@ -26,9 +25,9 @@ const KILLED: u8 = 128 + 9;
 /// Opens a cage, runs the command in it, and ends as the command did.
 pub fn run(args: &args::SandboxRun, printer: &Printer) -> Result<Exit, Failure> {
     let settings = settings(args)?;
-    let tools = toolbox::find(args.python.as_deref())?;
+    let tools = cages::tools(&settings)?;
     let spec = spec(args, &settings, &tools)?;
-    let sandbox = cages::sandbox(&settings, &tools)?;
+    let sandbox = cages::sandbox(&settings, &tools, 0)?;
     let cage = sandbox.open(spec)?;
     if let Some(folder) = &args.dir {
         copy_in(cage.as_ref(), folder, printer)?;
@@ -63,6 +62,9 @@ fn settings(args: &args::SandboxRun) -> Result<config::Sandbox, Failure> {
         processes: args.processes.unwrap_or(default.processes),
         disk_mb: args.disk_mb.unwrap_or(default.disk_mb),
         output_mb: args.output_mb.unwrap_or(default.output_mb),
+        microvm_image: default.microvm_image,
+        warm: default.warm,
+        e2b: default.e2b,
     };
     config::check_sandbox(&settings).map_err(|what| Failure::new(Exit::Usage, what))?;
     Ok(settings)
