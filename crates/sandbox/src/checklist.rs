@@ -176,7 +176,7 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     make_links_and_files(plan).at(Step::Skeleton)?;
 
     // 7. Processes of the cage only, and of those only what belongs to processes: nothing of the kernel.
-    let inert = plain | libc::MS_NOEXEC;
+    let inert = plain | libc::MS_NOEXEC | libc::MS_RDONLY;
     mount(Some(c"proc"), c"proc", Some(c"proc"), inert, Some(c"hidepid=2,subset=pid")).at(Step::Proc)?;
 
     //    Terminals of its own, where it was opened for any: none of the host's can be named.

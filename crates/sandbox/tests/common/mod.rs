@@ -110,6 +110,46 @@ pub fn again_as_an_ordinary_user() {
     assert!(!told.contains(" 0 passed"), "no test ran as uid 65534:\n{told}");
 }
 
+/// Machines for tests, or why this computer cannot have them: it lacks QEMU, or the packages of an image.
+pub fn make_microvm() -> Result<Microvm, String> {
+    let qemu = which("qemu-system-x86_64").ok_or("there is no qemu-system-x86_64")?;
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("microvm");
+    let image = ImagePlan { folder: place.join("image"), packages: Vec::new() };
+    if !image.folder.join("image").exists() {
+        build_image(&image, &mut |_| {}).map_err(|error| error.to_string())?;
+    }
+    let agent = env!("CARGO_BIN_EXE_meliora-agent").into();
+    let plan = MicrovmPlan { qemu, image: image.folder, cache: place.join("cache"), agent };
+    Microvm::new(plan).map_err(|error| error.to_string())
+}
+
+/// The same, once for all tests of a program; `None` where there are none, which is said.
+pub fn microvm() -> Option<&'static Microvm> {
+    static MICROVM: OnceLock<Result<Microvm, String>> = OnceLock::new();
+    let made = MICROVM.get_or_init(make_microvm);
+    if let Err(why) = made {
+        skip(&format!("virtual machines: {why}"));
+    }
+    made.as_ref().ok()
+}
+
+pub fn which(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Less memory than usual: machines of several tests may run at once.
+pub fn vm_limits() -> Limits {
+    Limits { memory: 256 << 20, disk: 16 << 20, ..Limits::default() }
+}
+
+/// A cage that sees nothing but the image: emulated, this machine's own Python would take long to start.
+pub fn vm_spec(limits: Limits) -> CageSpec {
+    let mut spec = CageSpec::manual();
+    spec.limits = limits;
+    spec.env = vec![("HOME".into(), "/work".into()), ("PATH".into(), "/usr/bin:/bin".into())];
+    spec
+}
+
 /// Says that a test is skipped; in CI that is a failure.
 #[track_caller]
 #[allow(clippy::print_stderr)]
@@ -147,50 +187,4 @@ pub fn run_tests<T: Fn()>(tests: &[(&str, T)]) {
     }
     println!("test result: {passed} passed; {failed} failed");
     std::process::exit(i32::from(failed > 0));
-}
-
-/// Machines for tests, booted once; `None`, said loudly, where this computer lacks QEMU or the packages of an image.
-/// Under CI that is a failure.
-pub fn microvm() -> Option<&'static Microvm> {
-    static MICROVM: OnceLock<Option<Microvm>> = OnceLock::new();
-    MICROVM
-        .get_or_init(|| {
-            let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("microvm");
-            let image = ImagePlan { folder: place.join("image"), packages: Vec::new() };
-            let made =
-                which("qemu-system-x86_64").ok_or("there is no qemu-system-x86_64".to_owned()).and_then(|qemu| {
-                    if !image.folder.join("image").exists() {
-                        build_image(&image, &mut |_| {}).map_err(|error| error.to_string())?;
-                    }
-                    let agent = env!("CARGO_BIN_EXE_meliora-agent").into();
-                    let plan = MicrovmPlan { qemu, image: image.folder.clone(), cache: place.join("cache"), agent };
-                    Microvm::new(plan).map_err(|error| error.to_string())
-                });
-            match made {
-                Ok(microvm) => Some(microvm),
-                Err(why) if std::env::var_os("CI").is_some() => panic!("virtual machines must be tested here: {why}"),
-                Err(why) => {
-                    eprintln!("NOT TESTED: virtual machines: {why}");
-                    None
-                }
-            }
-        })
-        .as_ref()
-}
-
-fn which(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
-}
-
-/// Less memory than usual: machines of several tests may run at once.
-pub fn vm_limits() -> Limits {
-    Limits { memory: 256 << 20, disk: 16 << 20, ..Limits::default() }
-}
-
-/// A cage that sees nothing but the image: emulated, this machine's own Python would take long to start.
-pub fn vm_spec(limits: Limits) -> CageSpec {
-    let mut spec = CageSpec::manual();
-    spec.limits = limits;
-    spec.env = vec![("HOME".into(), "/work".into()), ("PATH".into(), "/usr/bin:/bin".into())];
-    spec
 }

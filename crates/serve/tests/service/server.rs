@@ -45,6 +45,8 @@ pub fn python(modules: Option<&Path>) -> (Interpreter, WarmPython) {
         flags,
         env: environment(),
         modules: meliora_serve::PYTHON_MODULES.iter().map(|name| (*name).to_owned()).collect(),
+        required: Vec::new(),
+        search: Vec::new(),
         scripts: vec![python_script()],
     };
     (interpreter, warm)
