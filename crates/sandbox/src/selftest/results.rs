@@ -184,7 +184,7 @@ fn pipe(stage: &Stage<'_>, cage: Arc<dyn Cage>) -> Result<Outcome, SandboxError>
 
 fn pour() -> std::io::Result<()> {
     let bytes = vec![b'x'; 1 << 16];
-    for _ in 0..OUTPUT * 4 >> 16 {
+    for _ in 0..(OUTPUT * 4) >> 16 {
         std::io::stdout().write_all(&bytes)?;
     }
     std::io::stdout().flush()
