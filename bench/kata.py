@@ -264,6 +264,8 @@ def main():
     done, lock, out = 0, threading.Lock(), open(options.out, "w") if options.out else None
     for result in before.values():
         out.write(json.dumps(result) + "\n")
+    if before:
+        out.flush()
 
     def one(kata):
         nonlocal done
