@@ -357,7 +357,9 @@ def sandboxes_are_listed_and_described(sbx):
     while pages.has_next:
         ids += [entry.sandbox_id for entry in pages.next_items()]
     assert {sbx.sandbox_id, other.sandbox_id} <= set(ids) and len(ids) == len(set(ids))
-    assert other.commands.run("ls").stdout == ""
+    listed = other.commands.run("ls -la /home/user /tmp")
+    assert "a.txt" not in listed.stdout and "late" not in listed.stdout, listed
+    assert other.commands.run("ls").stdout == "", listed
     execution = other.run_code("x")
     assert execution.error.name == "NameError", execution
     assert other.kill() is True and other.kill() is False
