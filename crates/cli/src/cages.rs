@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
-use meliora_sandbox::{E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State, WarmPython};
+use meliora_sandbox::{
+    ContainerSettings, Containers, E2b, E2bSettings, Extent, Finding, Key, Microvm, MicrovmPlan, Namespaces, State,
+    WarmPython,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -65,16 +68,27 @@ pub fn with(
     warm: Option<&WarmPython>,
     ahead: usize,
 ) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
-    match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(warm)?.ahead(ahead)?)),
-        Backend::E2b => Ok(Box::new(e2b(settings)?)),
-        Backend::Microvm => Ok(Box::new(microvm(settings)?)),
-        absent @ Backend::Container => Err(SandboxError {
-            what: format!("backend '{}'", absent.name()),
-            cause: "it is not in this build".to_owned(),
-            hint: Some("`--backend ns` needs nothing but this machine's kernel".to_owned()),
-        }),
-    }
+    Ok(match settings.backend {
+        Backend::Ns => Box::new(Namespaces::warm(warm)?.ahead(ahead)?),
+        Backend::Container => Box::new(Containers::new(container()?)?),
+        Backend::E2b => Box::new(e2b(settings)?),
+        Backend::Microvm => Box::new(microvm(settings)?),
+    })
+}
+
+/// Podman, or else Docker, of the PATH.
+fn container() -> Result<ContainerSettings, SandboxError> {
+    let absent = |cause: String, hint: &str| SandboxError {
+        what: "backend 'container'".to_owned(),
+        cause,
+        hint: Some(hint.to_owned()),
+    };
+    let engine = ["podman", "docker"].into_iter().find_map(toolbox::which);
+    let engine = engine.ok_or_else(|| {
+        absent("neither podman nor docker is on the PATH".to_owned(), "Debian: `apt-get install podman crun`")
+    })?;
+    let program = program().map_err(|failure| absent(failure.what, "start it by its path"))?;
+    Ok(ContainerSettings { engine, program, scratch: std::env::temp_dir() })
 }
 
 /// The backend of the settings, after it was seen to hold: where cages share this machine's kernel, the quick form of the
@@ -100,15 +114,21 @@ pub fn holding(
         Backend::Microvm | Backend::E2b => return Ok(sandbox),
     }
     let findings = meliora_sandbox::selftest(sandbox.as_ref(), &program()?, Extent::Quick)?;
+    stop_if_open(settings.backend, &findings)?;
+    Ok(sandbox)
+}
+
+/// Names what is open, if anything is.
+fn stop_if_open(backend: Backend, findings: &[Finding]) -> Result<(), Failure> {
     let open: Vec<String> = findings
         .iter()
         .filter(|finding| finding.state == State::Open)
         .map(|finding| format!("{} ({})", finding.name, finding.detail))
         .collect();
     if open.is_empty() {
-        return Ok(sandbox);
+        return Ok(());
     }
-    let backend = settings.backend.name();
+    let backend = backend.name();
     Err(Failure::new(
         Exit::Open,
         format!("a cage of the backend '{backend}' lets out what it should hold: {}", open.join("; ")),
@@ -188,4 +208,23 @@ fn e2b(settings: &config::Sandbox) -> Result<E2b, SandboxError> {
         lifetime: Duration::from_secs(settings.e2b.lifetime_seconds),
         ..E2bSettings::new(key)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use meliora_sandbox::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_open_stops_a_run_by_name_and_what_was_not_run_does_not() {
+        let finding = |name, state| Finding { name, kind: Kind::Files, state, detail: "detail".to_owned() };
+        let held = [finding("one", State::Closed), finding("two", State::NotRun)];
+        assert!(stop_if_open(Backend::Ns, &held).is_ok());
+        let failure =
+            stop_if_open(Backend::Ns, &[finding("one", State::Closed), finding("three", State::Open)]).unwrap_err();
+        assert_eq!(failure.code, Exit::Open);
+        assert!(failure.what.contains("three (detail)") && !failure.what.contains("one"), "{}", failure.what);
+        assert!(failure.hint.unwrap().contains("selftest --backend ns"));
+    }
 }

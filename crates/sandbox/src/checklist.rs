@@ -85,7 +85,7 @@ impl Step {
             Some(Proc) => (
                 "proc of the cage",
                 Some(
-                    "in a container, /proc must not be masked: start it with an unmasked /proc (systempaths=unconfined)",
+                    "in a container, /proc must not be masked: start it with an unmasked /proc (unmask=ALL with podman, systempaths=unconfined with docker)",
                 ),
             ),
             Some(Terminals) => ("terminals of the cage", Some("the kernel must be built with CONFIG_UNIX98_PTYS")),
@@ -96,7 +96,10 @@ impl Step {
                     "every read-only path must be reachable for the user who starts the cage; Linux 5.12 or newer is needed",
                 ),
             ),
-            Some(Hostname) => ("host name namespace", None),
+            Some(Hostname) => (
+                "host name namespace",
+                Some("in a container, its filter of system calls must let cages be built: seccomp=unconfined"),
+            ),
             Some(OwnDescriptors) => ("descriptors of the cage", None),
             Some(Capabilities) => ("dropping capabilities", None),
             Some(NoNewPrivileges) => ("no_new_privs", None),
@@ -173,7 +176,7 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     make_links_and_files(plan).at(Step::Skeleton)?;
 
     // 7. Processes of the cage only, and of those only what belongs to processes: nothing of the kernel.
-    let inert = plain | libc::MS_NOEXEC;
+    let inert = plain | libc::MS_NOEXEC | libc::MS_RDONLY;
     mount(Some(c"proc"), c"proc", Some(c"proc"), inert, Some(c"hidepid=2,subset=pid")).at(Step::Proc)?;
 
     //    Terminals of its own, where it was opened for any: none of the host's can be named.
@@ -194,6 +197,18 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 11. A name that tells nothing of the host.
     hostname().at(Step::Hostname)?;
 
+    confine(plan)
+}
+
+/// The same for a cage that a container's engine has built: its PID 1 has only to close it.
+pub(crate) fn enclose_within(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
+    sys::close_all_but(&plan.keep).at(Step::Descriptors)?;
+    session().at(Step::Session)?;
+    confine(plan)
+}
+
+/// The steps that need no right over anything but oneself.
+fn confine(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 12. What the host reads and writes files by, and quiet standard streams for PID 1, so that 0, 1 and 2 are taken.
     let folders = own_descriptors(plan).at(Step::OwnDescriptors)?;
 
@@ -232,7 +247,11 @@ fn join_groups(plan: &Plan) -> Result<(), Errno> {
 fn session() -> Result<(), Errno> {
     // SAFETY: plain calls on this process; the mask is a value of ours that `sigfillset` fills.
     unsafe {
-        check(libc::setsid())?;
+        match check(libc::setsid()) {
+            // PID 1 of a container leads its session already.
+            Ok(_) | Err(libc::EPERM) => {}
+            Err(errno) => return Err(errno),
+        }
         libc::umask(0o022);
         let mut all: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&mut all);
@@ -362,9 +381,12 @@ fn drop_capabilities() -> Result<(), Errno> {
     }
     const VERSION_3: u32 = 0x2008_0522;
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as c_ulong)?;
-    for capability in 0..64 {
-        match prctl(libc::PR_CAPBSET_DROP, capability) {
-            Ok(()) => {}
+    for capability in 0..64u64 {
+        // SAFETY: asks about a number.
+        match check(unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability) }) {
+            // An engine's container has none from the start, nor the right to drop any.
+            Ok(0) => {}
+            Ok(_) => prctl(libc::PR_CAPBSET_DROP, capability)?,
             // Past the last one that this kernel knows.
             Err(libc::EINVAL) if capability > 0 => break,
             Err(errno) => return Err(errno),

@@ -36,7 +36,16 @@ struct Init<'a> {
 
 /// The whole life of the clone's child.
 pub(crate) fn live(plan: &Plan) -> ! {
-    let outcome = checklist::enclose(plan)
+    live_in(plan, checklist::enclose)
+}
+
+/// The whole life of PID 1 of a container.
+pub(crate) fn live_within(plan: &Plan) -> ! {
+    live_in(plan, checklist::enclose_within)
+}
+
+fn live_in(plan: &Plan, enclose: fn(&Plan) -> Result<[RawFd; READY_FDS], Failure>) -> ! {
+    let outcome = enclose(plan)
         .and_then(|folders| announce(plan.control, &folders).map_err(|errno| Failure { step: Step::Announce, errno }));
     if let Err(failure) = outcome {
         tell(plan.control, &[failure.step as u32, failure.errno as u32], &[]).ok();

@@ -6,6 +6,7 @@
 mod agent;
 mod cage;
 mod checklist;
+mod container;
 mod e2b;
 mod files;
 mod filter;
@@ -28,6 +29,7 @@ mod watch;
 mod wire;
 mod zygote;
 
+pub use container::{ContainerSettings, Containers};
 pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
 pub use microvm::{Built, ImagePlan, KERNEL, Microvm, MicrovmPlan, PACKAGES, build_image};
 pub use namespaces::Namespaces;

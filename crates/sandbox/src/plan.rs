@@ -23,7 +23,7 @@ use crate::sys;
 pub(crate) const CAGE_ID: u32 = 1000;
 
 /// Files and folders of each writable folder; the same figure for a cage's own root.
-const INODES: u32 = 16_384;
+pub(crate) const INODES: u32 = 16_384;
 const ROOT_INODES: u32 = 4096;
 
 /// Bytes and files of `/dev/shm`: enough for the locks and queues of a pool of processes and for some arrays.
@@ -109,9 +109,9 @@ pub(crate) struct Ground {
     pub(crate) may_hide: bool,
     /// The interpreter of this process, where it has one.
     pub(crate) python: Option<Rc<Interpreter>>,
-    links: Vec<(CString, CString)>,
+    pub(crate) links: Vec<(CString, CString)>,
     /// Folders of the system: `/usr`, and those of `/lib` and so on that are no links.
-    system: Vec<PathBuf>,
+    pub(crate) system: Vec<PathBuf>,
 }
 
 impl Ground {
@@ -232,13 +232,10 @@ impl Plan {
                     // SAFETY: the call just returned this descriptor to us alone.
                     trees.push(unsafe { OwnedFd::from_raw_fd(fd) });
                     mount.tree.set(fd);
-                    sys::harden_tree(fd, mount.attributes).map_err(|errno| os_failed("read-only mount", errno))?;
+                    sys::harden_tree(fd, mount.attributes).map_err(|errno| unshown(mount, errno))?;
                 }
                 Err(libc::EPERM) => break,
-                Err(errno) => {
-                    let path = mount.source.to_string_lossy();
-                    return Err(os_failed(&format!("read-only path '{path}'"), errno));
-                }
+                Err(errno) => return Err(unshown(mount, errno)),
             }
         }
 
@@ -274,6 +271,44 @@ impl Plan {
             stack: vec![0; 64 * 1024 / size_of::<u128>()],
             _env: env,
             _trees: trees,
+        })
+    }
+}
+
+/// A path that cannot be shown in the cage.
+fn unshown(mount: &Mount, errno: i32) -> SandboxError {
+    let what = format!("read-only path '{}'", mount.source.to_string_lossy());
+    let hint = (errno == libc::ENOSYS).then(|| "Linux 5.12 or newer is needed".to_owned());
+    SandboxError { hint, ..os_failed(&what, errno) }
+}
+
+impl Plan {
+    /// Prepares PID 1 of a cage that stands already, built by a container's engine: its folders are mounted.
+    pub(crate) fn within(landlock_abi: u32, spec: &CageSpec, control: RawFd) -> Result<Self, SandboxError> {
+        let env = environment(&spec.env)?;
+        Ok(Plan {
+            control,
+            groups: Vec::new(),
+            into: None,
+            keep: vec![control],
+            root_options: CString::default(),
+            space_options: CString::default(),
+            shared_options: CString::default(),
+            home: None,
+            terminals: spec.terminals,
+            folders: Vec::new(),
+            links: Vec::new(),
+            files: Vec::new(),
+            mounts: Vec::new(),
+            rights: rights(landlock_abi),
+            // The host may have no right to look into a process that hides, as in a user namespace of the engine's.
+            filter: crate::filter::program(false, spec.terminals),
+            limits: rlimits(&spec.limits),
+            environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
+            python: None,
+            stack: vec![0; 64 * 1024 / size_of::<u128>()],
+            _env: env,
+            _trees: Vec::new(),
         })
     }
 }
@@ -324,7 +359,7 @@ pub(crate) fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>,
 }
 
 /// The second place of `/work`, relative to the root: one that the cage has no other use for.
-fn home(spec: &CageSpec, system: &[PathBuf], shown: &[PathBuf]) -> Result<Option<PathBuf>, SandboxError> {
+pub(crate) fn home(spec: &CageSpec, system: &[PathBuf], shown: &[PathBuf]) -> Result<Option<PathBuf>, SandboxError> {
     let Some(text) = spec.home.as_deref().filter(|home| *home != "/work") else { return Ok(None) };
     let home = Path::new(text);
     let plain = home.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));

@@ -26,12 +26,13 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, runs the probes of the self-test, or is the first process of a virtual machine, and does not return, if
-/// this process was started for that. A program that calls [`crate::Namespaces::warm`] or [`crate::selftest()`] must call
-/// this first thing in its `main`, with its arguments.
+/// Serves cages, runs the probes of the self-test, or is the first process of a container or of a virtual machine, and does
+/// not return, if this process was started for that. A program that calls [`crate::Namespaces::warm`] or
+/// [`crate::selftest()`], or opens containers, must call this first thing in its `main`, with its arguments.
 pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
     let arguments: Vec<OsString> = arguments.collect();
     crate::selftest::probe_if_asked(arguments.iter().cloned());
+    crate::container::contain_if_asked(&arguments);
     crate::microvm::live_if_asked(&arguments);
     if arguments.get(1).and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
         return;

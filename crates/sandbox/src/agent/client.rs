@@ -340,3 +340,129 @@ impl Cage for RemoteCage {
         Ok(Box::new(process))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::protocol::LARGEST_ASK;
+    use super::*;
+
+    /// What stands in for a machine: it notes that it was killed.
+    struct Stand(Arc<AtomicBool>);
+
+    impl Host for Stand {
+        fn kill(&self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    /// A cage whose other end answers as told, whatever was asked, and whether it was killed.
+    fn cage_of(answers: impl Fn(u32, Ask) -> Vec<Vec<u8>> + Send + 'static) -> (RemoteCage, Arc<AtomicBool>) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let killed = Arc::new(AtomicBool::new(false));
+        let (line, _) = Line::new(ours, Box::new(Stand(Arc::clone(&killed)))).unwrap();
+        std::thread::spawn(move || {
+            let (mut reads, mut writes) = (theirs.try_clone().unwrap(), theirs);
+            while let Ok(Some(body)) = receive(&mut reads, |_, _| LARGEST_ASK) {
+                let (number, ask) = Ask::parse(&body).unwrap();
+                for frame in answers(number, ask) {
+                    if writes.write_all(&frame).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        let mut spec = CageSpec::manual();
+        spec.limits = Limits { output: 100, wall: Duration::from_millis(100), ..Limits::default() };
+        (RemoteCage::open(line, spec).unwrap(), killed)
+    }
+
+    fn done(number: u32) -> Vec<u8> {
+        Tell::Done(Ok(Value::Nothing())).frame(number)
+    }
+
+    fn command() -> Command {
+        Command { argv: vec!["/x".into()], ..Command::default() }
+    }
+
+    #[test]
+    fn an_end_that_passes_on_more_output_than_it_may_is_killed() {
+        let (cage, killed) = cage_of(|number, ask| match ask {
+            Ask::Spawn(process, _) => {
+                let flood = Tell::Stdout(Bytes(vec![b'x'; 60])).frame(process);
+                vec![done(number), flood.clone(), flood.clone(), flood]
+            }
+            _ => vec![done(number)],
+        });
+        let process = cage.spawn(&command()).unwrap();
+        assert_eq!(process.next().unwrap(), Happening::Stdout(vec![b'x'; 60]));
+        assert_eq!(process.next().unwrap(), Happening::Exit(Ending::OutputCap));
+        assert!(killed.load(Ordering::Acquire));
+    }
+
+    #[test]
+    fn an_end_that_answers_what_nobody_asked_or_too_much_or_nonsense_is_killed() {
+        type Lie = fn(u32) -> Vec<u8>;
+        let lies: [Lie; 5] = [
+            |number| done(number + 100),
+            |number| Tell::Done(Ok(Value::File(Bytes(vec![0; 1 << 20])))).frame(number),
+            |_| vec![255; 64],
+            |_| vec![9, 0, 0, 0, 77, 0, 0, 0, 0, 1, 2, 3, 4],
+            |_| Tell::Stdout(Bytes(vec![0; 1 << 20])).frame(1),
+        ];
+        for (which, lie) in lies.into_iter().enumerate() {
+            let (cage, killed) = cage_of(move |number, ask| match ask {
+                Ask::Get(..) => vec![lie(number)],
+                _ => vec![done(number)],
+            });
+            let error = cage.get("/work/x", 10).unwrap_err();
+            assert!(matches!(error, CageError::Machinery(_)), "{which}: {error}");
+            assert!(killed.load(Ordering::Acquire), "{which}");
+            assert!(cage.get("/work/x", 10).is_err() && cage.spawn(&command()).is_err(), "{which}: it stays dead");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_another_kind_is_an_error_and_no_answer() {
+        let (cage, _) = cage_of(|number, _| vec![done(number)]);
+        assert!(cage.get("/work/x", 10).is_err());
+        assert!(cage.list("/work").is_err());
+        assert!(cage.stat("/work").is_err());
+        assert_eq!(cage.usage(), CageUsage::default());
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_not_believed() {
+        let (cage, _) = cage_of(|number, ask| match ask {
+            Ask::Usage() => {
+                let usage = CageUsage { cpu_seconds: f64::NAN, peak_memory: 1 };
+                vec![Tell::Done(Ok(Value::Used(usage))).frame(number)]
+            }
+            _ => vec![done(number)],
+        });
+        assert_eq!(cage.usage(), CageUsage::default());
+    }
+
+    #[test]
+    fn a_command_ends_with_the_line_and_the_line_with_the_cage() {
+        let (cage, killed) = cage_of(|number, _| vec![done(number)]);
+        let process = cage.spawn(&command()).unwrap();
+        drop(cage);
+        assert!(killed.load(Ordering::Acquire));
+        assert_eq!(process.next().unwrap(), Happening::Exit(Ending::Signalled(9)));
+        process.write(b"more").unwrap();
+        process.signal(15).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_cannot_fit_is_not_sent() {
+        let (cage, _) = cage_of(|number, ask| {
+            assert!(!matches!(ask, Ask::Put(..)));
+            vec![done(number)]
+        });
+        let much = vec![0; cage.limits.disk as usize + 1];
+        assert!(matches!(cage.put("/work/x", &much, false), Err(CageError::Full { .. })));
+    }
+}

@@ -316,9 +316,9 @@ fn qemu_version(qemu: &Path) -> Result<String, SandboxError> {
     };
     let output = Command::new(qemu).arg("--version").output().map_err(|error| refuse(error.to_string()))?;
     let told = String::from_utf8_lossy(&output.stdout);
-    let mut words = told.split_whitespace().skip_while(|word| *word != "version");
-    match (output.status.success(), words.nth(1)) {
-        (true, Some(version)) => Ok(format!("QEMU {version}")),
+    let version = told.strip_prefix("QEMU emulator version ").and_then(|rest| rest.split_whitespace().next());
+    match version {
+        Some(version) if output.status.success() => Ok(format!("QEMU {version}")),
         _ => Err(refuse("it does not tell its version".to_owned())),
     }
 }

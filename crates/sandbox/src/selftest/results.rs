@@ -232,8 +232,13 @@ fn wall(stage: &Stage<'_>, cage: Arc<dyn Cage>) -> Result<Outcome, SandboxError>
 
 /// Leaves two processes behind: one that forked twice into a session of its own, and one that stands still.
 fn leave_behind() -> i32 {
-    // SAFETY: this process has one thread; the children only wait.
+    // SAFETY: this process has one thread; the children only wait. They hold none of the command's streams, which would
+    // make it last as long as they do.
     unsafe {
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        for standard in 0..=2 {
+            libc::dup2(null, standard);
+        }
         let still = libc::fork();
         if still == 0 {
             stay();
@@ -244,6 +249,7 @@ fn leave_behind() -> i32 {
             libc::setsid();
             if libc::fork() == 0 {
                 stay();
+                libc::kill(still, libc::SIGKILL);
             }
             libc::_exit(0);
         }

@@ -24,8 +24,8 @@ pub(super) const PROBES: &[Probe] = &[
     files("write a cgroup", cgroup),
     files("devices", devices),
     files("read a disk", disk),
-    files("make a block device", |_| device(libc::S_IFBLK, 254, 0)),
-    files("make a character device", |_| device(libc::S_IFCHR, 1, 1)),
+    files("make a block device", |_| device(libc::S_IFBLK, &[(254, 0), (7, 0), (8, 0), (259, 0)])),
+    files("make a character device", |_| device(libc::S_IFCHR, &[(1, 1), (1, 11)])),
     Probe::new(Kind::Files, Run::Quick, "write /usr", |_| must_not_create("/usr")),
     files("write /", |_| must_not_create("/")),
     files("write /etc", |_| must_not_create("/etc")),
@@ -136,26 +136,27 @@ fn disk(_: &Scene) -> Outcome {
 }
 
 /// Makes a node, and opens it: one on a file system without devices is a dead one.
-fn device(kind: libc::mode_t, major: u32, minor: u32) -> Outcome {
+fn device(kind: libc::mode_t, numbers: &[(u32, u32)]) -> Outcome {
     let mut refused = String::from("no folder for it");
-    for folder in [".", "/tmp", "/dev/shm", "/dev"] {
+    let places =
+        [".", "/tmp", "/dev/shm", "/dev"].into_iter().flat_map(|folder| numbers.iter().map(move |n| (folder, n)));
+    for (folder, (major, minor)) in places {
         let path = format!("{folder}/.meliora-node\0");
-        let arguments = [path.as_ptr() as usize, (kind | 0o600) as usize, libc::makedev(major, minor) as usize];
-        let made = call(libc::SYS_mknodat, [libc::AT_FDCWD as usize, arguments[0], arguments[1], arguments[2]]);
-        match made {
-            Ok(_) => {
-                let opened = call(libc::SYS_openat, [libc::AT_FDCWD as usize, arguments[0], libc::O_RDONLY as usize]);
-                call(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, arguments[0], 0]).ok();
-                match opened {
-                    Ok(_) => return Outcome::Open(format!("made and opened in {folder}")),
-                    // The kernel looked for the driver.
-                    Err(libc::ENXIO | libc::ENODEV | libc::ENOMEDIUM) => {
-                        return Outcome::Open(format!("made in {folder}, and a device"));
-                    }
-                    Err(number) => refused = format!("made, but dead: {}", errno(number)),
-                }
+        let (here, path) = (libc::AT_FDCWD as usize, path.as_ptr() as usize);
+        let node = libc::makedev(*major, *minor) as usize;
+        if let Err(number) = call(libc::SYS_mknodat, [here, path, (kind | 0o600) as usize, node]) {
+            refused = errno(number);
+            continue;
+        }
+        let opened = call(libc::SYS_openat, [here, path, libc::O_RDONLY as usize]);
+        call(libc::SYS_unlinkat, [here, path, 0]).ok();
+        match opened {
+            Ok(_) => return Outcome::Open(format!("{major}:{minor} made and opened in {folder}")),
+            // The kernel looked for the driver.
+            Err(libc::ENXIO | libc::ENODEV | libc::ENOMEDIUM) => {
+                return Outcome::Open(format!("{major}:{minor} made in {folder}, and a device"));
             }
-            Err(number) => refused = errno(number),
+            Err(number) => refused = format!("made, but dead: {}", errno(number)),
         }
     }
     Outcome::Closed(refused)

@@ -178,7 +178,7 @@ fn fill(folder: &str, scene: &Scene) -> Outcome {
 }
 
 /// Files and folders of a folder: more than any program in a cage needs.
-const FILES: u32 = 40_000;
+const FILES: u32 = 20_000;
 
 fn files(_: &Scene) -> Outcome {
     let folder = "./.meliora-files";

@@ -255,6 +255,8 @@ fn terminal() -> Outcome {
         // has no terminal yet and takes this one.
         let peer = unsafe {
             libc::ioctl(fd, libc::TIOCSPTLCK, &raw const zero);
+            // The end of the terminal is told to the session that has it: this process.
+            libc::signal(libc::SIGHUP, libc::SIG_IGN);
             libc::setsid();
             libc::ioctl(fd, libc::TIOCGPTPEER, libc::O_RDWR)
         };
