@@ -32,7 +32,7 @@ pub(crate) struct Found {
 /// One entry.
 pub(crate) fn stat(cage: &dyn Cage, place: &Place) -> Answer<Found> {
     if place.is_inside() {
-        let entry = cage.stat(&place.real)?;
+        let entry = cage.stat(&place.real).map_err(|error| told(error, place))?;
         return Ok(Found { place: place.clone(), entry });
     }
     let found = look(cage, place, 0)?.into_iter().next();
@@ -44,7 +44,7 @@ pub(crate) fn list(cage: &dyn Cage, place: &Place, depth: u64) -> Answer<Vec<Fou
     let depth = depth.clamp(1, DEPTH);
     let mut found = Vec::new();
     if place.is_inside() {
-        if cage.stat(&place.real)?.kind != EntryKind::Folder {
+        if stat(cage, place)?.entry.kind != EntryKind::Folder {
             return Err(invalid(format!("'{}' is no folder", place.seen)));
         }
         descend(cage, place, depth, &mut found)?;
@@ -64,7 +64,7 @@ pub(crate) fn list(cage: &dyn Cage, place: &Place, depth: u64) -> Answer<Vec<Fou
 }
 
 fn descend(cage: &dyn Cage, place: &Place, depth: u64, found: &mut Vec<Found>) -> Answer<()> {
-    for entry in cage.list(&place.real)? {
+    for entry in cage.list(&place.real).map_err(|error| told(error, place))? {
         if found.len() >= ENTRIES {
             return Err(fault(Kind::TooLarge, format!("more than {ENTRIES} entries; list a smaller folder")));
         }
@@ -91,7 +91,7 @@ pub(crate) fn read(cage: &dyn Cage, place: &Place, limit: usize) -> Answer<Vec<u
             Err(CageError::NoFile { .. }) if is_folder(cage, place) => {
                 return Err(invalid(format!("'{}' is a folder", place.seen)));
             }
-            other => return other.map_err(Into::into),
+            other => return other.map_err(|error| told(error, place)),
         }
     }
     let program = ["/bin/cat", "--", &place.real].map(str::to_owned).into();
@@ -117,7 +117,7 @@ pub(crate) fn write(cage: &dyn Cage, place: &Place, bytes: &[u8]) -> Answer<()> 
     cage.put(&place.real, bytes, executable).map_err(|error| match error {
         // Nothing is missing where folders are made as needed: something else stands in the way.
         CageError::NoFile { why, .. } => invalid(format!("'{}' cannot be written: {why}", place.seen)),
-        other => other.into(),
+        other => told(other, place),
     })
 }
 
@@ -138,7 +138,20 @@ pub(crate) fn remove(cage: &dyn Cage, place: &Place) -> Answer<()> {
     match cage.stat(&place.real) {
         Err(CageError::NoFile { .. }) => Ok(()),
         Err(error) => Err(error.into()),
-        Ok(_) => cage.remove(&place.real).map_err(Into::into),
+        Ok(_) => cage.remove(&place.real).map_err(|error| told(error, place)),
+    }
+}
+
+/// A failure at a place, by the name that the client knows it by.
+pub(crate) fn told(error: CageError, place: &Place) -> crate::fault::Fault {
+    match error {
+        CageError::NoFile { why, .. } => fault(Kind::NotFound, format!("path '{}': {why}", place.seen)),
+        CageError::TooLarge { size, limit, .. } => {
+            let message = format!("'{}' has {size} bytes, more than the {limit} that are taken at once", place.seen);
+            fault(Kind::TooLarge, message)
+        }
+        CageError::Full { .. } => fault(Kind::Full, format!("the sandbox has no room for '{}'", place.seen)),
+        other => other.into(),
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn unary(guest: &Arc<Guest>, method: &str, message: &Value) -> 
             let (old, new) = (from.clone(), to.clone());
             let found = guest
                 .with_cage(move |cage| {
-                    cage.rename(&old.real, &new.real)?;
+                    cage.rename(&old.real, &new.real).map_err(|error| files::told(error, &old))?;
                     files::stat(cage, &new)
                 })
                 .await?;
@@ -73,7 +73,7 @@ fn make(cage: &dyn Cage, place: &Place) -> Answer<Found> {
         Err(CageError::NoFile { .. }) if cage.stat(&place.real).is_ok() => {
             Err(fault(Kind::Invalid, format!("'{}' exists and is no folder", place.seen)))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(files::told(error, place)),
     }
 }
 

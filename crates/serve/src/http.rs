@@ -16,6 +16,9 @@ use crate::fault::{Answer, Fault, Kind, fault, invalid};
 
 /// How long a client may keep a body waiting.
 const IDLE: Duration = Duration::from_secs(60);
+/// How long, and how much of, a body that nobody wants is read.
+const LINGER: Duration = Duration::from_secs(5);
+const UNREAD: usize = 64 << 20;
 /// Bytes of a body that is no file.
 pub(crate) const BODY: usize = 16 << 20;
 /// Pieces of a stream on their way.
@@ -96,33 +99,70 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     headers.get(name)?.to_str().ok()
 }
 
-/// The next piece of a body; `None` at its end.
-pub(crate) async fn piece(body: &mut Incoming) -> Answer<Option<Bytes>> {
-    loop {
-        let next = tokio::time::timeout(IDLE, body.frame()).await;
-        let next = next.map_err(|_| fault(Kind::Deadline, "the body of the request did not go on"))?;
-        match next {
-            None => return Ok(None),
-            Some(Err(error)) => return Err(invalid(format!("the body of the request broke off: {error}"))),
-            // Trailers are nobody's business.
-            Some(Ok(frame)) => {
-                if let Ok(bytes) = frame.into_data() {
-                    return Ok(Some(bytes));
+/// The body of a request. What of it nobody read is read away when it is dropped: a connection that is closed with
+/// something unread is reset, and the reply may never arrive.
+pub(crate) struct Body(Option<Incoming>);
+
+impl Body {
+    pub(crate) fn new(incoming: Incoming) -> Self {
+        Body(Some(incoming))
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) async fn piece(&mut self) -> Answer<Option<Bytes>> {
+        loop {
+            let Some(incoming) = &mut self.0 else { return Ok(None) };
+            let next = tokio::time::timeout(IDLE, incoming.frame()).await;
+            let next = next.map_err(|_| fault(Kind::Deadline, "the body of the request did not go on"))?;
+            match next {
+                None => {
+                    self.0 = None;
+                    return Ok(None);
+                }
+                Some(Err(error)) => {
+                    self.0 = None;
+                    return Err(invalid(format!("the body of the request broke off: {error}")));
+                }
+                // Trailers are nobody's business.
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
                 }
             }
         }
     }
 }
 
+impl Drop for Body {
+    fn drop(&mut self) {
+        if let (Some(mut incoming), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                let mut left = UNREAD;
+                let read_away = async {
+                    while let Some(Ok(frame)) = incoming.frame().await {
+                        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+                        if left == 0 {
+                            return;
+                        }
+                    }
+                };
+                // What comes later than that, or is more, is not worth waiting for.
+                tokio::time::timeout(LINGER, read_away).await.ok();
+            });
+        }
+    }
+}
+
 /// A whole body of at most `limit` bytes.
-pub(crate) async fn whole(headers: &HeaderMap, mut body: Incoming, limit: usize) -> Answer<Bytes> {
+pub(crate) async fn whole(headers: &HeaderMap, mut body: Body, limit: usize) -> Answer<Bytes> {
     let too_large = || fault(Kind::TooLarge, format!("the body is larger than the {limit} bytes that are taken"));
     let announced = header(headers, CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let mut bytes = BytesMut::new();
-    while let Some(piece) = piece(&mut body).await? {
+    while let Some(piece) = body.piece().await? {
         if bytes.len() + piece.len() > limit {
             return Err(too_large());
         }

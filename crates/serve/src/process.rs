@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use meliora_evolve::Terminal;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::connect::{self, Frames};
 use crate::fault::{Answer, Fault, Kind, fault, invalid};
 use crate::guest::Guest;
-use crate::http::{self, BODY, PIECES, Reply};
+use crate::http::{self, BODY, Body, PIECES, Reply};
 use crate::job::{Asked, Did, Job, KILL, TERM, end};
 use crate::outlet::{Cut, Listener};
 use crate::{fields, http::header};
@@ -84,7 +83,7 @@ pub(crate) async fn unary(guest: &Arc<Guest>, method: &str, message: &Value) -> 
 
 /// Starts a command and tells what it does, until it ends or the client goes. It runs on when the client goes, but not
 /// beyond the client's time.
-pub(crate) async fn start(guest: Arc<Guest>, headers: &HeaderMap, body: Incoming) -> Answer<Reply> {
+pub(crate) async fn start(guest: Arc<Guest>, headers: &HeaderMap, body: Body) -> Answer<Reply> {
     let pace = Pace::of(headers)?;
     let message = one(body).await?;
     let process = &message["process"];
@@ -110,7 +109,7 @@ pub(crate) async fn start(guest: Arc<Guest>, headers: &HeaderMap, body: Incoming
 }
 
 /// Tells what a command does from now on.
-pub(crate) async fn connect(guest: Arc<Guest>, headers: &HeaderMap, body: Incoming) -> Answer<Reply> {
+pub(crate) async fn connect(guest: Arc<Guest>, headers: &HeaderMap, body: Body) -> Answer<Reply> {
     let pace = Pace::of(headers)?;
     let message = one(body).await?;
     guest.cage()?;
@@ -122,10 +121,10 @@ pub(crate) async fn connect(guest: Arc<Guest>, headers: &HeaderMap, body: Incomi
 }
 
 /// Takes input as it comes.
-pub(crate) async fn stream_input(guest: Arc<Guest>, mut body: Incoming) -> Answer<Reply> {
+pub(crate) async fn stream_input(guest: Arc<Guest>, mut body: Body) -> Answer<Reply> {
     let mut frames = Frames::new(BODY);
     let mut job = None;
-    while let Some(bytes) = http::piece(&mut body).await? {
+    while let Some(bytes) = body.piece().await? {
         frames.feed(&bytes);
         while let Some(message) = frames.next()? {
             if let Value::Object(_) = message["start"] {
@@ -143,13 +142,13 @@ pub(crate) async fn stream_input(guest: Arc<Guest>, mut body: Incoming) -> Answe
 }
 
 /// The one message of a stream's request.
-pub(crate) async fn one(mut body: Incoming) -> Answer<Value> {
+pub(crate) async fn one(mut body: Body) -> Answer<Value> {
     let mut frames = Frames::new(BODY);
     loop {
         if let Some(message) = frames.next()? {
             return Ok(message);
         }
-        match http::piece(&mut body).await? {
+        match body.piece().await? {
             Some(bytes) => frames.feed(&bytes),
             None => {
                 frames.end()?;

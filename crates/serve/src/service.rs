@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::fault::{Answer, Fault, Kind, fault};
 use crate::guest::Guest;
-use crate::http::{self, BODY, PIECES, Reply, header, json_reply, no_content};
+use crate::http::{self, BODY, Body, PIECES, Reply, header, json_reply, no_content};
 use crate::interpreter::{self, Call};
 use crate::registry::{Keys, Registry};
 use crate::transfer::{self, Query};
@@ -37,6 +37,7 @@ pub(crate) struct Service {
 /// Answers a request, whatever it is.
 pub(crate) async fn answer(service: Arc<Service>, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
+    let body = Body::new(body);
     let path = head.uri.path().to_owned();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let query = head.uri.query().unwrap_or_default();
@@ -142,7 +143,7 @@ async fn plane(
     rest: &[&str],
     query: &str,
     headers: &HeaderMap,
-    body: Incoming,
+    body: Body,
 ) -> Answer<Reply> {
     let key = header(headers, "x-api-key").or_else(|| header(headers, "authorization")?.strip_prefix("Bearer "));
     let owner = service.keys.owner(key)?;
@@ -157,13 +158,7 @@ async fn plane(
     }
 }
 
-async fn files(
-    service: &Arc<Service>,
-    method: &Method,
-    query: &str,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Answer<Reply> {
+async fn files(service: &Arc<Service>, method: &Method, query: &str, headers: &HeaderMap, body: Body) -> Answer<Reply> {
     let query = Query::of(query);
     let operation = match *method {
         Method::GET => "read",
@@ -196,7 +191,7 @@ async fn code(
     method: &Method,
     parts: &[&str],
     headers: &HeaderMap,
-    body: Incoming,
+    body: Body,
 ) -> Answer<Reply> {
     let guest = admitted(service, headers, &["x-access-token", "e2b-traffic-access-token"])?;
     guest.cage()?;
@@ -247,7 +242,7 @@ async fn connect_call(
     method: &str,
     verb: &Method,
     headers: &HeaderMap,
-    body: Incoming,
+    body: Body,
 ) -> Reply {
     let streams = matches!((name, method), ("process.Process", "Start" | "Connect" | "StreamInput"))
         || matches!((name, method), ("filesystem.Filesystem", "WatchDir"));

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -15,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::fault::{Answer, Kind, fault, invalid};
 use crate::guest::Guest;
-use crate::http::{self, Reply, header};
+use crate::http::{self, Body, Reply, header};
 use crate::paths::{Place, place};
 use crate::{fields, files, multipart};
 
@@ -89,7 +88,7 @@ pub(crate) async fn upload(
     guest: &Arc<Guest>,
     query: &Query,
     headers: &HeaderMap,
-    body: Incoming,
+    body: Body,
     (limit, places): (usize, &Semaphore),
 ) -> Answer<Reply> {
     let kind = header(headers, CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();

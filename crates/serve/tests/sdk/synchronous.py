@@ -1,6 +1,7 @@
 """The official Python SDK, unmodified, as a person writes it. Ends with a line that says that all of it ran."""
 import base64
 import io
+import os
 import threading
 import time
 import traceback
@@ -14,6 +15,8 @@ from e2b import (
 from e2b_code_interpreter import Sandbox
 
 CASES = []
+# No other run's, should one use the same service.
+WHO = "test-%d-%d" % (os.getpid(), time.time_ns())
 
 
 def case(function):
@@ -347,8 +350,8 @@ def addresses_carry_their_own_permission(sbx):
 @case
 def sandboxes_are_listed_and_described(sbx):
     info = sbx.get_info()
-    assert info.sandbox_id == sbx.sandbox_id and info.metadata == {"who": "test"} and info.state == SandboxState.RUNNING
-    found = Sandbox.list(query=SandboxQuery(metadata={"who": "test"})).next_items()
+    assert info.sandbox_id == sbx.sandbox_id and info.metadata == {"who": WHO} and info.state == SandboxState.RUNNING
+    found = Sandbox.list(query=SandboxQuery(metadata={"who": WHO})).next_items()
     assert [entry.sandbox_id for entry in found] == [sbx.sandbox_id]
     assert Sandbox.list(query=SandboxQuery(metadata={"who": "else"})).next_items() == []
     other = Sandbox.create(timeout=60)
@@ -357,7 +360,8 @@ def sandboxes_are_listed_and_described(sbx):
     while pages.has_next:
         ids += [entry.sandbox_id for entry in pages.next_items()]
     assert {sbx.sandbox_id, other.sandbox_id} <= set(ids) and len(ids) == len(set(ids))
-    assert other.commands.run("ls").stdout == ""
+    listed = other.commands.run("ls -la /home/user /tmp")
+    assert "a.txt" not in listed.stdout and "late" not in listed.stdout, listed
     execution = other.run_code("x")
     assert execution.error.name == "NameError", execution
     assert other.kill() is True and other.kill() is False
@@ -372,6 +376,7 @@ def sandboxes_are_listed_and_described(sbx):
 def pause_and_connect(sbx):
     sbx.run_code("paused = 'still here'")
     ticks = sbx.commands.run("while true; do echo t; sleep 0.1; done > ticks", background=True)
+    wait_for(lambda: sbx.files.exists("ticks"))
     assert sbx.pause() and sbx.get_info().state == SandboxState.PAUSED
     raises(Exception, lambda: sbx.run_code("1"))
     time.sleep(0.5)
@@ -408,7 +413,7 @@ def there_is_no_network(sbx):
 
 
 def main():
-    sbx = Sandbox.create(timeout=600, metadata={"who": "test"}, envs={"OF_SANDBOX": "s"})
+    sbx = Sandbox.create(timeout=600, metadata={"who": WHO}, envs={"OF_SANDBOX": "s"})
     failed = 0
     for function in CASES:
         begin = time.time()
