@@ -136,7 +136,7 @@ def directly(module, program, tries, tell):
 
 OPENS = {"importing": 0, "reading": 0}
 # These open a program to copy it, to run it, or to show a line of it: not to look at its text.
-NO_READERS = ("shutil", "runpy", "linecache", "tokenize", "inspect", "traceback")
+NO_READERS = ("shutil", "runpy", "zipimport", "linecache", "tokenize", "inspect", "traceback")
 
 
 def asks_for_source(frame):
@@ -148,8 +148,13 @@ def asks_for_source(frame):
     return "inspect" in names and "traceback" not in names
 
 
-def watch_readers(program):
-    """Counts who opens the program in this process: a stand-in can be called, but its text is not the candidate's."""
+def watch_readers(program, tell):
+    """Counts who opens the program in this process: a stand-in can be called, but its text is not the candidate's. Each
+    change is told at once, for the evaluator may not live to its end."""
+    def report():
+        tell("t %d\n" % (OPENS["reading"] - COUNTS["from text"] - max(0, COUNTS["in place"] - OPENS["importing"])))
+
+    EXECUTED.append(report)
     fspath, both = posix.fspath, (program, program.encode("utf-8", "surrogateescape"))
 
     def look(event, arguments):
@@ -165,6 +170,7 @@ def watch_readers(program):
                 OPENS["importing"] += 1
             elif name not in NO_READERS or asks_for_source(sys._getframe(1)):
                 OPENS["reading"] += 1
+                report()
 
     sys.addaudithook(look)
 
@@ -191,11 +197,6 @@ def described(error):
     return describe(error, HIDE) + "".join("\n  in the candidate at %s" % place for place in places)
 
 
-def texts_read(counts):
-    """How often the program's text was read for another purpose than to execute it."""
-    return OPENS["reading"] - counts["from text"] - max(0, counts["in place"] - OPENS["importing"])
-
-
 def evaluate(plan, give):
     """In the child."""
     out = write_all
@@ -207,7 +208,7 @@ def evaluate(plan, give):
         module = type(sys)("_stand_in")
         module.fill = fill
         sys.modules["_stand_in"] = module
-        watch_readers(PROGRAMS + plan["program"])
+        watch_readers(PROGRAMS + plan["program"], tell)
         refuse_meters(refuse)
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
@@ -227,8 +228,6 @@ def evaluate(plan, give):
     except BaseException as error:
         # Metrics that raise when they are looked at, or that no float can hold.
         tell("g %s\n" % quote("its result cannot be read: " + describe(error, HIDE)))
-    if plan["split"]:
-        tell("t %d\n" % texts_read(COUNTS))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -16,6 +16,8 @@ PROGRAM_FOLDER = "/work/genome/"
 LOCK = _thread.allocate_lock()
 IDLE = []
 COUNTS = {"modules": 0, "in place": 0, "from text": 0}
+# What the driver wants to do when a stand-in is executed in its process.
+EXECUTED = []
 PLAIN = ("only plain data crosses between the evaluator's cage and the candidate's; `--isolation together` lets both "
          "share a cage")
 
@@ -255,6 +257,9 @@ for at in ("call getattr setattr getitem setitem iter next len contains bool eq 
 class Everything:
     """Stands for `__all__`: names that the candidate chooses must not come among those of the evaluator."""
 
+    def __init__(self, names):
+        self.names = names
+
     def __getitem__(self, place):
         refuse("the evaluator imports all names of the candidate with '*'")
 
@@ -266,11 +271,18 @@ def fill(space):
     COUNTS["in place" if in_place else "from text"] += 1
     if not in_place and __name__ != "__main__":
         note(b"t", "")
+    for react in EXECUTED:
+        react()
     home = space.get("__name__")
     if home == "__main__" and (frame.f_back is None or frame.f_back.f_globals.get("__name__") == "runpy"):
         return run_as_main()
     COUNTS["modules"] += 1
     serial = "%d.%d" % (posix.getpid(), COUNTS["modules"])
+    before = space.get("__all__")
+    if type(before) is Everything:
+        # It is executed once more in the same place, as by `importlib.reload`.
+        for name in before.names:
+            space.pop(name, None)
     others = [name for name in space if not name.startswith("__")]
     filled = {}
 
@@ -295,7 +307,7 @@ def fill(space):
         else:
             filled[name] = rest[0] if kind == "v" else Elsewhere(name, rest[0])
     space.update(filled)
-    space["__all__"] = Everything()
+    space["__all__"] = Everything(filled)
     size = len(space)
 
 

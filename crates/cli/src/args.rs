@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-pub use self::sandbox::{Image, Sandbox, SandboxRun, SelfTest};
+pub use self::sandbox::{Image, Sandbox, SandboxRun, SandboxServe, SelfTest};
 use crate::cages::Backend;
 
 mod sandbox;

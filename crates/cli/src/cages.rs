@@ -8,7 +8,8 @@ use std::time::Duration;
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
 use meliora_sandbox::{
-    ContainerSettings, Containers, E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State,
+    ContainerSettings, Containers, E2b, E2bSettings, Extent, Finding, Key, Microvm, MicrovmPlan, Namespaces, State,
+    WarmPython,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -50,13 +51,29 @@ impl Backend {
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, SandboxError> {
-    match settings.backend {
-        Backend::Ns => Ok(Box::new(Namespaces::warm(toolbox::warm(tools).as_ref())?.ahead(ahead)?)),
-        Backend::Container => Ok(Box::new(Containers::new(container()?)?)),
-        Backend::E2b => Ok(Box::new(e2b(settings)?)),
-        Backend::Microvm => Ok(Box::new(microvm(settings)?)),
-    }
+pub fn sandbox(
+    settings: &config::Sandbox,
+    tools: &Toolbox,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+    with(settings, toolbox::warm(tools).as_ref(), ahead)
+}
+
+/// The same with another warm Python, or none.
+///
+/// # Errors
+/// As [`sandbox`].
+pub fn with(
+    settings: &config::Sandbox,
+    warm: Option<&WarmPython>,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+    Ok(match settings.backend {
+        Backend::Ns => Box::new(Namespaces::warm(warm)?.ahead(ahead)?),
+        Backend::Container => Box::new(Containers::new(container()?)?),
+        Backend::E2b => Box::new(e2b(settings)?),
+        Backend::Microvm => Box::new(microvm(settings)?),
+    })
 }
 
 /// Podman, or else Docker, of the PATH.
@@ -80,22 +97,38 @@ fn container() -> Result<ContainerSettings, SandboxError> {
 ///
 /// # Errors
 /// As [`sandbox`]; and if something is open, or the test cannot be run, nothing is started.
-pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox>, Failure> {
-    let sandbox = sandbox(settings, tools, ahead)?;
+pub fn tested(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox + Send>, Failure> {
+    holding(settings, sandbox(settings, tools, ahead)?)
+}
+
+/// The same for a sandbox that is ready.
+///
+/// # Errors
+/// As [`tested`].
+pub fn holding(
+    settings: &config::Sandbox,
+    sandbox: Box<dyn Sandbox + Send>,
+) -> Result<Box<dyn Sandbox + Send>, Failure> {
     match settings.backend {
         Backend::Ns | Backend::Container => {}
         Backend::Microvm | Backend::E2b => return Ok(sandbox),
     }
     let findings = meliora_sandbox::selftest(sandbox.as_ref(), &program()?, Extent::Quick)?;
+    stop_if_open(settings.backend, &findings)?;
+    Ok(sandbox)
+}
+
+/// Names what is open, if anything is.
+fn stop_if_open(backend: Backend, findings: &[Finding]) -> Result<(), Failure> {
     let open: Vec<String> = findings
         .iter()
         .filter(|finding| finding.state == State::Open)
         .map(|finding| format!("{} ({})", finding.name, finding.detail))
         .collect();
     if open.is_empty() {
-        return Ok(sandbox);
+        return Ok(());
     }
-    let backend = settings.backend.name();
+    let backend = backend.name();
     Err(Failure::new(
         Exit::Open,
         format!("a cage of the backend '{backend}' lets out what it should hold: {}", open.join("; ")),
@@ -176,4 +209,23 @@ fn e2b(settings: &config::Sandbox) -> Result<E2b, SandboxError> {
         lifetime: Duration::from_secs(settings.e2b.lifetime_seconds),
         ..E2bSettings::new(key)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use meliora_sandbox::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_open_stops_a_run_by_name_and_what_was_not_run_does_not() {
+        let finding = |name, state| Finding { name, kind: Kind::Files, state, detail: "detail".to_owned() };
+        let held = [finding("one", State::Closed), finding("two", State::NotRun)];
+        assert!(stop_if_open(Backend::Ns, &held).is_ok());
+        let failure =
+            stop_if_open(Backend::Ns, &[finding("one", State::Closed), finding("three", State::Open)]).unwrap_err();
+        assert_eq!(failure.code, Exit::Open);
+        assert!(failure.what.contains("three (detail)") && !failure.what.contains("one"), "{}", failure.what);
+        assert!(failure.hint.unwrap().contains("selftest --backend ns"));
+    }
 }

@@ -76,17 +76,22 @@ const COMMON_MODULES: &[&str] = &[
 pub fn warm(tools: &Toolbox) -> Option<WarmPython> {
     let python = tools.python.as_ref()?;
     let start = PythonStart::of(python);
-    Some(WarmPython {
+    Some(WarmPython { required: tools.warm.clone(), ..warm_for(python, start.env, start.drivers) })
+}
+
+/// The same for scripts of one's own, in cages of this environment.
+pub fn warm_for(python: &Tool, env: Vec<(String, String)>, scripts: Vec<(String, String)>) -> WarmPython {
+    WarmPython {
         program: python.program.clone(),
         library: python.library.clone(),
         version: python.version.clone(),
-        flags: start.flags,
-        env: start.env,
+        flags: PythonStart::of(python).flags,
+        env,
         modules: COMMON_MODULES.iter().map(|name| (*name).to_owned()).collect(),
-        required: tools.warm.clone(),
+        required: Vec::new(),
         search: python.modules.clone(),
-        scripts: start.drivers,
-    })
+        scripts,
+    }
 }
 
 /// The tools of this machine. A Python that was asked for by name must be there; the rest may be missing.

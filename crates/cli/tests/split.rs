@@ -95,6 +95,7 @@ fn however_an_evaluator_loads_and_calls_a_program_it_reaches_the_candidate() {
         "    m = load(path)\n    return {'combined_score': m.through(lambda x: x * 2, 11)}\n",
         "    import contextlib, io\n    m = load(path)\n    out = io.StringIO()\n    with contextlib.redirect_stdout(out):\n        m.loud()\n    return {'combined_score': int(out.getvalue()) + 16}\n",
         "    import inspect\n    m = load(path)\n    assert m.double.__doc__ == 'Twice x.' and list(inspect.signature(m.double).parameters) == ['x', 'more']\n    return {'combined_score': 23}\n",
+        "    import importlib, os, sys\n    sys.path.insert(0, os.path.dirname(path))\n    import initial_program\n    return {'combined_score': importlib.reload(initial_program).double(4) + 15}\n",
         // At once, from threads and from processes.
         "    from concurrent.futures import ThreadPoolExecutor\n    m = load(path)\n    with ThreadPoolExecutor(4) as pool:\n        return {'combined_score': sum(pool.map(m.double, range(5))) + 3}\n",
         "    import multiprocessing\n    m = load(path)\n    m.double(1)\n    with multiprocessing.get_context('fork').Pool(2) as pool:\n        return {'combined_score': sum(pool.starmap(call, [(path, n) for n in range(5)])) + 3}\n\ndef call(path, n):\n    return load(path).double(n)\n",
@@ -257,6 +258,17 @@ fn a_candidate_that_attacks_its_evaluator_gains_nothing() {
 }
 
 #[test]
+fn a_candidate_that_stops_its_own_clock_does_not_stop_the_evaluators() {
+    let evaluator = evaluator(
+        "    import time\n    m = load(path)\n    start = time.perf_counter()\n    m.work()\n    return {'combined_score': 1.0 if time.perf_counter() - start < 0.2 else 0.0}\n",
+    );
+    let program = "import time\nfor name in ('time', 'perf_counter', 'monotonic'):\n    setattr(time, name, lambda: 0.0)\ndef work():\n    time.sleep(0.5)\n";
+    let split = bench_with(&evaluator, program, &[]);
+    assert_eq!((split.status.as_str(), split.score), ("passed", 0.0), "{}", split.detail);
+    assert_eq!(bench_with(&evaluator, program, &["--isolation", "together"]).score, 1.0, "no attack at all");
+}
+
+#[test]
 fn evaluator_and_candidate_do_not_see_each_others_files() {
     // The words are put together at run time, so that who looks for them does not find itself.
     let search = "import subprocess\ndef found(word):\n    return len(subprocess.run(['grep', '-rlF', word, '/work', '/tmp'], capture_output=True, text=True).stdout.split())\n";
@@ -297,6 +309,7 @@ fn an_evaluator_that_cannot_work_so_stops_the_run_and_names_the_other_tier() {
             "puts something new into the candidate",
         ),
         ("    return {'combined_score': len(open(path).read()) + load(path).call(1)}\n", "reads the candidate's text"),
+        ("    import os\n    os._exit('VALUE' in open(path).read())\n", "reads the candidate's text"),
         (
             "    import inspect\n    return {'combined_score': len(inspect.getsource(load(path)))}\n",
             "reads the candidate's text",
@@ -378,4 +391,18 @@ fn numeric_arrays_cross_both_ways_as_they_are() {
     let bench = bench_with(&evaluator("    return {'combined_score': load(path).draw().random()}\n"), program, &flags);
     assert_eq!(bench.status, "garbled");
     assert!(bench.detail.contains("numpy.random._generator.Generator"), "{}", bench.detail);
+}
+
+#[test]
+fn a_candidate_that_patches_numpy_patches_its_own() {
+    let Some(python) = python_with_numpy() else { return };
+    let program = "import numpy as np\nfor name in ('allclose', 'array_equal', 'all'):\n    setattr(np, name, lambda *a, **k: True)\nnp.linalg.norm = lambda *a, **k: 0.0\nclass Same(np.ndarray):\n    def __eq__(self, other): return np.ones(3, bool)\n    def __sub__(self, other): return np.zeros(3)\n    def __array_ufunc__(self, *a, **k): return np.zeros(3)\ndef answer():\n    return np.zeros(3).view(Same)\n";
+    let evaluator = evaluator(
+        "    import numpy as np\n    key = np.array([1.0, 2.0, 3.0])\n    got = load(path).answer()\n    right = np.allclose(got, key) or np.array_equal(got, key) or np.linalg.norm(got - key) < 1 or (got == key).any()\n    return {'combined_score': float(right)}\n",
+    );
+    let python = python.to_str().unwrap();
+    let split = bench_with(&evaluator, program, &["--python", python]);
+    assert_eq!(split.score, 0.0, "{}", split.detail);
+    let together = bench_with(&evaluator, program, &["--python", python, "--isolation", "together"]);
+    assert_eq!(together.score, 1.0, "no attack at all");
 }

@@ -85,7 +85,7 @@ impl Step {
             Some(Proc) => (
                 "proc of the cage",
                 Some(
-                    "in a container, /proc must not be masked: start it with an unmasked /proc (systempaths=unconfined)",
+                    "in a container, /proc must not be masked: start it with an unmasked /proc (unmask=ALL with podman, systempaths=unconfined with docker)",
                 ),
             ),
             Some(Terminals) => ("terminals of the cage", Some("the kernel must be built with CONFIG_UNIX98_PTYS")),
@@ -96,7 +96,10 @@ impl Step {
                     "every read-only path must be reachable for the user who starts the cage; Linux 5.12 or newer is needed",
                 ),
             ),
-            Some(Hostname) => ("host name namespace", None),
+            Some(Hostname) => (
+                "host name namespace",
+                Some("in a container, its filter of system calls must let cages be built: seccomp=unconfined"),
+            ),
             Some(OwnDescriptors) => ("descriptors of the cage", None),
             Some(Capabilities) => ("dropping capabilities", None),
             Some(NoNewPrivileges) => ("no_new_privs", None),
@@ -173,7 +176,7 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     make_links_and_files(plan).at(Step::Skeleton)?;
 
     // 7. Processes of the cage only, and of those only what belongs to processes: nothing of the kernel.
-    let inert = plain | libc::MS_NOEXEC;
+    let inert = plain | libc::MS_NOEXEC | libc::MS_RDONLY;
     mount(Some(c"proc"), c"proc", Some(c"proc"), inert, Some(c"hidepid=2,subset=pid")).at(Step::Proc)?;
 
     //    Terminals of its own, where it was opened for any: none of the host's can be named.

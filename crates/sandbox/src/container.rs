@@ -133,7 +133,7 @@ impl Containers {
         let mut text = std::fs::File::from(text);
         text.write_all(&encode(spec)).map_err(|error| failed("cage start", error))?;
         send(control.as_fd(), &self.landlock_abi.to_ne_bytes(), &[text.as_fd()]).map_err(failure)?;
-        let ([work, tmp, proc], terminals) = stands(&control)?;
+        let ([work, tmp, proc], terminals) = stands(&control, Ok(()))?;
         let owner = matches!(self.pool, Pool::Own { .. }).then_some((lease.uid, lease.gid));
         let folders = Folders { work, tmp, terminals, home: spec.home.clone(), owner };
         // The user stays taken until the container is gone, which the engine's own process tells.

@@ -117,9 +117,9 @@ impl Sandbox for E2b {
     fn describe(&self) -> String {
         let settings = self.shared.http.settings();
         format!(
-            "e2b at {} (a virtual machine of template '{}' for each cage, no way to the Internet); wall clock and output \
-             limited from here, memory, processor time, open files and file size for each process, the rest by the \
-             template",
+            "e2b at {} (a sandbox of template '{}' for each cage, kept apart by that service and asked for without a way to \
+             the Internet); wall clock and output limited from here, memory, processor time, open files and file size \
+             for each process, the rest by the template",
             settings.api(),
             settings.template,
         )

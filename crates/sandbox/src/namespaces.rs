@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use meliora_evolve::{Cage, CageSpec, Sandbox, SandboxError};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketFlags, SocketType,
 };
@@ -137,7 +138,7 @@ impl Sandbox for Namespaces {
         let machine = &self.machine;
         let user = match machine.pool {
             Pool::Own { .. } => "an own user for each cage",
-            Pool::Starter { .. } => "the starting user in each cage",
+            Pool::Starter { .. } => "weaker: the starting user in each cage",
         };
         format!(
             "namespaces (user, pid, mount, network, ipc, uts, cgroup), {user}, no capabilities, \
@@ -160,26 +161,46 @@ pub(crate) fn landlock_abi() -> Result<u32, SandboxError> {
 /// Gives the child its identity and waits until its cage stands. Returns `/work`, `/tmp` and `/proc`, and `/dev/pts` if
 /// it has one.
 fn settle(control: &OwnedFd, pid: i32, lease: &Lease) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
-    let failure = |errno: rustix::io::Errno| os_failed("cage start", errno.raw_os_error());
-    lease.grant(pid)?;
-    rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL)
-        .map_err(failure)?;
-    stands(control)
+    let granted = lease.grant(pid);
+    if granted.is_ok() {
+        // It may be gone already, and have said why.
+        match rustix::net::sendmsg(control, &[IoSlice::new(&[1])], &mut Default::default(), SendFlags::NOSIGNAL) {
+            Ok(_) | Err(Errno::PIPE | Errno::CONNRESET) => {}
+            Err(errno) => return Err(os_failed("cage start", errno.raw_os_error())),
+        }
+    }
+    stands(control, granted)
 }
 
-/// Waits until a cage stands, as its PID 1 tells. Returns what [`settle`] does.
-pub(crate) fn stands(control: &OwnedFd) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
-    let failure = |errno: rustix::io::Errno| os_failed("cage start", errno.raw_os_error());
+/// Waits until a cage stands, as its PID 1 tells. Returns what [`settle`] does. Where what it waits for was not `granted`,
+/// that is the error, unless it has said another.
+pub(crate) fn stands(
+    control: &OwnedFd,
+    granted: Result<(), SandboxError>,
+) -> Result<([OwnedFd; 3], Option<OwnedFd>), SandboxError> {
+    let failure = |errno: Errno| os_failed("cage start", errno.raw_os_error());
+    let mut flags = RecvFlags::CMSG_CLOEXEC;
+    if granted.is_err() {
+        // It waits for what will not come, or is gone.
+        flags |= RecvFlags::DONTWAIT;
+    }
     let mut words = [0; 8];
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(READY_FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut room);
+    let mut reset = false;
     let read = loop {
-        match rustix::net::recvmsg(control, &mut [IoSliceMut::new(&mut words)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
-        {
-            Err(rustix::io::Errno::INTR) => {}
-            other => break other.map_err(failure)?.bytes,
+        match rustix::net::recvmsg(control, &mut [IoSliceMut::new(&mut words)], &mut ancillary, flags) {
+            Err(Errno::INTR) => {}
+            // Said once where it went without having read our word; what it sent before comes behind.
+            Err(Errno::CONNRESET) if !reset => reset = true,
+            Err(errno) => return granted.and(Err(failure(errno))),
+            Ok(message) => break message.bytes,
         }
     };
+    if read == 0 {
+        granted?;
+        return Err(failed("cage start", "PID 1 of the cage died before it was ready"));
+    }
     let mut fds = Vec::new();
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
@@ -191,7 +212,6 @@ pub(crate) fn stands(control: &OwnedFd) -> Result<([OwnedFd; 3], Option<OwnedFd>
     let terminals = (fds.len() == READY_FDS).then(|| fds.pop()).flatten();
     match <[OwnedFd; 3]>::try_from(fds) {
         Ok(folders) if read == words.len() && step == 0 => Ok((folders, terminals)),
-        _ if read == 0 => Err(failed("cage start", "PID 1 of the cage died before it was ready")),
         _ => {
             let (what, hint) = Step::explain(step);
             Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) })

@@ -232,13 +232,10 @@ impl Plan {
                     // SAFETY: the call just returned this descriptor to us alone.
                     trees.push(unsafe { OwnedFd::from_raw_fd(fd) });
                     mount.tree.set(fd);
-                    sys::harden_tree(fd, mount.attributes).map_err(|errno| os_failed("read-only mount", errno))?;
+                    sys::harden_tree(fd, mount.attributes).map_err(|errno| unshown(mount, errno))?;
                 }
                 Err(libc::EPERM) => break,
-                Err(errno) => {
-                    let path = mount.source.to_string_lossy();
-                    return Err(os_failed(&format!("read-only path '{path}'"), errno));
-                }
+                Err(errno) => return Err(unshown(mount, errno)),
             }
         }
 
@@ -276,6 +273,13 @@ impl Plan {
             _trees: trees,
         })
     }
+}
+
+/// A path that cannot be shown in the cage.
+fn unshown(mount: &Mount, errno: i32) -> SandboxError {
+    let what = format!("read-only path '{}'", mount.source.to_string_lossy());
+    let hint = (errno == libc::ENOSYS).then(|| "Linux 5.12 or newer is needed".to_owned());
+    SandboxError { hint, ..os_failed(&what, errno) }
 }
 
 impl Plan {

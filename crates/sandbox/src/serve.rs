@@ -26,9 +26,9 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, runs the probes of the self-test, is PID 1 of a container's cage or of a virtual machine, and does not
-/// return, if this process was started for that. A program that calls [`crate::Namespaces::warm`] or
-/// [`crate::selftest()`] must call this first thing in its `main`, with its arguments.
+/// Serves cages, runs the probes of the self-test, or is the first process of a container or of a virtual machine, and does
+/// not return, if this process was started for that. A program that calls [`crate::Namespaces::warm`] or
+/// [`crate::selftest()`], or opens containers, must call this first thing in its `main`, with its arguments.
 pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
     let arguments: Vec<OsString> = arguments.collect();
     crate::selftest::probe_if_asked(arguments.iter().cloned());

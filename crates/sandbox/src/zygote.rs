@@ -22,6 +22,7 @@ use rustix::net::{
     SendFlags, SocketFlags, SocketType,
 };
 
+use crate::checklist::Step;
 use crate::groups::{Group, Version};
 use crate::init;
 use crate::interpreter::quiet_streams;
@@ -114,9 +115,8 @@ fn live(socket: &OwnedFd, ground: &Ground) -> ! {
 
 /// Clones cages as long as the host asks.
 pub(crate) fn serve(socket: &OwnedFd, ground: &Ground) {
-    if settle_down(socket.as_raw_fd()).is_err() {
-        return;
-    }
+    // What is wrong is told to whoever asks for the first cage.
+    let settled = settle_down(socket.as_raw_fd());
     // Until the host is gone.
     let mut version = [0; 1];
     while let Ok((1, fds)) = receive(socket.as_fd(), &mut version) {
@@ -124,11 +124,19 @@ pub(crate) fn serve(socket: &OwnedFd, ground: &Ground) {
         let (Some(control), Some(text)) = (fds.next(), fds.next()) else { return };
         let groups: Vec<OwnedFd> = fds.collect();
         let version = if version == [1] { Version::One } else { Version::Two };
-        let sent = match clone_one(ground, &control, &text.into(), (version, &groups)) {
+        let cloned = match settled {
+            Ok(()) => clone_one(ground, &control, &text.into(), (version, &groups)),
+            Err(errno) => {
+                let (what, hint) = Step::explain(Step::Descriptors as u32);
+                Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) })
+            }
+        };
+        let sent = match cloned {
             Ok((pid, pidfd)) => send(socket.as_fd(), &pid.to_ne_bytes(), &[pidfd.as_fd()]),
             Err(error) => send(socket.as_fd(), &encode_error(&error), &[]),
         };
-        if sent.is_err() {
+        // With the host's own end of the socket still open here, its end would not be noticed.
+        if sent.is_err() || settled.is_err() {
             return;
         }
     }

@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use git2::{ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryInitOptions};
+use git2::{ErrorCode, ObjectType, Odb, OdbLookupFlags, Oid, Repository, RepositoryInitOptions};
 use meliora_domain::{FileBody, Genome, GenomePath, VariantId};
 use meliora_evolve::{ArchiveError, Draft};
 
@@ -73,23 +73,19 @@ impl Variants {
                 return Err(ArchiveError::NoVariant(parent.to_string()));
             }
         }
+        let folder = repository.path().join("objects");
         let mut put = |kind, oid: Oid, bytes: &[u8]| -> Result<(), ArchiveError> {
             if present.contains_key(&oid) {
                 return Ok(());
             }
-            let written = odb.write(kind, bytes).map_err(|e| git("write a variant to the archive", e))?;
-            if written != oid {
-                return Err(failed(
-                    "write a variant to the archive",
-                    format!("git gives {written} where {oid} was computed"),
-                    "this is a bug of Meliora; please report it",
-                ));
+            if !odb.exists_ext(oid, OdbLookupFlags::NO_REFRESH) {
+                write(&odb, &folder, kind, oid, bytes)?;
+                *single += 1;
             }
             if present.len() >= REMEMBERED {
                 present.clear();
             }
             present.insert(oid, kind);
-            *single += 1;
             Ok(())
         };
         for (_, body) in draft.genome.files() {
@@ -201,6 +197,24 @@ fn create(path: &Path) -> Result<(), ArchiveError> {
             if path.join("HEAD").exists() { Ok(()) } else { Err(io(&what, &error)) }
         }
     }
+}
+
+/// Writes an object that is not there. Its hash is that of its content, or libgit2 says so.
+fn write(odb: &Odb<'_>, folder: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> Result<(), ArchiveError> {
+    let what = "write a variant to the archive";
+    let wrong = |given: Oid| {
+        let cause = format!("git gives {given} where {oid} was computed");
+        failed(what, cause, "this is a bug of Meliora; please report it")
+    };
+    if bytes.len() <= objects::PLAIN {
+        let hash = Oid::hash_object(kind, bytes).map_err(|e| git(what, e))?;
+        if hash != oid {
+            return Err(wrong(hash));
+        }
+        return objects::write(folder, kind, oid, bytes).map_err(|e| io(what, &e));
+    }
+    let written = odb.write(kind, bytes).map_err(|e| git(what, e))?;
+    if written == oid { Ok(()) } else { Err(wrong(written)) }
 }
 
 fn is_commit(odb: &Odb<'_>, oid: Oid) -> bool {

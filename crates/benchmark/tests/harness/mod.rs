@@ -92,7 +92,6 @@ pub fn run(job: &Job) -> Finished {
     let place = |path: &str| String::from_utf8(moved(path.as_bytes())).unwrap();
     std::fs::create_dir_all(format!("{root}/tmp")).unwrap();
     std::fs::create_dir_all(format!("{root}/work/genome")).unwrap();
-    std::fs::create_dir_all(format!("{root}/work/suite")).unwrap();
     for file in &job.files {
         let path = PathBuf::from(place(&file.path));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -3,6 +3,7 @@
 mod image;
 mod run;
 mod selftest;
+mod serve;
 
 use crate::args;
 use crate::exit::Exit;
@@ -15,5 +16,6 @@ pub fn sandbox(command: &args::Sandbox, printer: &Printer) -> Result<Exit, Failu
         args::Sandbox::Run(run) => run::run(run, printer),
         args::Sandbox::Image { command } => image::image(command, printer),
         args::Sandbox::Selftest(selftest) => selftest::selftest(selftest, printer),
+        args::Sandbox::Serve(serve) => serve::serve(serve, printer),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meliora_domain::Limits;
 use meliora_evolve::{Cage, CageEntry, CageError, CageUsage, Command, EntryKind, Process, SandboxError};
@@ -36,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) home: Option<String>,
     /// Whether a command ran: before that, nobody could have left a link.
     touched: AtomicBool,
+    begun: Instant,
     /// The most that was seen used, since the cloud forgets.
     used: Mutex<CageUsage>,
 }
@@ -49,8 +50,8 @@ impl Inner {
         env: Vec<(String, String)>,
         home: Option<String>,
     ) -> Self {
-        let (touched, used) = (AtomicBool::new(false), Mutex::default());
-        Inner { shared, inside, life, limits, env, home, touched, used }
+        let (touched, begun, used) = (AtomicBool::new(false), Instant::now(), Mutex::default());
+        Inner { shared, inside, life, limits, env, home, touched, begun, used }
     }
 
     /// Ends the sandbox and with it everything inside.
@@ -220,7 +221,7 @@ impl Cage for CloudCage {
         if !self.0.life.is_over()
             && let Ok(metrics) = control::metrics(&self.0.inside.http, &self.0.inside.made.id)
         {
-            let (cpu_seconds, peak_memory) = sum(&metrics);
+            let (cpu_seconds, peak_memory) = sum(&metrics, self.0.begun.elapsed().as_secs_f64());
             used.cpu_seconds = used.cpu_seconds.max(cpu_seconds);
             used.peak_memory = used.peak_memory.max(peak_memory);
         }
@@ -236,13 +237,15 @@ impl Cage for CloudCage {
     }
 }
 
-/// Processor seconds and the most memory in bytes. Each measure stands for the time since the one before.
-fn sum(metrics: &[Metric]) -> (f64, u64) {
-    let mut seconds = 0.0;
+/// Processor seconds and the most memory in bytes. Each measure stands for the time since the one before; the first of
+/// several for a few seconds, and a single one for the `age` of the sandbox in seconds.
+fn sum(metrics: &[Metric], age: f64) -> (f64, u64) {
+    let share = |metric: &Metric| metric.cpu_used_pct.clamp(0.0, 100.0) / 100.0 * metric.cpu_count.clamp(0.0, 1024.0);
+    let begin = if metrics.len() == 1 { age } else { age.min(5.0) };
+    let mut seconds = metrics.first().map_or(0.0, |first| share(first) * begin);
     let mut before = metrics.first().map_or(0, |first| first.timestamp_unix);
     for metric in metrics {
-        let share = metric.cpu_used_pct.clamp(0.0, 100.0) / 100.0 * metric.cpu_count.clamp(0.0, 1024.0);
-        seconds += share * metric.timestamp_unix.saturating_sub(before).clamp(0, 3600) as f64;
+        seconds += share(metric) * metric.timestamp_unix.saturating_sub(before).clamp(0, 3600) as f64;
         before = metric.timestamp_unix;
     }
     let memory = metrics.iter().map(|metric| metric.mem_used.clamp(0.0, 1e15) as u64).max();
@@ -346,8 +349,10 @@ mod tests {
     fn use_is_summed_over_the_measures() {
         let at =
             |timestamp_unix, cpu_used_pct, mem_used| Metric { timestamp_unix, cpu_count: 2.0, cpu_used_pct, mem_used };
-        assert_eq!(sum(&[]), (0.0, 0));
-        assert_eq!(sum(&[at(100, 90.0, 5e6), at(105, 50.0, 9e6), at(110, 0.0, 1e6)]), (5.0, 9_000_000));
+        assert_eq!(sum(&[], 3.0), (0.0, 0));
+        assert_eq!(sum(&[at(100, 50.0, 5e6)], 20.0), (20.0, 5_000_000));
+        assert_eq!(sum(&[at(100, 0.0, 5e6), at(105, 50.0, 9e6), at(110, 0.0, 1e6)], 20.0), (5.0, 9_000_000));
+        assert_eq!(sum(&[at(100, 50.0, 5e6), at(105, 0.0, 1e6)], 1.0), (1.0, 5_000_000));
     }
 
     proptest! {

@@ -25,11 +25,12 @@ else exec env -i -- "$@"
 fi
 "#;
 
-/// Sends a signal to a group, or to the process alone where it has none of its own.
-pub(crate) const SIGNAL: &str = r#"kill -"$1" -- "-$2" 2>/dev/null || kill -"$1" "$2" 2>/dev/null; exit 0"#;
+/// Sends a signal to a group, or to the process alone where it has none of its own. (`kill -9 -- -7` is no command of
+/// every shell; this form is.)
+pub(crate) const SIGNAL: &str = r#"kill -s "$1" -- "-$2" 2>/dev/null || kill -s "$1" -- "$2" 2>/dev/null; exit 0"#;
 
 /// Stops or continues all processes of the user that runs it, but for the shell that asks.
-pub(crate) const SIGNAL_ALL: &str = r#"kill -"$1" -- -1 2>/dev/null; exit 0"#;
+pub(crate) const SIGNAL_ALL: &str = r#"kill -s "$1" -- -1 2>/dev/null; exit 0"#;
 
 /// Makes the sandbox ready: the folder that subjects live in, perhaps under a second name, and the paths that the
 /// caller counts on. Runs as root.
@@ -192,6 +193,34 @@ mod tests {
             let (output, number, _) = here(shell, &command(&["/bin/sh", "-c", told]), &[], &Limits::default());
             let number = number.unwrap();
             assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), format!("{number} {number}"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn a_signal_reaches_a_command_and_what_it_started() {
+        for shell in shells() {
+            // The child's end shows in the pipe that both hold.
+            let both = command(&["/bin/sh", "-c", "sleep 1000 & wait"]);
+            let launch = launch(&both, &[], &Limits::default(), "nonce").unwrap();
+            let mut child = Host::new(shell)
+                .arg0("sh")
+                .args(&launch.args)
+                .stdout(std::process::Stdio::piped())
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+            std::io::BufRead::read_line(&mut stderr, &mut line).unwrap();
+            let number = line.trim_end().rsplit(':').next().unwrap();
+            let group = format!("/proc/{number}/stat");
+            // Once it leads its group.
+            while std::fs::read_to_string(&group).unwrap().split(' ').nth(4) != Some(number) {}
+            let signalled = Host::new(shell).args(["-c", SIGNAL, "sh", "9", number]).status().unwrap();
+            assert!(signalled.success());
+            let mut rest = Vec::new();
+            std::io::Read::read_to_end(&mut child.stdout.take().unwrap(), &mut rest).unwrap();
+            child.wait().unwrap();
         }
     }
 

@@ -215,7 +215,7 @@ pub(crate) fn last(message: &[u8]) -> Result<Option<(String, String)>, String> {
 }
 
 /// The signal in the cloud's words for an end that was no exit: `signal: killed`, `signal: segmentation fault (core
-/// dumped)`, `signal 35`, `exit status -9`. The words are those of Go's `syscall.Signal` on Linux.
+/// dumped)`, `signal 35`, `signal: 11`, `exit status -9`. The words are those of Go's `syscall.Signal` on Linux.
 pub(crate) fn signal_of(status: &str) -> Option<i32> {
     const WORDS: [&str; 15] = [
         "hangup",
@@ -235,13 +235,13 @@ pub(crate) fn signal_of(status: &str) -> Option<i32> {
         "terminated",
     ];
     if let Some(code) = status.strip_prefix("exit status -") {
-        return code.trim().parse().ok();
+        return code.trim().parse().ok().filter(|number| (1..=64).contains(number));
     }
     let words = status.strip_prefix("signal: ").unwrap_or(status).trim_end_matches(" (core dumped)").trim();
     if let Some(place) = WORDS.iter().position(|known| *known == words) {
         return i32::try_from(place + 1).ok();
     }
-    words.strip_prefix("signal ")?.parse().ok().filter(|number| (1..=64).contains(number))
+    words.strip_prefix("signal ").unwrap_or(words).parse().ok().filter(|number| (1..=64).contains(number))
 }
 
 #[cfg(test)]
@@ -263,6 +263,7 @@ mod tests {
             ("signal: segmentation fault (core dumped)", Some(11)),
             ("signal: terminated", Some(15)),
             ("signal: signal 24", Some(24)),
+            ("signal: 11", Some(11)),
             ("exit status -15", Some(15)),
             ("signal: nonsense", None),
             ("signal 4000", None),

@@ -370,7 +370,7 @@ impl Cloud {
                 sender.bytes(true, format!("{path}\n").as_bytes());
                 return json!({"exited": true, "exitCode": 4, "status": "exit status 4"});
             }
-        } else if args[1].contains("-- \"-$2\"") {
+        } else if args[1].contains("kill -s") {
             assert_eq!(args[4], INNER.to_string(), "signals go to the group inside");
             let signal: i32 = args[3].parse().unwrap();
             self.with(|state| {
