@@ -88,15 +88,16 @@ pub struct Built {
 }
 
 impl Image {
+    /// The kernel for QEMU, which takes either: unpacked it boots faster, for nothing has to be unpacked there.
     pub(crate) fn kernel_file(&self) -> PathBuf {
-        self.folder.join("vmlinuz")
+        self.plain_kernel_file().unwrap_or_else(|| self.folder.join("vmlinuz"))
     }
 
     pub(crate) fn base_file(&self) -> PathBuf {
         self.folder.join("base.img")
     }
 
-    /// The kernel for Firecracker, if it could be unpacked.
+    /// The unpacked kernel, the only one that Firecracker takes, if it could be had.
     pub(crate) fn plain_kernel_file(&self) -> Option<PathBuf> {
         Some(self.folder.join("vmlinux")).filter(|path| path.is_file())
     }
