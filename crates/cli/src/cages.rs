@@ -172,6 +172,7 @@ fn microvm(settings: &config::Sandbox) -> Result<Microvm, SandboxError> {
     let cache = microvm_folder()?;
     Microvm::new(MicrovmPlan {
         qemu: toolbox::which("qemu-system-x86_64").unwrap_or_else(|| "qemu-system-x86_64".into()),
+        firecracker: toolbox::which("firecracker"),
         image: settings.microvm_image.clone().unwrap_or_else(|| cache.join("image")),
         cache,
         agent,

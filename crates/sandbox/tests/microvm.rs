@@ -131,7 +131,9 @@ fn machines_of(parent: u32) -> Vec<u32> {
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         let Some((name, rest)) = stat.rsplit_once(')') else { continue };
         let of_parent = rest.split_whitespace().nth(1) == Some(&parent.to_string());
-        if of_parent && name.contains("qemu") && !rest.trim_start().starts_with('Z') {
+        // Not one that is only asked for its version.
+        let runs = std::fs::read_to_string(entry.path().join("cmdline")).is_ok_and(|line| line.contains("-machine"));
+        if of_parent && runs && name.contains("qemu") && !rest.trim_start().starts_with('Z') {
             found.push(pid);
         }
     }

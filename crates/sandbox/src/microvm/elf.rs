@@ -54,8 +54,10 @@ mod tests {
         let program = read(&bytes).unwrap();
         assert!(program.loaded.len() < bytes.len());
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("program");
-        std::fs::write(&path, &program.loaded).unwrap();
+        let (written, path) = (folder.path().join("written"), folder.path().join("program"));
+        std::fs::write(&written, &program.loaded).unwrap();
+        // Copied by another process: a test that forks meanwhile would hold the file open for writing.
+        assert!(std::process::Command::new("cp").args([&written, &path]).status().unwrap().success());
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let ran = std::process::Command::new(&path).arg("--list").output().unwrap();
         assert!(ran.status.success(), "{ran:?}");

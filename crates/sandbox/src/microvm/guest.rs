@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,8 @@ use crate::sys;
 
 /// The argument by which the kernel starts this program as PID 1.
 pub(crate) const ASKED: &str = "__guest";
+/// The argument after that, where the host is reached through a virtual socket and not through the serial line.
+pub(crate) const BY_SOCKET: &str = "socket";
 /// Where the first disk is seen, whose folders make up the system.
 const BASE: &str = "/base";
 /// Where the host listens: the first port of the first serial controller.
@@ -30,15 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Is the first process of a machine, and does not return, if this process was started for that.
 pub(crate) fn live_if_asked(arguments: &[OsString]) {
     if arguments.get(1).is_some_and(|word| word == ASKED) {
-        live();
+        live(arguments.get(2).is_some_and(|word| word == BY_SOCKET));
     }
 }
 
 /// The whole life of the machine.
-fn live() -> ! {
+fn live(by_socket: bool) -> ! {
     // Started by a person, it is a process as any other, and leaves this machine alone.
     if std::process::id() == 1 {
-        if let Err(error) = stand_up().and_then(|()| serve()) {
+        if let Err(error) = stand_up().and_then(|()| serve(by_socket)) {
             // Nobody listens to more than the console yet.
             std::fs::write("/dev/console", format!("meliora: {error}\n")).ok();
             std::fs::write("/dev/kmsg", format!("<0>meliora: {error}\n")).ok();
@@ -157,16 +159,46 @@ fn load(module: &Path) -> Result<(), SandboxError> {
     }
 }
 
-fn serve() -> Result<(), SandboxError> {
-    wait_for(Path::new(PORT))?;
-    let port = OpenOptions::new().read(true).write(true).open(PORT).map_err(io("serial port"))?;
-    let writes = port.try_clone().map_err(io("serial port"))?;
-    let stream = Stream { reads: Box::new(Patient(port)), writes: Box::new(writes) };
+fn serve(by_socket: bool) -> Result<(), SandboxError> {
+    let line = if by_socket { socket()? } else { serial_line()? };
+    let writes = line.try_clone().map_err(io("line to the host"))?;
+    let stream = Stream { reads: Box::new(Patient(line)), writes: Box::new(writes) };
     match Namespaces::new() {
         Ok(sandbox) => Server::serve(stream, &sandbox, &wake),
         Err(error) => refuse(stream, error),
     }
     Ok(())
+}
+
+fn serial_line() -> Result<File, SandboxError> {
+    wait_for(Path::new(PORT))?;
+    OpenOptions::new().read(true).write(true).open(PORT).map_err(io("serial line"))
+}
+
+/// Calls the host, whose address is the same in every machine (`vsock(7)`).
+fn socket() -> Result<File, SandboxError> {
+    let start = Instant::now();
+    loop {
+        // SAFETY: no pointers; the call returns a new descriptor or -1.
+        let made = sys::check(unsafe { libc::socket(libc::AF_VSOCK, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) });
+        let called = made.and_then(|fd| {
+            // SAFETY: the kernel just returned this descriptor to us alone.
+            let socket = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+            // SAFETY: all zero is a valid value of this plain structure.
+            let mut host: libc::sockaddr_vm = unsafe { std::mem::zeroed() };
+            host.svm_family = libc::AF_VSOCK as libc::sa_family_t;
+            host.svm_cid = libc::VMADDR_CID_HOST;
+            host.svm_port = super::firecracker::PORT;
+            let size = size_of::<libc::sockaddr_vm>() as libc::socklen_t;
+            // SAFETY: an address of the given size that lives through the call.
+            sys::check(unsafe { libc::connect(socket.as_raw_fd(), (&raw const host).cast(), size) }).map(|_| socket)
+        });
+        match called {
+            Ok(socket) => return Ok(File::from(socket)),
+            Err(_) if start.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(5)),
+            Err(errno) => return Err(failed("virtual socket", std::io::Error::from_raw_os_error(errno))),
+        }
+    }
 }
 
 /// The port, which reads nothing as long as the host has not connected yet.

@@ -9,12 +9,13 @@ use std::process::Command;
 use meliora_evolve::SandboxError;
 use sha2::{Digest, Sha256};
 
+use super::kernel;
 use super::packages::{fetch, fetch_one, kernel_package, unpack};
 use super::tree::{self, hex};
 use crate::plan::failed;
 
 /// Changes when images of before no longer do.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What commands find in a machine beside what is asked for: a shell, the usual tools, Python. `usr-is-merged` only spares
 /// the program that would merge an old system.
 pub const PACKAGES: &[&str] = &[
@@ -35,8 +36,12 @@ pub const PACKAGES: &[&str] = &[
 ];
 /// Stands for the newest kernel for virtual machines.
 pub const KERNEL: &str = "linux-image-cloud-amd64";
-/// For devices on a PCI bus: disks and the serial line. What they need comes along.
-const NEEDED: &[&str] = &["virtio_pci", "virtio_blk", "virtio_console"];
+/// For QEMU: devices on a PCI bus, disks and the serial line. For Firecracker: devices that ACPI tells of, disks and the
+/// virtual socket. What they need comes along. With each goes the name of the list of what is loaded, in order.
+const NEEDED: &[(&str, &[&str])] = &[
+    ("order", &["virtio_pci", "virtio_blk", "virtio_console"]),
+    ("order-firecracker", &["virtio_mmio", "virtio_blk", "vmw_vsock_virtio_transport"]),
+];
 /// Of no use to programs.
 const SPARE: &[&str] = &[
     "usr/share/doc",
@@ -83,19 +88,25 @@ pub struct Built {
 }
 
 impl Image {
+    /// The kernel for QEMU, which takes either: unpacked it boots faster, for nothing has to be unpacked there.
     pub(crate) fn kernel_file(&self) -> PathBuf {
-        self.folder.join("vmlinuz")
+        self.plain_kernel_file().unwrap_or_else(|| self.folder.join("vmlinuz"))
     }
 
     pub(crate) fn base_file(&self) -> PathBuf {
         self.folder.join("base.img")
     }
 
+    /// The unpacked kernel, the only one that Firecracker takes, if it could be had.
+    pub(crate) fn plain_kernel_file(&self) -> Option<PathBuf> {
+        Some(self.folder.join("vmlinux")).filter(|path| path.is_file())
+    }
+
     /// The modules, in the order in which they are loaded.
-    pub(crate) fn modules(&self) -> Result<Vec<(String, Vec<u8>)>, SandboxError> {
+    pub(crate) fn modules(&self, firecracker: bool) -> Result<Vec<(String, Vec<u8>)>, SandboxError> {
         let folder = self.folder.join("modules");
         let failure = |error: std::io::Error| failed(format!("image in {}", self.folder.display()), error);
-        std::fs::read_to_string(folder.join("order"))
+        std::fs::read_to_string(folder.join(if firecracker { "order-firecracker" } else { "order" }))
             .map_err(failure)?
             .lines()
             .map(|name| Ok((name.to_owned(), std::fs::read(folder.join(name)).map_err(failure)?)))
@@ -292,11 +303,18 @@ fn take_kernel(unpacked: &Path, out: &Path) -> Result<(), SandboxError> {
     std::fs::copy(&kernel, out.join("vmlinuz")).map_err(failure)?;
     let mut files = Vec::new();
     find_modules(unpacked, &mut files).map_err(failure)?;
-    let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
-    for name in NEEDED {
-        add_module(name, &files, &mut order, &mut seen, &out.join("modules"))?;
+    for (list, names) in NEEDED {
+        let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
+        for name in *names {
+            add_module(name, &files, &mut order, &mut seen, &out.join("modules"))?;
+        }
+        std::fs::write(out.join("modules").join(list), order.join("\n") + "\n").map_err(failure)?;
     }
-    std::fs::write(out.join("modules/order"), order.join("\n") + "\n").map_err(failure)
+    // Firecracker boots no other; where this cannot be had, the image is for QEMU alone.
+    if let Ok(unpacked) = kernel::unpack(&std::fs::read(&kernel).map_err(failure)?) {
+        std::fs::write(out.join("vmlinux"), unpacked).map_err(failure)?;
+    }
+    Ok(())
 }
 
 fn find_modules(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {

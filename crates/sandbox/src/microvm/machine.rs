@@ -6,7 +6,7 @@
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,7 +76,7 @@ impl Launcher {
     ) -> Result<(Machine, UnixStream, UnixStream), SandboxError> {
         let failure = |error: std::io::Error| failed("line to the machine", error);
         let (ours, theirs) = UnixStream::pair().map_err(failure)?;
-        let lease = self.users.lease()?;
+        let lease = self.lease()?;
         let mut command = Command::new(&self.qemu);
         let mut keep = vec![theirs.as_raw_fd()];
         arguments(&mut command, &self.kvm, parts, &mut keep);
@@ -102,24 +102,46 @@ impl Launcher {
         let writes = if matches!(from, From::Start { .. }) { parts.size } else { 0 };
         confine(&mut command, &lease, keep, writes, self.kvm.group());
 
+        let machine = self.launch(command, &self.qemu, lease)?;
+        drop((theirs, their_monitor));
+        Ok((machine, ours, monitor))
+    }
+
+    /// A user for a machine.
+    ///
+    /// # Errors
+    /// If all are in use.
+    pub(crate) fn lease(&self) -> Result<Lease, SandboxError> {
+        self.users.lease()
+    }
+
+    /// Starts a program as a machine.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub(crate) fn launch(
+        self: &Arc<Self>,
+        command: Command,
+        program: &Path,
+        lease: Lease,
+    ) -> Result<Machine, SandboxError> {
         let (answer, started) = channel();
         let gone = || failed("launcher of machines", "it has ended");
         self.jobs.send((command, answer)).map_err(|_| gone())?;
         let child = started.recv().map_err(|_| gone())?.map_err(|error| SandboxError {
             hint: Some(
-                "QEMU is started without a network of its own, which takes the right to use namespaces: root's, or an \
+                "a machine is started without a network of its own, which takes the right to use namespaces: root's, or an \
                  ordinary user's where kernel.unprivileged_userns_clone and AppArmor allow it"
                     .to_owned(),
             ),
-            ..failed(format!("start of {}", self.qemu.display()), error)
+            ..failed(format!("start of {}", program.display()), error)
         })?;
-        drop((theirs, their_monitor));
         let running = Running { state: Mutex::new(State::Alive(child)), _launcher: Arc::clone(self), _lease: lease };
-        Ok((Machine(Arc::new(running)), ours, monitor))
+        Ok(Machine(Arc::new(running)))
     }
 }
 
-fn path(fd: &OwnedFd) -> String {
+pub(crate) fn path(fd: &OwnedFd) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
@@ -165,7 +187,7 @@ impl Parts {
 }
 
 /// What the new process does between fork and exec: only system calls, with what was made before.
-fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, writes: u64, kvm_group: Option<u32>) {
+pub(crate) fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, writes: u64, kvm_group: Option<u32>) {
     let root = rustix::process::geteuid().is_root();
     let (uid, gid) = (lease.uid, lease.gid);
     let parent = rustix::process::getpid().as_raw_nonzero().get();
@@ -248,6 +270,17 @@ impl Machine {
         let mut running = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Alive(child) = &mut *running {
             child.wait().ok();
+        }
+    }
+}
+
+impl Machine {
+    /// Whether it has ended by itself, or was ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut running = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *running {
+            State::Alive(child) => !matches!(child.try_wait(), Ok(None)),
+            State::Ended(_) => true,
         }
     }
 }

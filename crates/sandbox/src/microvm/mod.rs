@@ -4,9 +4,11 @@
 //! every cage is a machine of its own that goes on from it. The host believes nothing that comes out of one.
 
 mod elf;
+mod firecracker;
 mod guest;
 mod image;
 mod initrd;
+mod kernel;
 mod kvm;
 mod machine;
 mod monitor;
@@ -29,7 +31,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use guest::live_if_asked;
 pub use image::{Built, ImagePlan, KERNEL, PACKAGES, build as build_image};
 
-use crate::agent::RemoteCage;
+use crate::agent::{Line, RemoteCage};
 use crate::plan::{self, failed};
 use image::Image;
 use initrd::{Archive, MODULES, ORDER, TREES, Tree, encode_trees};
@@ -54,6 +56,8 @@ const KEPT_DISKS: usize = 24;
 pub struct MicrovmPlan {
     /// The program `qemu-system-x86_64`.
     pub qemu: PathBuf,
+    /// The program `firecracker`, which is used where it is given, KVM works and the image has a kernel for it.
+    pub firecracker: Option<PathBuf>,
     /// Folder of the image, as [`build_image`] makes it.
     pub image: PathBuf,
     /// Folder for disks and snapshots; made when needed, may be removed at any time.
@@ -91,10 +95,15 @@ impl Microvm {
     /// # Errors
     /// What is missing: QEMU, the image, the agent.
     pub fn new(plan: MicrovmPlan) -> Result<Self, SandboxError> {
-        let version = qemu_version(&plan.qemu)?;
+        let kvm = kvm::probe(Path::new("/dev/kvm"));
+        let version = match qemu_version(&plan.qemu) {
+            // Firecracker may do without; if the image turns out to have no kernel for it, QEMU says that it is missing.
+            Err(_) if plan.firecracker.is_some() && matches!(kvm, Kvm::Works { .. }) => "no QEMU".to_owned(),
+            version => version?,
+        };
         let image = Image::open(&plan.image)?;
         let agent = Agent::read(&plan.agent)?;
-        let launcher = Launcher::new(plan.qemu.clone(), kvm::probe(Path::new("/dev/kvm")))?;
+        let launcher = Launcher::new(plan.qemu.clone(), kvm)?;
         let (templates, disks) = (Mutex::default(), Mutex::default());
         Ok(Microvm { launcher, plan, image, version, agent, templates, disks })
     }
@@ -117,8 +126,8 @@ impl Microvm {
         Ok((hash.clone(), open(file)?))
     }
 
-    /// The snapshot for cages of this kind: from this process, from the cache, or made now.
-    fn template(&self, spec: &CageSpec) -> Result<Arc<Template>, SandboxError> {
+    /// What a cage of this kind sees of this machine: disks, the base first; where they are seen; a hash of it all.
+    fn disks(&self, spec: &CageSpec) -> Result<(Vec<OwnedFd>, Vec<Tree>, String), SandboxError> {
         let paths = plan::extra(spec, &[PathBuf::from("/usr")])?;
         if paths.len() > MOST_DISKS {
             return Err(SandboxError {
@@ -126,17 +135,8 @@ impl Microvm {
                 ..failed("read-only paths", format!("a machine sees {MOST_DISKS} at most, not {}", paths.len()))
             });
         }
-        let mut trees = Vec::new();
-        let mut disks = vec![open(&self.image.base_file())?];
+        let (mut disks, mut trees) = (vec![open(&self.image.base_file())?], Vec::new());
         let mut hash = Sha256::new();
-        let size = memory_for(&spec.limits);
-        let accelerator = if matches!(self.launcher.kvm, Kvm::Works { .. }) { "kvm" } else { "tcg" };
-        let qemu = self.plan.qemu.display().to_string();
-        for part in [&FORMAT.to_string(), &self.image.id, &self.agent.hash, &qemu, &self.version, accelerator] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        hash.update(size.to_le_bytes());
         for path in paths {
             let file = !std::fs::metadata(&path)
                 .map_err(|error| failed(format!("read-only path '{}'", path.display()), error))?
@@ -147,6 +147,21 @@ impl Microvm {
             trees.push(Tree { path, file });
         }
         hash.update(encode_trees(&trees));
+        Ok((disks, trees, tree::hex(hash)))
+    }
+
+    /// The snapshot for cages of this kind: from this process, from the cache, or made now.
+    fn template(&self, spec: &CageSpec) -> Result<Arc<Template>, SandboxError> {
+        let (disks, trees, seen) = self.disks(spec)?;
+        let mut hash = Sha256::new();
+        let size = memory_for(&spec.limits);
+        let accelerator = if matches!(self.launcher.kvm, Kvm::Works { .. }) { "kvm" } else { "tcg" };
+        let qemu = self.plan.qemu.display().to_string();
+        for part in [&FORMAT.to_string(), &self.image.id, &self.agent.hash, &qemu, &self.version, accelerator, &seen] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.update(size.to_le_bytes());
         let key = tree::hex(hash);
 
         let slot = {
@@ -160,7 +175,7 @@ impl Microvm {
         let parts = |disks| -> Result<Parts, SandboxError> {
             Ok(Parts {
                 kernel: open(&self.image.kernel_file())?,
-                initrd: self.initrd(&trees)?,
+                initrd: self.initrd(&trees, false)?,
                 disks,
                 memory: memory_file(c"memory", size)?,
                 size,
@@ -198,7 +213,13 @@ impl Microvm {
         Ok(made)
     }
 
-    fn initrd(&self, trees: &[Tree]) -> Result<OwnedFd, SandboxError> {
+    /// Firecracker, where it can be used.
+    fn firecracker(&self) -> Option<(&Path, PathBuf)> {
+        let program = self.plan.firecracker.as_deref().filter(|_| matches!(self.launcher.kvm, Kvm::Works { .. }))?;
+        Some((program, self.image.plain_kernel_file()?))
+    }
+
+    fn initrd(&self, trees: &[Tree], firecracker: bool) -> Result<OwnedFd, SandboxError> {
         let mut archive = Archive::default();
         for folder in ["/dev", MODULES] {
             archive.folder(folder);
@@ -217,7 +238,7 @@ impl Microvm {
             archive.program(path, content);
         }
         let mut order = String::new();
-        for (name, content) in self.image.modules()? {
+        for (name, content) in self.image.modules(firecracker)? {
             archive.program(&format!("{MODULES}/{name}"), &content);
             order.push_str(&format!("{name}\n"));
         }
@@ -232,6 +253,16 @@ impl Microvm {
 
 impl Sandbox for Microvm {
     fn open(&self, spec: CageSpec) -> Result<Box<dyn Cage>, SandboxError> {
+        if let Some((program, kernel)) = self.firecracker() {
+            let (disks, trees, _) = self.disks(&spec)?;
+            let (initrd, size) = (self.initrd(&trees, true)?, memory_for(&spec.limits));
+            let parts = Parts { kernel: open(&kernel)?, initrd, disks, memory: memory_file(c"memory", 0)?, size };
+            let scratch = self.plan.cache.join("run");
+            let (machine, stream) = firecracker::start(&self.launcher, program, &parts, &scratch)?;
+            let (line, _) = Line::new(stream, Box::new(machine))?;
+            line.wake()?;
+            return Ok(Box::new(RemoteCage::open(line, spec)?));
+        }
         let template = self.template(&spec)?;
         Ok(Box::new(RemoteCage::open(template.wake(&self.launcher)?, spec)?))
     }
@@ -244,9 +275,9 @@ impl Sandbox for Microvm {
         let agent = if self.agent.loader.is_some() { "dynamic" } else { "static" };
         let templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
         let inside = templates.values().find_map(|slot| Some(slot.try_lock().ok()?.as_ref()?.words.clone()));
+        let who = if self.firecracker().is_some() { "Firecracker" } else { self.version.as_str() };
         format!(
-            "microvm (a machine of its own for each cage, {}, {how}, kernel {}, no network device, {agent} agent); inside: {}",
-            self.version,
+            "microvm (a machine of its own for each cage, {who}, {how}, kernel {}, no network device, {agent} agent); inside: {}",
             self.image.kernel,
             inside.as_deref().unwrap_or("not booted yet"),
         )
@@ -346,6 +377,7 @@ mod tests {
     fn what_is_missing_is_named_with_what_brings_it() {
         let plan = |qemu: &str| MicrovmPlan {
             qemu: qemu.into(),
+            firecracker: None,
             image: "/no/image".into(),
             cache: "/no/cache".into(),
             agent: "/proc/self/exe".into(),
