@@ -111,6 +111,7 @@ fn ask_with(
         genome,
         score: Some(0.5),
         feedback,
+        ancestors: &[],
         inspirations: &[],
         attempts,
         editable: &|_| true,
