@@ -238,6 +238,17 @@ fn a_function_is_asked_for_without_its_more_suspicious_half() {
 }
 
 #[test]
+fn half_a_function_in_braces_keeps_them() {
+    let file = "fn f(a: &[i64]) -> i64 {\n    let mut b = 0;\n    for x in a {\n        b -= x;\n    }\n    b\n}\n";
+    let lines = BTreeMap::from([("a.rs".to_owned(), vec![2, 3, 4, 6])]);
+    let task = Feedback { lines, ..ran("one", false, "f([1]): expected 1, got -1", &[]) };
+    let genome = genome(&[("a.rs", file)]);
+    let (_, asked) = ask_with(&[task], &[reply("x")], &genome, &failed(HALF), &[], 50_000);
+    let text = question(&asked[0]);
+    assert!(text.contains("{\n    // … missing lines …\n        b -= x;\n    }\n    b\n}\n"), "{text}");
+}
+
+#[test]
 fn a_missing_line_is_put_after_the_line_that_was_named() {
     assert_eq!(after("b += 1", MISSING).as_deref(), Ok(&*FILE.replace("b -= x\n", "b -= x\n        b += 1\n")));
     let (_, asked) = ask(reply("b += 1"), &genome(&[("a.py", FILE)]), &failed(FIRST));
