@@ -111,7 +111,7 @@ def run_meliora(program, iterations, base, options):
     where = fresh_copy(options.scratch)
     before = stub.served(base)
     argv = [str(program), "run", str(where / "task"), "--proposer", "rewrite", "--base-url", base, "--model", "stub",
-            "--evals", str(iterations), "--strategy", "dgm", "--jobs", str(options.jobs), "--seed", "1", "--json"]
+            "--evals", str(iterations), "--strategy", "dgm", "--jobs", str(options.jobs), "--seed", "1", "--json", "--isolation", options.isolation]
     env = {**os.environ, "OPENAI_API_KEY": "none"}
     code, seconds, memory, out, err = timed(argv, where, env, options.minutes)
     if code not in (0, 5):
@@ -151,6 +151,7 @@ def main():
     parser.add_argument("--runs", type=int, default=1, help="runs of each; the median counts")
     parser.add_argument("--workers", default="1,2,4", help="numbers of OpenEvolve workers to try; the best counts")
     parser.add_argument("--jobs", type=int, default=2, help="meliora --jobs")
+    parser.add_argument("--isolation", default="split", choices=["split", "together"], help="meliora --isolation")
     parser.add_argument("--meliora", default="target/release/meliora")
     parser.add_argument("--scaling", default="", metavar="N,N,…", help="also meliora at these numbers of iterations")
     parser.add_argument("--skip-openevolve", action="store_true")

@@ -1,7 +1,8 @@
 # Driver of OpenEvolve tasks: loads evaluator.py and lets it evaluate the candidate, in a child that a parent watches.
 #
-# Evaluator and candidate share that child, so what it says is only as true as the candidate is honest: the tier is
-# `together`. The nonce stays in the parent's standard input until the child is dead.
+# In the tier `together` evaluator and candidate share that child, so what it says is only as true as the candidate is
+# honest; the nonce stays in the parent's standard input until the child is dead. In the tier `split` the candidate is
+# in another cage, and what is loaded here is a stand-in; the parent carries what they say to each other.
 TASK = WORK + "/task"
 PROGRAMS = ROOT
 SHIM = WORK + "/shim"
@@ -97,11 +98,11 @@ def stage_by_stage(module, program, thresholds, tell):
             result = function(program)
         except BaseException as error:
             if number_of == 1:
-                tell("e %s\n" % quote(describe(error, HIDE)))
+                tell("e %s\n" % quote(described(error)))
                 return
             metrics["stage%d_passed" % number_of] = 0.0
             tell(shown(metrics, artifacts))
-            tell("n %s\n" % quote("evaluate_stage%d raised %s" % (number_of, describe(error, HIDE))))
+            tell("n %s\n" % quote("evaluate_stage%d raised %s" % (number_of, described(error))))
             return
         pair = opened(result)
         if pair is None:
@@ -123,7 +124,7 @@ def directly(module, program, tries, tell):
             result = module.evaluate(program)
         except BaseException as error:
             if left == 0:
-                tell("e %s\n" % quote(describe(error, HIDE)))
+                tell("e %s\n" % quote(described(error)))
             continue
         pair = opened(result)
         if pair is None:
@@ -133,6 +134,69 @@ def directly(module, program, tries, tell):
         return
 
 
+OPENS = {"importing": 0, "reading": 0}
+# These open a program to copy it, to run it, or to show a line of it: not to look at its text.
+NO_READERS = ("shutil", "runpy", "zipimport", "linecache", "tokenize", "inspect", "traceback")
+
+
+def asks_for_source(frame):
+    """Whether lines of a program are wanted for their own sake, not in the report of an error."""
+    names = set()
+    while frame is not None and len(names) < 12:
+        names.add(frame.f_globals.get("__name__"))
+        frame = frame.f_back
+    return "inspect" in names and "traceback" not in names
+
+
+def watch_readers(program, tell):
+    """Counts who opens the program in this process: a stand-in can be called, but its text is not the candidate's. Each
+    change is told at once, for the evaluator may not live to its end."""
+    def report():
+        tell("t %d\n" % (OPENS["reading"] - COUNTS["from text"] - max(0, COUNTS["in place"] - OPENS["importing"])))
+
+    EXECUTED.append(report)
+    fspath, both = posix.fspath, (program, program.encode("utf-8", "surrogateescape"))
+
+    def look(event, arguments):
+        if event != "open":
+            return
+        try:
+            path = fspath(arguments[0])
+        except TypeError:
+            return
+        if path in both:
+            name = sys._getframe(1).f_globals.get("__name__")
+            if name in ("_frozen_importlib_external", "importlib._bootstrap_external"):
+                OPENS["importing"] += 1
+            elif name not in NO_READERS or asks_for_source(sys._getframe(1)):
+                OPENS["reading"] += 1
+                report()
+
+    sys.addaudithook(look)
+
+
+def refuse_meters(refuse):
+    """What measures the processor time or the memory of this process measures nothing of the candidate."""
+    import _tracemalloc
+    import resource
+
+    def meter(name):
+        def refused(*_, **__):
+            refuse("the evaluator measures %s(), which tells nothing of the candidate in another cage" % name)
+        return refused
+
+    for module, names in ((time, ("process_time", "process_time_ns", "thread_time", "thread_time_ns")),
+                          (resource, ("getrusage",)), (_tracemalloc, ("start", "get_traced_memory"))):
+        for name in names:
+            setattr(module, name, meter("%s.%s" % (module.__name__.strip("_"), name)))
+
+
+def described(error):
+    """An exception of the evaluation; of one that is the candidate's, also where it came up there."""
+    places = getattr(error, "candidate_places", ())
+    return describe(error, HIDE) + "".join("\n  in the candidate at %s" % place for place in places)
+
+
 def evaluate(plan, give):
     """In the child."""
     out = write_all
@@ -140,6 +204,12 @@ def evaluate(plan, give):
     def tell(text):
         out(give, text.encode("ascii"))
 
+    if plan["split"]:
+        module = type(sys)("_stand_in")
+        module.fill = fill
+        sys.modules["_stand_in"] = module
+        watch_readers(PROGRAMS + plan["program"], tell)
+        refuse_meters(refuse)
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
     # What `os.environ` is made from once `os` is imported.
@@ -167,13 +237,16 @@ def evaluate(plan, give):
 
 
 def main():
-    hide()
     plan = read_plan()
+    if not plan["split"]:
+        hide()
     open_paths([TASK], plan["modules"])
     sys.path.append(SHIM)
     null = posix.open("/dev/null", posix.O_RDWR)
     take, give = posix.pipe()
     hear, say = posix.pipe()
+    poller = select.poll()
+    exchange = Exchange(SHIM + "/line", poller) if plan["split"] else None
     pid = posix.fork()
     if pid == 0:
         try:
@@ -189,9 +262,12 @@ def main():
             posix._exit(0)
     posix.close(give)
     posix.close(say)
-    poller = select.poll()
     poller.register(take, select.POLLIN)
     poller.register(hear, select.POLLIN)
+    if exchange:
+        # No code of the candidate is here that could read it.
+        nonce = read_line()
+        exchange.begin()
     data, heard, count, end, stage = bytearray(), bytearray(), 0, None, 0
     limit = NEXT() + plan["timeout"]
     while end is None:
@@ -199,7 +275,11 @@ def main():
         if left <= 0:
             end = ("time", stage)
             break
-        for fd, _ in poller.poll(left * 1000 + 1):
+        for fd, event in poller.poll(left * 1000 + 1):
+            if exchange and exchange.serve(fd, event):
+                continue
+            if fd not in (take, hear):
+                continue
             part = posix.read(fd, 1 << 16)
             if fd == hear:
                 count += len(part)
@@ -226,10 +306,22 @@ def main():
             heard = (heard + posix.read(hear, 1 << 16))[-3000:]
     if end[0] == "gone":
         end = status
-    nonce = read_line()
-    write_all(1, ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s}\n' % (
-        nonce, end[0], end[1], quote(bytes(data).decode("ascii", "replace")),
-        quote(bytes(heard).decode("utf-8", "replace")))).encode("ascii"))
+    said, unfit = bytes(data).decode("ascii", "replace"), None
+    if exchange:
+        exchange.drain()
+        unfit = exchange.unfit
+        reads = [int(line[2:]) for line in said.split("\n") if line.startswith("t ")]
+        if unfit is None and reads and reads[-1] > exchange.texts:
+            unfit = "the evaluator reads the candidate's text, which is not in its cage; `--isolation together` shows it"
+    else:
+        nonce = read_line()
+    frame = ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s%s}\n' % (
+        nonce, end[0], end[1], quote(said), quote(bytes(heard).decode("utf-8", "replace")),
+        "" if unfit is None else ',"unfit":' + quote(unfit))).encode("ascii")
+    if exchange:
+        exchange.to_host(b"r", 0, frame)
+    else:
+        write_all(1, frame)
     posix._exit(0)
 
 

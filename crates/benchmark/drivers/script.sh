@@ -1,7 +1,8 @@
 # Work driver of command-driven suites. Builds once, runs once a task, prints what came out in base64.
 # Before this stand, written by the host: build(), run(), SECONDS_EACH, BLOCKS (output files' size), ROOM, BUDGET, TASKS.
 # The nonce is read from standard input only after the last command is dead; commands never get that input.
-cd /work/suite || exit 1
+# A suite may show no file of its own; its commands start in the same place.
+mkdir -p /work/suite && cd /work/suite || exit 1
 out=/tmp/.out
 mkdir -p "$out"
 encode() { head -c "$ROOM" "$1" | base64 -w0; }
@@ -14,7 +15,7 @@ i=0
 while [ "$i" -lt "$TASKS" ]; do
     if [ "$built" -ne 0 ]; then
         emit "$i" build "$built" "" "$(encode "$out/build")"
-    elif [ $(($(date +%s) - begin)) -ge "$BUDGET" ]; then
+    elif [ $(($(date +%s) - begin)) -gt "$BUDGET" ]; then # whole seconds: what began at the end of one is a second old at once
         emit "$i" budget 0 "" ""
     else
         ( ulimit -c 0; ulimit -f "$BLOCKS"; run ) <"/work/tasks/$i" >"$out/said" 2>"$out/error"

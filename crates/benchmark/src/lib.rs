@@ -3,6 +3,7 @@
 //! This room plans what a cage must do and reads what came out of it; it opens no cage itself.
 
 mod exam;
+mod exchange;
 mod folder;
 mod frame;
 mod grade;
@@ -15,6 +16,7 @@ mod work;
 
 use std::path::{Path, PathBuf};
 
+pub use exchange::{Lane, Wish, Wishes, gone, told};
 pub use openevolve::{
     DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings,
 };
@@ -49,6 +51,20 @@ pub struct Toolbox {
     pub node: Option<Tool>,
     /// `rustc`.
     pub rustc: Option<Tool>,
+    /// Installed Python modules that jobs find imported already, as far as the sandbox can.
+    pub warm: Vec<String>,
+}
+
+impl Toolbox {
+    /// The hash of an evaluator that is told nothing of warm modules, with them.
+    fn evaluator(&self, digest: Digest) -> Digest {
+        match self.warm.is_empty() {
+            true => digest,
+            false => {
+                Digest::of(std::iter::once(digest.to_string().as_bytes()).chain(self.warm.iter().map(String::as_bytes)))
+            }
+        }
+    }
 }
 
 /// How Python jobs start: what a sandbox may have ready for them.
@@ -65,8 +81,13 @@ pub struct PythonStart {
 impl PythonStart {
     /// The start of every job with this Python.
     pub fn of(python: &Tool) -> Self {
-        let drivers =
-            [(work::CALL, work::CALL_PY), (exam::EXAM, exam::EXAM_PY), (openevolve::PATH, openevolve::DRIVER)];
+        let drivers = [
+            (work::CALL, work::CALL_PY),
+            (exam::EXAM, exam::EXAM_PY),
+            (openevolve::PATH, openevolve::DRIVER),
+            (openevolve::EXAMINER_PATH, openevolve::EXAMINER),
+            (openevolve::CANDIDATE_PATH, openevolve::CANDIDATE),
+        ];
         let mut flags = work::python_argv(python, "");
         flags.pop();
         flags.remove(0);
@@ -108,6 +129,15 @@ pub struct Job {
     pub env: Vec<(String, String)>,
     /// What the room itself needs to read the result.
     ticket: Ticket,
+}
+
+/// An examination in two cages: see [`Suite::split`].
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pair {
+    /// What the evaluator's cage must do. No code of the candidate is in it.
+    pub exam: Job,
+    /// What each cage of the candidate must do. Its command reads more after `stdin`, as [`Lane`] writes it.
+    pub work: Job,
 }
 
 /// A suite, ready to plan examinations.
@@ -181,16 +211,17 @@ impl Suite {
     /// that the suite needs is not in the box.
     pub fn native(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
         let suite = NativeSuite::load(source, tools)?;
-        Ok(Suite { evaluator: suite.digest(), plan: Plan::Native(suite) })
+        Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::Native(suite) })
     }
 
     /// Loads an OpenEvolve task folder, unchanged.
     ///
     /// It has one task, `evaluate`, of split validation. Its kind is exact, for one deterministic score is all there
-    /// is, and its tier is together: the evaluator imports the candidate.
-    pub fn openevolve(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
-        let suite = OpenEvolveSuite::load(source, tools)?;
-        Ok(Suite { evaluator: suite.digest(), plan: Plan::OpenEvolve(suite) })
+    /// is. Its evaluator imports the candidate: a stand-in for it in the tier `split`, itself in the tier `together`.
+    /// There is no tier `apart` for it: asked for that, it is `split`.
+    pub fn openevolve(source: &SuiteSource, tools: &Toolbox, tier: Tier) -> Result<Self, SuiteError> {
+        let suite = OpenEvolveSuite::load(source, tools, tier != Tier::Together)?;
+        Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::OpenEvolve(suite) })
     }
 
     /// Whether a folder holds an OpenEvolve task: an `evaluator.py` and an `initial_program.*`.
@@ -210,6 +241,7 @@ impl Suite {
     pub fn tier(&self) -> Tier {
         match &self.plan {
             Plan::Native(_) => Tier::Apart,
+            Plan::OpenEvolve(suite) if suite.split => Tier::Split,
             Plan::OpenEvolve(_) => Tier::Together,
         }
     }
@@ -232,7 +264,18 @@ impl Suite {
         }
     }
 
-    /// The work job of an examination. No answer key is in it.
+    /// The evaluator's job and the candidate's, where they run at once, in cages of their own, and the first calls the
+    /// second: in the tier `split`. The first one's result is graded. `None` in other tiers.
+    pub fn split(&self, genome: &Genome, order: &Order<'_>) -> Option<Pair> {
+        match &self.plan {
+            Plan::OpenEvolve(suite) if suite.split => {
+                Some(Pair { exam: suite.work(genome, order), work: suite.candidate(genome) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The work job of an examination, in other tiers than `split`. No answer key is in it, unless the tier is `together`.
     pub fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
         match &self.plan {
             Plan::Native(suite) => suite.work(genome, order),

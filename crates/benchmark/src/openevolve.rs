@@ -5,6 +5,7 @@
 //! one score decides and is known to proposers: there is nothing else to show them.
 
 mod config;
+mod split;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,6 +30,8 @@ pub(crate) const DRIVER: &str =
 pub(crate) const PATH: &str = "/work/driver/openevolve.py";
 const SHIM: &str = include_str!("../drivers/evaluation_result.py");
 
+pub(crate) use split::{CANDIDATE, CANDIDATE_PATH, EXAMINER, EXAMINER_PATH};
+
 /// OpenEvolve's defaults (`config.py`).
 const THRESHOLDS: [f64; 3] = [0.5, 0.75, 0.9];
 const FEATURES: [&str; 2] = ["complexity", "diversity"];
@@ -46,6 +49,8 @@ pub(crate) struct OpenEvolveSuite {
     config: OpenEvolveConfig,
     limits: Limits,
     python: Tool,
+    /// Whether the candidate is kept in a cage of its own.
+    pub(crate) split: bool,
 }
 
 /// Whether a folder holds an OpenEvolve task.
@@ -65,7 +70,7 @@ fn programs(folder: &Path) -> Vec<String> {
 }
 
 impl OpenEvolveSuite {
-    pub(crate) fn load(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
+    pub(crate) fn load(source: &SuiteSource, tools: &Toolbox, split: bool) -> Result<Self, SuiteError> {
         let config = OpenEvolveConfig::load(&source.folder)?;
         let found = programs(&source.folder);
         let suffix = config.file_suffix.as_deref().unwrap_or(".py");
@@ -86,6 +91,12 @@ impl OpenEvolveSuite {
                 ));
             }
         };
+        if split && !program.ends_with(".py") {
+            return Err(error(
+                format!("the evaluator and '{program}' cannot be kept in cages of their own: only Python programs can"),
+                "`--isolation together` lets both share a cage; promoting then takes `--unproven`",
+            ));
+        }
         let skip = |path: &str| {
             found.iter().any(|p| p == path)
                 || path.split('/').any(|part| OUTPUT.contains(&part))
@@ -108,13 +119,17 @@ impl OpenEvolveSuite {
         if limits.memory == Limits::default().memory {
             limits.memory = MEMORY;
         }
-        Ok(OpenEvolveSuite { files, program, config, limits, python })
+        Ok(OpenEvolveSuite { files, program, config, limits, python, split })
     }
 
     pub(crate) fn digest(&self) -> Digest {
         let mut parts = Parts::new();
         parts.files(&self.files);
-        parts.add("driver", DRIVER.as_bytes());
+        if self.split {
+            split::drivers().for_each(|driver| parts.add("driver", driver.as_bytes()));
+        } else {
+            parts.add("driver", DRIVER.as_bytes());
+        }
         parts.add("shim", SHIM.as_bytes());
         parts.add("tool", self.python.version.as_bytes());
         parts.limits(&self.limits);
@@ -130,14 +145,35 @@ impl OpenEvolveSuite {
         self.config.evaluator.timeout.unwrap_or(self.limits.wall.as_secs_f64())
     }
 
+    /// What a cage with these files may use, and its wall-clock seconds.
+    fn bounds(&self, files: &[CageFile]) -> (Limits, f64) {
+        // Loading the evaluator, then one to three stages, or as many tries, each with the whole time.
+        let turns = if self.cascade() { 3.0 } else { 1.0 + f64::from(self.retries()) };
+        let wall = self.seconds() * (1.0 + turns) + START;
+        let mut limits = self.limits.clone();
+        limits.wall = Duration::from_secs_f64(wall);
+        limits.cpu_seconds = limits.cpu_seconds.max((wall * 2.0) as u32);
+        limits.disk = limits.disk.saturating_add(files.iter().map(|f| f.bytes.len() as u64).sum());
+        if self.split {
+            limits.output = limits.output.saturating_add(split::TRAFFIC);
+        }
+        (limits, wall)
+    }
+
+    fn retries(&self) -> u32 {
+        self.config.evaluator.max_retries.unwrap_or(0).min(10)
+    }
+
+    /// The job where the evaluator runs; in the tier `together` the candidate with it.
     pub(crate) fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
         let tasks = if order.splits.contains(&Split::Validation) { vec![0] } else { Vec::new() };
-        let retries = self.config.evaluator.max_retries.unwrap_or(0).min(10);
+        let retries = self.retries();
         let thresholds = self.config.evaluator.cascade_thresholds.clone().unwrap_or(THRESHOLDS.to_vec());
         let thresholds: Vec<String> = thresholds.iter().map(|t| format!("{t:?}")).collect();
         let modules: Vec<String> = self.python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!(
-            "{{\"program\":{},\"cascade\":{},\"thresholds\":[{}],\"timeout\":{},\"retries\":{retries},\"output\":{},\"modules\":[{}]}}",
+            "{{\"split\":{},\"program\":{},\"cascade\":{},\"thresholds\":[{}],\"timeout\":{},\"retries\":{retries},\"output\":{},\"modules\":[{}]}}",
+            self.split,
             quoted(&self.program),
             self.cascade(),
             thresholds.join(","),
@@ -145,25 +181,20 @@ impl OpenEvolveSuite {
             self.limits.output,
             modules.join(","),
         );
-        let mut files = genome_files(genome);
+        let mut files = if self.split { split::stand_in(&self.program) } else { genome_files(genome) };
         for (name, bytes) in &self.files {
             files.push(CageFile { path: format!("/work/task/{name}"), bytes: bytes.clone(), executable: false });
         }
         files.push(file("/work/shim/openevolve/__init__.py", b""));
         files.push(file("/work/shim/openevolve/evaluation_result.py", SHIM.as_bytes()));
-        files.push(file(PATH, DRIVER.as_bytes()));
+        let (path, driver) = if self.split { (EXAMINER_PATH, EXAMINER) } else { (PATH, DRIVER) };
+        files.push(file(path, driver.as_bytes()));
 
-        // Loading the evaluator, then one to three stages, or as many tries, each with the whole time.
-        let turns = 1.0 + if self.cascade() { 3.0 } else { 1.0 + f64::from(retries) };
-        let wall = self.seconds() * turns + START;
-        let mut limits = self.limits.clone();
-        limits.wall = Duration::from_secs_f64(wall);
-        limits.cpu_seconds = limits.cpu_seconds.max((wall * 2.0) as u32);
-        limits.disk = limits.disk.saturating_add(files.iter().map(|f| f.bytes.len() as u64).sum());
+        let (limits, wall) = self.bounds(&files);
         let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget: wall, ..Ticket::default() };
         Job {
             files,
-            argv: python_argv(&self.python, PATH),
+            argv: python_argv(&self.python, path),
             cwd: "/work/task".to_owned(),
             stdin: format!("{}{}\n", block(&plan), order.nonce).into_bytes(),
             limits,
@@ -201,9 +232,13 @@ impl OpenEvolveSuite {
     /// `g`arbage.
     fn read(&self, frame: &Frame, found: &mut Evaluation) {
         found.output = tail(&frame.error, 1000);
+        if !frame.unfit.is_empty() {
+            // Whatever the evaluator made of it.
+            return found.fail(MarkStatus::Garbled, frame.unfit.clone());
+        }
         let (mut result, mut note, mut stage) = (None, None, 0);
         for line in frame.said.lines() {
-            let Some((kind, rest)) = line.split_once(' ') else { continue };
+            let Some((kind, rest)) = line.split_once(' ').filter(|(kind, _)| *kind != "t") else { continue };
             let value = Json::read(rest);
             match (kind, value) {
                 ("s", Ok(number)) => stage = frame::whole(&number).unwrap_or(0),

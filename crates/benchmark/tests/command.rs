@@ -37,6 +37,15 @@ fn a_program_is_run_once_a_task_and_its_output_is_compared() {
 }
 
 #[test]
+fn a_suite_that_shows_no_file_of_its_own_starts_its_commands_all_the_same() {
+    let toml = PYTHON.replace("files = []\n", "").replace("seconds = 1", "seconds = 20");
+    let suite = native(&[("suite.toml", &toml), ("tasks.jsonl", &line("v", "validation", "", "/work/suite []"))]);
+    let code = "import os; print(os.getcwd()[-11:], os.listdir())";
+    let graded = examine(&suite, &genome(&[("a.py", code)]), false);
+    assert_eq!(mark(&graded, "v").status, Passed, "{graded:?}");
+}
+
+#[test]
 fn a_rust_function_is_built_with_the_suites_own_main_program() {
     if harness::tools().rustc.is_none() {
         panic!("this test needs a rustc");

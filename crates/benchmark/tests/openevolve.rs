@@ -20,7 +20,7 @@ fn evaluate(evaluator: &str, config: &str, program: &str) -> Graded {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[("initial_program.py", program), ("evaluator.py", evaluator), ("config.yaml", config)]);
     assert!(Suite::is_openevolve(folder.path()));
-    let suite = Suite::openevolve(&source(folder.path()), &tools()).unwrap();
+    let suite = Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).unwrap();
     examine(&suite, &genome(&[("initial_program.py", program)]), false)
 }
 
@@ -35,7 +35,7 @@ fn check(evaluator: &str, config: &str, status: MarkStatus, score: f64, words: &
 #[test]
 fn a_task_is_taken_unchanged() {
     let folder = fixture("minimum");
-    let suite = Suite::openevolve(&source(&folder), &tools()).unwrap();
+    let suite = Suite::openevolve(&source(&folder), &tools(), Tier::Together).unwrap();
     assert_eq!((suite.kind(), suite.tier(), suite.ceiling()), (Kind::Exact, Tier::Together, None));
     assert_eq!((suite.count(Split::Validation), suite.count(Split::Train)), (1, 0));
     let program = std::fs::read_to_string(folder.join("initial_program.py")).unwrap();
@@ -51,6 +51,38 @@ fn a_task_is_taken_unchanged() {
     let config = OpenEvolveConfig::load(&folder).unwrap();
     assert_eq!((config.max_iterations, config.seed()), (Some(20), Some(3)));
     assert_eq!(config.ignored, ["database.num_islands", "llm.api_key"]);
+}
+
+#[test]
+fn in_the_tier_split_neither_cage_has_a_file_of_the_other() {
+    let folder = fixture("minimum");
+    let suite = Suite::openevolve(&source(&folder), &tools(), Tier::Split).unwrap();
+    let together = Suite::openevolve(&source(&folder), &tools(), Tier::Together).unwrap();
+    assert_eq!((suite.tier(), suite.kind()), (Tier::Split, Kind::Exact));
+    assert_ne!(suite.evaluator(), together.evaluator(), "their marks must never be compared");
+    let candidate = genome(&[("initial_program.py", "mark_of_the_candidate = 1\n")]);
+    assert!(together.split(&candidate, &harness::order(harness::ALL, false)).is_none());
+    let pair = suite.split(&candidate, &harness::order(harness::ALL, false)).unwrap();
+    let holds = |files: &[meliora_benchmark::CageFile], text: &str| {
+        files.iter().any(|f| String::from_utf8_lossy(&f.bytes).contains(text))
+    };
+    assert!(holds(&pair.work.files, "mark_of_the_candidate") && !holds(&pair.exam.files, "mark_of_the_candidate"));
+    for name in ["evaluator.py", "landscape.py"] {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert!(holds(&pair.exam.files, &text) && !holds(&pair.work.files, &text), "{name}");
+    }
+    let secret = harness::order(harness::ALL, false).nonce;
+    assert!(!String::from_utf8_lossy(&pair.work.stdin).contains(secret));
+    assert!(pair.exam.files.iter().any(|f| f.path == "/work/genome/initial_program.py"), "the stand-in");
+}
+
+#[test]
+fn a_program_that_is_not_python_has_no_stand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("initial_program.rs", ""), ("evaluator.py", "")]);
+    let error = Suite::openevolve(&source(folder.path()), &tools(), Tier::Split).unwrap_err();
+    assert!(error.to_string().contains("only Python programs"), "{error}");
+    assert!(error.hint.unwrap().contains("--isolation together"));
 }
 
 #[test]
@@ -170,7 +202,7 @@ fn evaluators_may_use_files_threads_and_other_processes() {
         ("openevolve_output/best.py", "x"),
     ];
     write(folder.path(), &files);
-    let suite = Suite::openevolve(&source(folder.path()), &tools()).unwrap();
+    let suite = Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).unwrap();
     let candidate = genome(&[("initial_program.py", "")]);
     let job = suite.work(&candidate, &harness::order(harness::ALL, false));
     assert!(job.files.iter().all(|f| !f.path.contains("openevolve_output")));
@@ -181,7 +213,7 @@ fn evaluators_may_use_files_threads_and_other_processes() {
 #[test]
 fn a_folder_that_is_no_task_is_refused_with_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
-    let load = || Suite::openevolve(&source(folder.path()), &tools()).unwrap_err().to_string();
+    let load = || Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).unwrap_err().to_string();
     assert!(!Suite::is_openevolve(folder.path()));
     assert!(load().contains("holds no initial_program"));
     write(folder.path(), &[("initial_program.rs", "")]);
@@ -189,7 +221,7 @@ fn a_folder_that_is_no_task_is_refused_with_what_is_missing() {
     write(folder.path(), &[("evaluator.py", ""), ("initial_program.js", "")]);
     assert!(load().contains("several programs: initial_program.js, initial_program.rs"));
     write(folder.path(), &[("config.yaml", "file_suffix: .rs\n")]);
-    assert!(Suite::openevolve(&source(folder.path()), &tools()).is_ok());
+    assert!(Suite::openevolve(&source(folder.path()), &tools(), Tier::Together).is_ok());
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
     assert!(load().contains("neither a regular file nor a folder"));
 }

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub use self::sandbox::{Image, Sandbox, SandboxRun, SandboxServe, SelfTest};
+use crate::cages::Backend;
+
+mod sandbox;
+
 /// Makes programs better by themselves, and keeps only improvements that it can prove.
 #[derive(Parser, Debug)]
 #[command(name = "meliora", version, about, propagate_version = true, disable_help_subcommand = true)]
@@ -96,6 +101,15 @@ pub enum Command {
         /// The Python to look at.
         #[arg(long)]
         python: Option<String>,
+        /// Where cages come from.
+        #[arg(long)]
+        backend: Option<Backend>,
+    },
+    /// Cages for your own commands, and what they keep out.
+    Sandbox {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Sandbox,
     },
     /// The law of a project.
     Constitution {
@@ -130,9 +144,15 @@ pub struct Overrides {
     /// The Python that cages see: a program, or the folder of a virtual environment.
     #[arg(long, value_name = "PYTHON")]
     pub python: Option<String>,
+    /// Where cages come from.
+    #[arg(long, value_name = "BACKEND")]
+    pub backend: Option<Backend>,
     /// Address of the model server, such as http://127.0.0.1:8080/v1.
     #[arg(long, value_name = "URL")]
     pub base_url: Option<String>,
+    /// Whether an OpenEvolve evaluator and what it examines have cages of their own (split, the default) or share one.
+    #[arg(long, value_name = "TIER", value_parser = ["split", "together"])]
+    pub isolation: Option<String>,
     /// Name of the model; asked of the server if there is only one.
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,

@@ -12,6 +12,7 @@ mod promote;
 mod proposers;
 mod rollback;
 mod run;
+mod sandbox;
 mod show;
 
 use crate::args::{Args, Command};
@@ -32,7 +33,8 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Lineage { dir, all } => lineage::lineage(dir, *all, printer),
         Command::Promote { id, dir, unproven } => promote::promote(id, dir, *unproven, printer),
         Command::Rollback { id, dir } => rollback::rollback(id.as_deref(), dir, printer),
-        Command::Doctor { dir, python } => doctor::doctor(dir, python.as_deref(), printer),
+        Command::Doctor { dir, python, backend } => doctor::doctor(dir, python.as_deref(), *backend, printer),
+        Command::Sandbox { command } => sandbox::sandbox(command, printer),
         Command::Constitution { command } => constitution::constitution(command, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);

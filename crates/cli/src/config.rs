@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::cages::Backend;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -116,6 +117,8 @@ pub struct Budget {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sandbox {
+    /// Where cages come from: `ns` (Linux namespaces), `microvm`, `e2b`, `container`.
+    pub backend: Backend,
     /// A Python program, or the folder of a virtual environment.
     pub python: Option<String>,
     /// Memory of each process, in MiB.
@@ -128,11 +131,44 @@ pub struct Sandbox {
     pub disk_mb: u64,
     /// Output that is kept, in MiB.
     pub output_mb: u64,
+    /// Folder of the image for the backend `microvm`; without it, where `meliora sandbox image build` puts one.
+    pub microvm_image: Option<PathBuf>,
+    /// Installed Python modules that jobs find imported already, such as `numpy`.
+    pub warm: Vec<String>,
+    /// E2B's cloud, for the backend of that name.
+    pub e2b: E2b,
+}
+
+/// `[sandbox.e2b]`; the key is in the environment alone, as `E2B_API_KEY`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct E2b {
+    /// The template that sandboxes are made from.
+    pub template: String,
+    /// Seconds that a sandbox lives without news of this program, 15 to 86400; while it is used it is kept.
+    pub lifetime_seconds: u64,
+}
+
+impl Default for E2b {
+    fn default() -> Self {
+        E2b { template: "code-interpreter-v1".into(), lifetime_seconds: 300 }
+    }
 }
 
 impl Default for Sandbox {
     fn default() -> Self {
-        Sandbox { python: None, memory_mb: 1024, seconds: 30.0, processes: 64, disk_mb: 64, output_mb: 4 }
+        Sandbox {
+            backend: Backend::Ns,
+            python: None,
+            memory_mb: 1024,
+            seconds: 30.0,
+            processes: 64,
+            disk_mb: 64,
+            output_mb: 4,
+            microvm_image: None,
+            warm: Vec::new(),
+            e2b: E2b::default(),
+        }
     }
 }
 
@@ -236,13 +272,7 @@ pub fn load(project_file: &Path) -> Result<Config, Failure> {
 
 /// What types cannot say.
 pub fn check(config: &Config) -> Result<(), String> {
-    let s = &config.sandbox;
-    if !(s.seconds > 0.0 && s.seconds <= 86_400.0) {
-        return Err(format!("[sandbox] seconds = {} is not between 0 and 86400", s.seconds));
-    }
-    if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
-        return Err("a limit of [sandbox] is 0, so nothing could run".into());
-    }
+    check_sandbox(&config.sandbox)?;
     if config.genome.editable.is_empty() {
         return Err("[genome] editable names no file, so nothing may change".into());
     }
@@ -277,6 +307,25 @@ pub fn check(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
+/// What types cannot say of `[sandbox]`.
+pub fn check_sandbox(s: &Sandbox) -> Result<(), String> {
+    if !(s.seconds > 0.0 && s.seconds <= 86_400.0) {
+        return Err(format!("[sandbox] seconds = {} is not between 0 and 86400", s.seconds));
+    }
+    if s.memory_mb == 0 || s.processes == 0 || s.disk_mb == 0 || s.output_mb == 0 {
+        return Err("a limit of [sandbox] is 0, so nothing could run".into());
+    }
+    let is_module = |name: &str| {
+        name.split('.').all(|part| {
+            part.chars().all(|c| c.is_alphanumeric() || c == '_') && part.starts_with(|c: char| !c.is_numeric())
+        })
+    };
+    if let Some(name) = s.warm.iter().find(|name| !is_module(name)) {
+        return Err(format!("[sandbox] warm: '{name}' is not the name of a Python module"));
+    }
+    Ok(())
+}
+
 fn parse(text: &str) -> Result<toml::Table, toml::de::Error> {
     text.parse()
 }
@@ -298,6 +347,11 @@ fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table
         let value = parsed.unwrap_or(toml::Value::String(value));
         let section = sections.iter().find_map(|s| key.strip_prefix(&format!("{s}_")).map(|k| (*s, k.to_owned())));
         match section {
+            Some(("sandbox", key)) if key.starts_with("e2b_") => {
+                let inner = toml::Table::from_iter([(key["e2b_".len()..].to_owned(), value)]);
+                let outer = toml::Table::from_iter([("e2b".to_owned(), toml::Value::Table(inner))]);
+                merge(&mut table, toml::Table::from_iter([("sandbox".to_owned(), toml::Value::Table(outer))]));
+            }
             Some((section, key)) => {
                 let entry = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));
                 if let toml::Value::Table(entry) = entry {
@@ -335,6 +389,14 @@ mod tests {
         merge(&mut merged, from_environment([("MELIORA_RUN_SEED".to_owned(), "7".to_owned())].into_iter()));
         assert_eq!(merged["run"]["seed"].as_integer(), Some(7));
         assert_eq!(merged["run"]["jobs"].as_integer(), Some(3));
+    }
+
+    #[test]
+    fn the_environment_reaches_the_keys_of_a_backend() {
+        let set = [("MELIORA_SANDBOX_E2B_TEMPLATE", "mine"), ("MELIORA_SANDBOX_E2B_LIFETIME_SECONDS", "60")];
+        let table = from_environment(set.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(table["sandbox"]["e2b"]["template"].as_str(), Some("mine"));
+        assert_eq!(table["sandbox"]["e2b"]["lifetime_seconds"].as_integer(), Some(60));
     }
 
     #[test]

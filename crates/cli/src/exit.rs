@@ -2,26 +2,46 @@
 
 /// How the program ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
 pub enum Exit {
     /// Done.
-    Done = 0,
+    Done,
     /// Wrong usage (also what the argument parser gives).
-    Usage = 2,
+    Usage,
     /// The configuration, the suite or the project cannot be used.
-    Configuration = 3,
+    Configuration,
     /// The constitution refused to load, or refuses the genome as it stands.
-    Constitution = 4,
+    Constitution,
     /// The budget ended, or the proposers did, with no improvement.
-    NoImprovement = 5,
+    NoImprovement,
     /// Our own machinery failed: a cage, the archive, a model server.
-    Machinery = 6,
+    Machinery,
     /// Interrupted; the state is saved.
-    Interrupted = 130,
+    Interrupted,
+    /// The self-test found something open: a cage lets out what it should hold.
+    Open,
+    /// The exit code of a command that was run for its own sake.
+    Command(u8),
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Usage => 2,
+            Exit::Configuration => 3,
+            Exit::Constitution => 4,
+            Exit::NoImprovement => 5,
+            Exit::Machinery => 6,
+            Exit::Open => 12,
+            Exit::Interrupted => 130,
+            Exit::Command(code) => code,
+        }
+    }
 }
 
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
-        std::process::ExitCode::from(exit as u8)
+        std::process::ExitCode::from(exit.code())
     }
 }

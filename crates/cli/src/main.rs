@@ -1,6 +1,7 @@
 //! The `meliora` program: arguments, configuration, wiring, output, exit codes. It decides nothing.
 
 mod args;
+mod cages;
 mod command;
 mod config;
 mod exit;

@@ -50,6 +50,12 @@ impl Printer {
         let _ = writeln!(anstream::stdout(), "{line}");
     }
 
+    /// Bytes of a command as they are: to standard output, or to standard error. `false`: nobody reads them any more.
+    pub fn raw(&self, bytes: &[u8], error: bool) -> bool {
+        let write = |mut to: Box<dyn std::io::Write>| to.write_all(bytes).and_then(|()| to.flush()).is_ok();
+        if error { write(Box::new(std::io::stderr().lock())) } else { write(Box::new(std::io::stdout().lock())) }
+    }
+
     /// A JSON object as a line of data.
     pub fn object(&self, value: &impl serde::Serialize) {
         if let Ok(line) = serde_json::to_string(value) {

@@ -11,11 +11,11 @@ use meliora_judge::Policy;
 use meliora_store::{GitTarget, Globs, LockError, ProjectLock, SqliteGitArchive};
 
 use crate::args::Overrides;
+use crate::cages;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::toolbox;
 
 /// The folder in a project that is Meliora's own.
 pub const STATE: &str = ".meliora";
@@ -64,21 +64,41 @@ impl Project {
             // A path in the project's file is relative to the project.
             *python = dir.join(&*python).to_string_lossy().into_owned();
         }
+        if let Some(backend) = overrides.backend {
+            config.sandbox.backend = backend;
+        }
         if let Some(url) = &overrides.base_url {
             config.model.base_url.clone_from(url);
         }
         if let Some(model) = &overrides.model {
             config.model.name.clone_from(model);
         }
-        let tools = toolbox::find(config.sandbox.python.as_deref())?;
+        let tools = cages::tools(&config.sandbox)?;
         let source = SuiteSource {
             folder: if native { dir.join(&config.suite.folder) } else { dir.clone() },
             limits: limits(&config),
         };
-        let suite = if native { Suite::native(&source, &tools) } else { Suite::openevolve(&source, &tools) };
+        let tier = if overrides.isolation.as_deref() == Some("together") { Tier::Together } else { Tier::Split };
+        let suite = match &overrides.isolation {
+            Some(_) if native => {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "a native suite is always examined apart from its answer key; `--isolation` is for OpenEvolve tasks",
+                ));
+            }
+            _ if native => Suite::native(&source, &tools),
+            _ => Suite::openevolve(&source, &tools, tier),
+        };
         let suite = suite.map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
         let constitution = constitution(&dir, &config, native)?;
         Ok(Project { dir, config, suite, constitution, tools })
+    }
+
+    /// Opens it for what examines nothing: no evaluator is then too foreign for it.
+    pub fn open_without_examining(dir: &Path, printer: &Printer) -> Result<Self, Failure> {
+        let foreign = !dir.join("meliora.toml").is_file();
+        let isolation = foreign.then(|| "together".to_owned());
+        Project::open(dir, &Overrides { isolation, ..Overrides::default() }, printer)
     }
 
     /// The user's own tree.
@@ -149,6 +169,7 @@ impl Project {
         };
         match self.suite.tier() {
             Tier::Apart => format!("{kind}, examined apart from its answer key"),
+            Tier::Split => format!("{kind}, tier `split`: examined apart from its evaluator, through plain data"),
             Tier::Together => format!("{kind}, tier `together`: the evaluator shares its cage with what it examines"),
         }
     }
@@ -224,7 +245,11 @@ fn protected(dir: &Path, config: &Config, native: bool) -> Vec<String> {
 
 /// The limits of every cage.
 pub fn limits(config: &Config) -> Limits {
-    let s = &config.sandbox;
+    limits_of(&config.sandbox)
+}
+
+/// The limits that settings stand for.
+pub fn limits_of(s: &config::Sandbox) -> Limits {
     Limits {
         memory: s.memory_mb << 20,
         processes: s.processes,

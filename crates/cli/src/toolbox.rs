@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use meliora_benchmark::{PythonStart, Tool, Toolbox};
+use meliora_evolve::{CageSpec, Command as CageCommand, Sandbox, run_to_end};
 use meliora_sandbox::WarmPython;
 
 use crate::exit::Exit;
@@ -63,6 +64,9 @@ const COMMON_MODULES: &[&str] = &[
     "mmap",
     "_json",
     "_ctypes",
+    "_socket",
+    "binascii",
+    "resource",
     "builtins",
     "warnings",
     "threading",
@@ -72,19 +76,26 @@ const COMMON_MODULES: &[&str] = &[
 pub fn warm(tools: &Toolbox) -> Option<WarmPython> {
     let python = tools.python.as_ref()?;
     let start = PythonStart::of(python);
-    Some(WarmPython {
+    Some(WarmPython { required: tools.warm.clone(), ..warm_for(python, start.env, start.drivers) })
+}
+
+/// The same for scripts of one's own, in cages of this environment.
+pub fn warm_for(python: &Tool, env: Vec<(String, String)>, scripts: Vec<(String, String)>) -> WarmPython {
+    WarmPython {
         program: python.program.clone(),
         library: python.library.clone(),
         version: python.version.clone(),
-        flags: start.flags,
-        env: start.env,
+        flags: PythonStart::of(python).flags,
+        env,
         modules: COMMON_MODULES.iter().map(|name| (*name).to_owned()).collect(),
-        scripts: start.drivers,
-    })
+        required: Vec::new(),
+        search: python.modules.clone(),
+        scripts,
+    }
 }
 
 /// The tools of this machine. A Python that was asked for by name must be there; the rest may be missing.
-pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
+pub fn find(python: Option<&str>, warm: &[String]) -> Result<Toolbox, Failure> {
     let asked = python.is_some();
     let name = python.unwrap_or("python3");
     let python = match ask_python(&python_program(name)) {
@@ -95,7 +106,47 @@ pub fn find(python: Option<&str>) -> Result<Toolbox, Failure> {
         }
         Err(_) => None,
     };
-    Ok(Toolbox { python, node: node(), rustc: rustc() })
+    Ok(Toolbox { python, node: node(), rustc: rustc(), warm: warm.to_vec() })
+}
+
+/// The tools that a cage has which shows nothing of this machine: what its own programs tell.
+pub fn inside(sandbox: &dyn Sandbox, python: Option<&str>) -> Result<Toolbox, Failure> {
+    let cage = sandbox.open(CageSpec::manual())?;
+    let path = ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned());
+    let ask = |argv: &[&str]| {
+        let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+        let command = CageCommand { argv, env: vec![path.clone()], ..CageCommand::default() };
+        run_to_end(cage.as_ref(), &command, b"")
+    };
+    let name = python.unwrap_or("python3");
+    let told = ask(&["/usr/bin/env", name, "-I", "-c", ASK_PYTHON])?;
+    let answer = serde_json::from_slice::<PythonAnswer>(&told.stdout);
+    let python = match (answer, python) {
+        (Ok(answer), _) => Some(Tool {
+            program: answer.program,
+            needs: Vec::new(),
+            version: answer.version,
+            modules: answer.modules,
+            library: None,
+        }),
+        (Err(_), None) => None,
+        (Err(_), Some(name)) => {
+            let why = String::from_utf8_lossy(&told.stderr).trim().to_owned();
+            return Err(Failure::new(Exit::Configuration, format!("the Python '{name}' cannot be used there: {why}"))
+                .hint("[sandbox] python names a program inside, such as /usr/bin/python3"));
+        }
+    };
+    let told =
+        ask(&["/bin/sh", "-c", "node=$(readlink -f \"$(command -v node)\") && echo \"$node\" && node --version"])?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let node = told.trim().split_once('\n').map(|(program, version)| Tool {
+        program: program.into(),
+        needs: Vec::new(),
+        version: version.to_owned(),
+        modules: Vec::new(),
+        library: None,
+    });
+    Ok(Toolbox { python, node, rustc: None, warm: Vec::new() })
 }
 
 /// A folder stands for the virtual environment in it.

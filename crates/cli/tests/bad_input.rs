@@ -123,7 +123,7 @@ fn an_evaluator_that_breaks_or_runs_wild_is_a_marked_outcome() {
 
 #[test]
 fn an_evaluator_that_breaks_on_variants_only_loses_nothing() {
-    let evaluator = "import os\n\n\ndef evaluate(path):\n    text = open(path).read()\n    if 'VALUE = 0\\n' not in text:\n        os._exit(0)\n    return {'combined_score': 0.5}\n";
+    let evaluator = "import os, runpy\n\n\ndef evaluate(path):\n    if runpy.run_path(path)['VALUE'] != 0:\n        os._exit(0)\n    return {'combined_score': 0.5}\n";
     let (project, ran) = evaluate(evaluator);
     ran.exits(5).says(&["no improvement", "0.5000"]);
     let verdicts = project.events("judged");

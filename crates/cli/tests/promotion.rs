@@ -116,8 +116,12 @@ const VALUE_EVALUATOR: &str = "import importlib.util\n\n\ndef evaluate(path):\n 
 fn a_score_from_within_reach_is_promoted_only_as_unproven_and_falls_with_a_new_evaluator() {
     let project = Project::openevolve(VALUE_EVALUATOR, "evaluator:\n  timeout: 10\n");
     project.git_init();
-    project.meliora(&["run", ".", "--proposer", "mutate", "--jobs", "1", "--evals", "8"]).exits(0);
-    project.meliora(&["promote"]).exits(2).says(&["shares its cage", "--unproven"]);
+    let run = ["run", ".", "--proposer", "mutate", "--jobs", "1", "--evals", "8"];
+    project
+        .meliora(&[&run[..], &["--isolation", "together"]].concat())
+        .exits(0)
+        .says(&["tier `together`", "--unproven"]);
+    project.meliora(&["promote"]).exits(2).says(&["shared its cage", "--unproven"]);
     project.meliora(&["promote", "--unproven"]).exits(0);
     assert_eq!(project.events("promoted")[0]["unproven"], true);
     assert!(!project.read("initial_program.py").contains("VALUE = 0\n"));
@@ -127,6 +131,17 @@ fn a_score_from_within_reach_is_promoted_only_as_unproven_and_falls_with_a_new_e
     project.commit_all("the other way round");
     project.meliora(&["bench", "."]).exits(0).says(&["rolled back", "the variant before it"]);
     assert!(project.read("initial_program.py").contains("VALUE = 0\n"));
+}
+
+#[test]
+fn a_variant_examined_through_plain_data_is_promoted_like_any_other() {
+    let project = Project::openevolve(VALUE_EVALUATOR, "evaluator:\n  timeout: 10\n");
+    project.git_init();
+    let ran = project.meliora(&["run", ".", "--proposer", "mutate", "--jobs", "1", "--evals", "8"]).exits(0);
+    assert!(ran.says(&["tier `split`"]).out.contains("meliora promote"));
+    assert_eq!(project.events("run_started")[0]["tier"], "split");
+    project.meliora(&["promote"]).exits(0);
+    assert_eq!(project.events("promoted")[0]["unproven"], false);
 }
 
 #[test]

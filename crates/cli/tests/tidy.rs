@@ -14,7 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("propose", &["domain", "evolve", "llm"]),
     ("sandbox", &["domain", "evolve"]),
     ("store", &["domain", "evolve"]),
-    ("cli", &["domain", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store"]),
+    ("serve", &["domain", "evolve"]),
+    ("cli", &["domain", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store", "serve"]),
 ];
 
 fn crates() -> PathBuf {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Cost, Digest, Feedback, Judgement, Scorecard, TreeId, VariantId};
+use crate::{Change, Cost, Digest, Feedback, Judgement, Scorecard, Tier, TreeId, VariantId};
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
@@ -40,6 +40,9 @@ pub struct RunPlan {
     pub baseline: TreeId,
     /// Digest of the constitution in force.
     pub constitution: Digest,
+    /// How far subjects are kept from their examiner; older journals do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
 }
 
 /// One step's proposal and what came of it.

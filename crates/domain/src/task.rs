@@ -44,6 +44,8 @@ pub enum Tier {
     /// Work and exam happen in different cages; the answer key never shares one with the subject.
     #[default]
     Apart,
+    /// A foreign evaluator runs in a cage of its own and calls the subject, which runs in another, through plain data.
+    Split,
     /// A foreign evaluator imports the subject: both share a cage. Promotion takes `--unproven`.
     Together,
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Tier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Tier::Apart => "apart",
+            Tier::Split => "split",
             Tier::Together => "together",
         })
     }

@@ -96,6 +96,7 @@ fn plan() -> RunPlan {
         evaluator: Digest::default(),
         baseline: TreeId([0; 20]),
         constitution: Digest::default(),
+        tier: None,
     }
 }
 

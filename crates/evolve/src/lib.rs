@@ -12,6 +12,7 @@ mod journal;
 mod lineage;
 mod port;
 mod promotion;
+mod relay;
 mod rng;
 mod strategy;
 mod work;

@@ -36,9 +36,11 @@ pub fn promote(
             hint: Some("`meliora log` lists the accepted ones".to_owned()),
         });
     }
-    if tier == Tier::Together && !unproven {
+    // Only native suites are apart in every run. For others it counts how the variant was examined when it was accepted.
+    let within_reach = tier != Tier::Apart && tier_of(archive, node.run)? != Some(Tier::Split);
+    if within_reach && !unproven {
         return Err(EvolveError::NotAllowed {
-            what: "this evaluator shares its cage with what it examines, so the score could have been reached from \
+            what: "this evaluator shared its cage with what it examined, so the score could have been reached from \
                    inside"
                 .to_owned(),
             hint: Some("read the diff, then `meliora promote --unproven`".to_owned()),
@@ -67,6 +69,21 @@ pub fn promote(
     let (commit, before) = target.apply(&standing, &genome, &PromotionNote { variant, message })?;
     journal.record(&[Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }])?;
     Ok(commit)
+}
+
+/// The tier of a run, from the journal; `None` if it does not say.
+fn tier_of(archive: &dyn Archive, run: u32) -> Result<Option<Tier>, EvolveError> {
+    let (mut number, mut tier) = (0, None);
+    archive.replay(0, &mut |recorded| {
+        if let Event::RunStarted(plan) = recorded.event {
+            number += 1;
+            tier = plan.tier;
+        } else {
+            return true;
+        }
+        number < run
+    })?;
+    Ok(tier.filter(|_| number == run))
 }
 
 /// The baseline that a variant was bred from.

@@ -24,6 +24,7 @@ fn plan(strategy: &str, seed: u64) -> RunPlan {
         evaluator: Digest::default(),
         baseline: TreeId(variant(0).0),
         constitution: Digest::default(),
+        tier: None,
     }
 }
 

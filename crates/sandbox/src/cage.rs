@@ -3,21 +3,23 @@
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use meliora_domain::Limits;
-use meliora_evolve::{Cage, CageEntry, CageError, CageUsage, Command, Process, SandboxError};
+use meliora_evolve::{Cage, CageEntry, CageError, CageSpec, CageUsage, Command, Process, SandboxError};
 use rustix::fs::{MemfdFlags, OFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use rustix::pipe::PipeFlags;
 use rustix::process::Signal;
 
 use crate::files::Folders;
+use crate::groups::Group;
 use crate::plan::{failed, os_failed};
 use crate::process::{Pipes, Running};
 use crate::reaper::{Reaper, Remains};
+use crate::terminal;
 use crate::watch;
 use crate::wire::{Report, Request, SPAWN_FDS};
 
@@ -28,14 +30,17 @@ pub(crate) struct Inner {
     /// `/proc` of the cage.
     proc: OwnedFd,
     pub(crate) limits: Limits,
+    /// The variables of every command.
+    env: Vec<(String, String)>,
     /// Given to the reaper with the end of the cage.
     remains: Mutex<Option<Remains>>,
     reaper: Arc<Reaper>,
     next_id: AtomicU32,
     cpu_us: AtomicU64,
     peak_kib: AtomicU64,
-    /// Whether the processes held more memory together than they may, and were killed.
-    pub(crate) overrun: AtomicBool,
+    /// The number of the command that came next when the processes last held more memory together than they may, and
+    /// were killed: those before it are not to blame for their end.
+    overrun: AtomicU32,
 }
 
 /// The cage that is handed out. Its end is the end of everything in it, whoever still holds a command.
@@ -46,7 +51,7 @@ impl NamespaceCage {
         control: OwnedFd,
         folders: Folders,
         proc: OwnedFd,
-        limits: Limits,
+        spec: &CageSpec,
         remains: Remains,
         reaper: Arc<Reaper>,
     ) -> Self {
@@ -54,13 +59,14 @@ impl NamespaceCage {
             control,
             folders,
             proc,
-            limits,
+            limits: spec.limits.clone(),
+            env: spec.env.clone(),
             remains: Mutex::new(Some(remains)),
             reaper,
             next_id: AtomicU32::new(1),
             cpu_us: AtomicU64::new(0),
             peak_kib: AtomicU64::new(0),
-            overrun: AtomicBool::new(false),
+            overrun: AtomicU32::new(0),
         }))
     }
 }
@@ -80,6 +86,28 @@ impl Inner {
             rustix::process::pidfd_send_signal(&remains.pidfd, Signal::KILL).ok();
             self.reaper.take(remains);
         }
+    }
+
+    /// Its control group, as long as it is this cage's.
+    fn group(&self) -> Option<Arc<Group>> {
+        let remains = self.remains.lock().unwrap_or_else(PoisonError::into_inner);
+        remains.as_ref()?.group.as_ref().map(|lent| Arc::clone(&lent.group))
+    }
+
+    /// Whether this command was there when processes were killed for the memory of all.
+    pub(crate) fn killed_for_memory(&self, id: u32) -> bool {
+        if self.killed_for_memory_now() {
+            self.note_overrun();
+        }
+        id < self.overrun.load(Ordering::Acquire)
+    }
+
+    fn note_overrun(&self) {
+        self.overrun.store(self.next_id.load(Ordering::Relaxed), Ordering::Release);
+    }
+
+    fn killed_for_memory_now(&self) -> bool {
+        self.group().is_some_and(|group| group.has_killed())
     }
 
     pub(crate) fn request(&self, request: Request) -> Result<(), SandboxError> {
@@ -102,10 +130,14 @@ impl Inner {
         }
     }
 
+    /// Whether its processes hold more memory than they may together, or the kernel killed one for that.
     pub(crate) fn over_memory(&self) -> bool {
-        let over = watch::resident(&self.proc) > self.limits.memory;
+        // What the group holds, files included, is quickly read; below the limit there is nothing to count.
+        let together = self.group().and_then(|group| group.usage()).unwrap_or(u64::MAX);
+        let over = self.killed_for_memory_now()
+            || together > self.limits.memory && watch::resident(&self.proc) > self.limits.memory;
         if over {
-            self.overrun.store(true, Ordering::Release);
+            self.note_overrun();
         }
         over
     }
@@ -160,7 +192,8 @@ impl Cage for NamespaceCage {
         let cage = &self.0;
         let program = command.argv.first().ok_or_else(|| failed("command", "it has no program"))?.clone();
         let mut strings = Vec::new();
-        for text in std::iter::once(&command.cwd).chain(&command.argv) {
+        let env = merged(&cage.env, &command.env)?;
+        for text in std::iter::once(&command.cwd).chain(&command.argv).chain(&env) {
             if text.contains('\0') {
                 return Err(failed("command", "it has a zero byte in it"));
             }
@@ -179,20 +212,55 @@ impl Cage for NamespaceCage {
             rustix::fs::fcntl_setfl(&ours, OFlags::NONBLOCK)?;
             Ok((ours, theirs))
         };
-        let (stdin, their_stdin) = pipe(false).map_err(failure)?;
-        let (stdout, their_stdout) = pipe(true).map_err(failure)?;
-        let (stderr, their_stderr) = pipe(true).map_err(failure)?;
         let (report, their_report) = pipe(true).map_err(failure)?;
+        let (stdin, pipes, theirs) = match command.terminal {
+            None => {
+                let (stdin, their_stdin) = pipe(false).map_err(failure)?;
+                let (stdout, their_stdout) = pipe(true).map_err(failure)?;
+                let (stderr, their_stderr) = pipe(true).map_err(failure)?;
+                let pipes = Pipes { stdout: Some(stdout), stderr: Some(stderr), report };
+                (stdin, pipes, [their_stdin, their_stdout, their_stderr])
+            }
+            Some(size) => {
+                let (ours, theirs) = terminal::open(&cage.folders, size)?;
+                let again = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(failure);
+                let pipes = Pipes { stdout: Some(again(&ours)?), stderr: None, report };
+                (ours, pipes, [again(&theirs)?, again(&theirs)?, theirs])
+            }
+        };
+        let [their_stdin, their_stdout, their_stderr] = &theirs;
 
         let id = cage.next_id.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
-        let request = Request::Spawn { id, argc: command.argv.len() as u32, length: strings.len() as u32 };
+        let request = Request::Spawn {
+            id,
+            argc: command.argv.len() as u32,
+            envc: env.len() as u32,
+            length: strings.len() as u32,
+            terminal: command.terminal.is_some(),
+        };
         cage.send(
             request,
             &[file.as_fd(), their_stdin.as_fd(), their_stdout.as_fd(), their_stderr.as_fd(), their_report.as_fd()],
         )?;
         let wall = command.wall.map_or(cage.limits.wall, |wall| wall.min(cage.limits.wall));
-        let pipes = Pipes { stdout: Some(stdout), stderr: Some(stderr), report };
-        Ok(Box::new(Running::new(Arc::clone(cage), id, program, stdin, pipes, (start, wall))))
+        let terminal = command.terminal.is_some();
+        Ok(Box::new(Running::new(Arc::clone(cage), (id, program), (stdin, terminal), pipes, (start, wall))))
     }
+}
+
+/// The whole environment of a command that has variables of its own, else nothing: then it is that of the cage.
+fn merged(cage: &[(String, String)], own: &[(String, String)]) -> Result<Vec<String>, SandboxError> {
+    if own.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut env: Vec<(&str, &str)> = cage.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for (name, value) in own {
+        if name.is_empty() || name.contains('=') {
+            return Err(failed(format!("environment variable '{name}'"), "not a name"));
+        }
+        env.retain(|(other, _)| other != name);
+        env.push((name, value));
+    }
+    Ok(env.into_iter().map(|(name, value)| format!("{name}={value}")).collect())
 }

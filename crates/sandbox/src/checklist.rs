@@ -18,6 +18,7 @@ use crate::wire::READY_FDS;
 #[repr(u32)]
 pub(crate) enum Step {
     Descriptors = 1,
+    Groups,
     Session,
     Wait,
     PrivateMounts,
@@ -25,6 +26,7 @@ pub(crate) enum Step {
     RootFolder,
     WritableFolders,
     Proc,
+    Terminals,
     Skeleton,
     HostFolders,
     Pivot,
@@ -42,8 +44,9 @@ impl Step {
     /// The step of a number from the wire: its layer, and what a person can do where it fails.
     pub(crate) fn explain(number: u32) -> (&'static str, Option<&'static str>) {
         use Step::*;
-        const ALL: [Step; 19] = [
+        const ALL: [Step; 21] = [
             Descriptors,
+            Groups,
             Session,
             Wait,
             PrivateMounts,
@@ -51,6 +54,7 @@ impl Step {
             RootFolder,
             WritableFolders,
             Proc,
+            Terminals,
             Skeleton,
             HostFolders,
             Pivot,
@@ -65,6 +69,10 @@ impl Step {
         ];
         match ALL.into_iter().find(|step| *step as u32 == number) {
             Some(Descriptors) => ("closing inherited descriptors", Some("Linux 5.9 or newer is needed")),
+            Some(Groups) => (
+                "control groups",
+                Some("the folder of this process's control group must stay as it is while Meliora runs"),
+            ),
             Some(Session | Wait | Announce) | None => ("cage start", None),
             Some(PrivateMounts | RootFolder | WritableFolders | Pivot | SealRoot) => (
                 "mount namespace",
@@ -77,9 +85,10 @@ impl Step {
             Some(Proc) => (
                 "proc of the cage",
                 Some(
-                    "in a container, /proc must not be masked: start it with an unmasked /proc (systempaths=unconfined)",
+                    "in a container, /proc must not be masked: start it with an unmasked /proc (unmask=ALL with podman, systempaths=unconfined with docker)",
                 ),
             ),
+            Some(Terminals) => ("terminals of the cage", Some("the kernel must be built with CONFIG_UNIX98_PTYS")),
             Some(Skeleton) => ("folders of the cage", None),
             Some(HostFolders) => (
                 "read-only mounts",
@@ -87,7 +96,10 @@ impl Step {
                     "every read-only path must be reachable for the user who starts the cage; Linux 5.12 or newer is needed",
                 ),
             ),
-            Some(Hostname) => ("host name namespace", None),
+            Some(Hostname) => (
+                "host name namespace",
+                Some("in a container, its filter of system calls must let cages be built: seccomp=unconfined"),
+            ),
             Some(OwnDescriptors) => ("descriptors of the cage", None),
             Some(Capabilities) => ("dropping capabilities", None),
             Some(NoNewPrivileges) => ("no_new_privs", None),
@@ -115,11 +127,19 @@ impl<T> At<T> for Result<T, Errno> {
     }
 }
 
-/// Builds the cage around the calling process and returns the folders to hand to the host: `/work`, `/tmp`, `/proc`.
+/// Options of the cage's own terminals: they belong to its user, and are few. A mount is an instance of its own.
+const TERMINALS: &CStr = c"uid=1000,gid=1000,mode=600,ptmxmode=666,max=64";
+const _: () = assert!(CAGE_ID == 1000);
+
+/// Builds the cage around the calling process and returns the folders to hand to the host: `/work`, `/tmp`, `/proc` and
+/// `/dev/pts`, or -1 for what it does not have.
 pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 1. Nothing of the host stays open. Other threads' descriptors came along with the clone, among them the host's
     //    ends of other cages' sockets, which would keep those from noticing the host's death.
     sys::close_all_but(&plan.keep).at(Step::Descriptors)?;
+
+    //    Limits over all that will ever run here, before anything does; then a view that begins there.
+    join_groups(plan).at(Step::Groups)?;
 
     // 2. Own session: no terminal, and no signal from the host's keyboard. Every signal is held back; SIGCHLD is
     //    read from a descriptor later.
@@ -149,12 +169,21 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // Semaphores and memory that the processes of the cage share, as Python's multiprocessing has them.
     let data = plain | libc::MS_NOEXEC;
     mount(Some(c"tmpfs"), c"dev/shm", Some(c"tmpfs"), data, Some(&plan.shared_options)).at(Step::WritableFolders)?;
+    if let Some(home) = &plan.home {
+        mount(Some(c"work"), home, None, libc::MS_BIND, None).at(Step::WritableFolders)?;
+    }
     make_folders(plan).at(Step::Skeleton)?;
     make_links_and_files(plan).at(Step::Skeleton)?;
 
     // 7. Processes of the cage only, and of those only what belongs to processes: nothing of the kernel.
-    let inert = plain | libc::MS_NOEXEC;
+    let inert = plain | libc::MS_NOEXEC | libc::MS_RDONLY;
     mount(Some(c"proc"), c"proc", Some(c"proc"), inert, Some(c"hidepid=2,subset=pid")).at(Step::Proc)?;
+
+    //    Terminals of its own, where it was opened for any: none of the host's can be named.
+    if plan.terminals {
+        let own = libc::MS_NOSUID | libc::MS_NOEXEC;
+        mount(Some(c"devpts"), c"dev/pts", Some(c"devpts"), own, Some(TERMINALS)).at(Step::Terminals)?;
+    }
 
     // 8. The host's system folders, interpreters and four devices. Read-only (submounts too), before they are placed.
     place_trees(plan).at(Step::HostFolders)?;
@@ -168,8 +197,20 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 11. A name that tells nothing of the host.
     hostname().at(Step::Hostname)?;
 
+    confine(plan)
+}
+
+/// The same for a cage that a container's engine has built: its PID 1 has only to close it.
+pub(crate) fn enclose_within(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
+    sys::close_all_but(&plan.keep).at(Step::Descriptors)?;
+    session().at(Step::Session)?;
+    confine(plan)
+}
+
+/// The steps that need no right over anything but oneself.
+fn confine(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     // 12. What the host reads and writes files by, and quiet standard streams for PID 1, so that 0, 1 and 2 are taken.
-    let folders = own_descriptors().at(Step::OwnDescriptors)?;
+    let folders = own_descriptors(plan).at(Step::OwnDescriptors)?;
 
     // 13. No capability, not even in this user namespace, and none to be had.
     drop_capabilities().at(Step::Capabilities)?;
@@ -186,10 +227,31 @@ pub(crate) fn enclose(plan: &Plan) -> Result<[RawFd; READY_FDS], Failure> {
     Ok(folders)
 }
 
+fn join_groups(plan: &Plan) -> Result<(), Errno> {
+    for group in &plan.groups {
+        // "0" is whoever writes it, who alone need not wait for all others of the machine to stand still.
+        // SAFETY: writes a string of ours; the descriptor is closed here and not used again.
+        unsafe {
+            let joined = check(libc::write(*group, c"0".as_ptr().cast(), 1) as i64);
+            libc::close(*group);
+            joined?;
+        }
+    }
+    if plan.groups.is_empty() && plan.into.is_none() {
+        return Ok(());
+    }
+    // SAFETY: a number only.
+    check(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }).map(drop)
+}
+
 fn session() -> Result<(), Errno> {
     // SAFETY: plain calls on this process; the mask is a value of ours that `sigfillset` fills.
     unsafe {
-        check(libc::setsid())?;
+        match check(libc::setsid()) {
+            // PID 1 of a container leads its session already.
+            Ok(_) | Err(libc::EPERM) => {}
+            Err(errno) => return Err(errno),
+        }
         libc::umask(0o022);
         let mut all: libc::sigset_t = std::mem::zeroed();
         libc::sigfillset(&mut all);
@@ -289,7 +351,7 @@ fn hostname() -> Result<(), Errno> {
     }
 }
 
-fn own_descriptors() -> Result<[RawFd; READY_FDS], Errno> {
+fn own_descriptors(plan: &Plan) -> Result<[RawFd; READY_FDS], Errno> {
     let folder = |path: &CStr, flags: c_int| {
         // SAFETY: a valid C string.
         check(unsafe { libc::open(path.as_ptr(), flags | libc::O_DIRECTORY | libc::O_CLOEXEC) }).map(|fd| fd as RawFd)
@@ -306,7 +368,8 @@ fn own_descriptors() -> Result<[RawFd; READY_FDS], Errno> {
             libc::close(null);
         }
     }
-    Ok([folder(c"/work", libc::O_PATH)?, folder(c"/tmp", libc::O_PATH)?, folder(c"/proc", libc::O_RDONLY)?])
+    let terminals = if plan.terminals { folder(c"/dev/pts", libc::O_PATH)? } else { -1 };
+    Ok([folder(c"/work", libc::O_PATH)?, folder(c"/tmp", libc::O_PATH)?, folder(c"/proc", libc::O_RDONLY)?, terminals])
 }
 
 fn drop_capabilities() -> Result<(), Errno> {
@@ -318,9 +381,12 @@ fn drop_capabilities() -> Result<(), Errno> {
     }
     const VERSION_3: u32 = 0x2008_0522;
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as c_ulong)?;
-    for capability in 0..64 {
-        match prctl(libc::PR_CAPBSET_DROP, capability) {
-            Ok(()) => {}
+    for capability in 0..64u64 {
+        // SAFETY: asks about a number.
+        match check(unsafe { libc::prctl(libc::PR_CAPBSET_READ, capability) }) {
+            // An engine's container has none from the start, nor the right to drop any.
+            Ok(0) => {}
+            Ok(_) => prctl(libc::PR_CAPBSET_DROP, capability)?,
             // Past the last one that this kernel knows.
             Err(libc::EINVAL) if capability > 0 => break,
             Err(errno) => return Err(errno),
@@ -363,7 +429,12 @@ fn landlock(plan: &Plan) -> Result<(), Errno> {
         (c"/tmp", rights.own),
         (c"/dev/shm", rights.share),
         (c"/dev/null", rights.sink),
+        (c"/dev/tty", rights.terminal),
+        (c"/dev/pts", rights.terminal | rights.list),
     ] {
+        if !plan.terminals && (path == c"/dev/tty" || path == c"/dev/pts") {
+            continue;
+        }
         // SAFETY: a valid C string; the rule has the kernel's (packed) layout; the descriptor is closed here.
         unsafe {
             let parent = check(libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC))? as RawFd;

@@ -20,6 +20,10 @@ const ENTRIES: usize = 10_000;
 pub(crate) struct Folders {
     pub(crate) work: OwnedFd,
     pub(crate) tmp: OwnedFd,
+    /// `/dev/pts`, where the cage has one.
+    pub(crate) terminals: Option<OwnedFd>,
+    /// The second path of `/work` in the cage.
+    pub(crate) home: Option<String>,
     /// The cage's user and group on the host, where they are not the host's own.
     pub(crate) owner: Option<(u32, u32)>,
 }
@@ -80,9 +84,16 @@ fn explain(path: &str, errno: Errno) -> CageError {
 }
 
 impl Folders {
+    /// Does something to files as the cage's user.
+    pub(crate) fn as_owner<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _owner = AsOwner::of(self);
+        work()
+    }
+
     /// The writable folder that a path lies in, and the rest of the path.
     fn split<'a>(&self, path: &'a str) -> Result<(BorrowedFd<'_>, &'a str), CageError> {
-        for (prefix, folder) in [("/work", &self.work), ("/tmp", &self.tmp)] {
+        let home = self.home.as_deref().map(|home| (home, &self.work));
+        for (prefix, folder) in [("/work", &self.work), ("/tmp", &self.tmp)].into_iter().chain(home) {
             if let Some(rest) = path.strip_prefix(prefix)
                 && (rest.is_empty() || rest.starts_with('/'))
             {

@@ -58,6 +58,43 @@ const NAMESPACE_FLAGS: u32 = (libc::CLONE_NEWNS
 /// FIOCLEX. TIOCSTI and its like, which type into a terminal, are not among them.
 const IOCTLS: &[u32] = &[0x5401, 0x540f, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451];
 
+/// What a terminal is asked and told where a cage has terminals: modes (TCGETS2, TCSETS, TCSETS2 and their kin), breaks,
+/// flow and flushing, the controlling process group and session, its size, what is left to send, and the making of a
+/// pair (TIOCGPTN, TIOCSPTLCK, TIOCGPTPEER). Again without TIOCSTI and TIOCLINUX.
+const TERMINAL_IOCTLS: &[u32] = &[
+    0x5401,
+    0x5402,
+    0x5403,
+    0x5404,
+    0x5405,
+    0x5406,
+    0x5407,
+    0x5408,
+    0x5409,
+    0x540a,
+    0x540b,
+    0x540e,
+    0x540f,
+    0x5410,
+    0x5411,
+    0x5413,
+    0x5414,
+    0x541b,
+    0x5421,
+    0x5422,
+    0x5425,
+    0x5429,
+    0x5441,
+    0x5450,
+    0x5451,
+    0x802c_542a,
+    0x402c_542b,
+    0x402c_542c,
+    0x402c_542d,
+    0x8004_5430,
+    0x4004_5431,
+];
+
 /// Options by which a process asks about or restricts itself: death signal, dumpable (a driver hides its memory and
 /// descriptors from the subject's processes), name, seccomp (read), capability bound (read), timer slack, subreaper,
 /// no_new_privs, huge pages, names of memory areas.
@@ -343,10 +380,12 @@ const LEGACY: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const LEGACY: &[c_long] = &[];
 
-/// The whole filter. Where the host would not see processes that hide, they may not.
-pub(crate) fn program(may_hide: bool) -> Vec<sock_filter> {
+/// The whole filter. Where the host would not see processes that hide, they may not. `terminals`: whether the cage has
+/// any.
+pub(crate) fn program(may_hide: bool, terminals: bool) -> Vec<sock_filter> {
     let seen = |number: c_long, answer: Answer| match number {
         libc::SYS_prctl if !may_hide => Answer::AllowIfOneOfOr(PRCTLS_SEEN, SEEN, libc::EPERM),
+        libc::SYS_ioctl if terminals => Answer::AllowIfOneOf(1, TERMINAL_IOCTLS, libc::ENOTTY),
         _ => answer,
     };
     let mut answers: Vec<(u32, Answer)> = COMMON
@@ -447,7 +486,7 @@ mod tests {
 
     /// Runs the filter as the kernel would.
     fn verdict(arch: u32, number: u32, args: [u32; 6]) -> u32 {
-        judge(&program(true), arch, number, args)
+        judge(&program(true, false), arch, number, args)
     }
 
     fn judge(code: &[sock_filter], arch: u32, number: u32, args: [u32; 6]) -> u32 {
@@ -527,7 +566,7 @@ mod tests {
 
     #[test]
     fn where_the_host_would_not_see_it_a_process_may_not_hide() {
-        let code = program(false);
+        let code = program(false, false);
         let prctl = |option: u32, value: u32| judge(&code, ARCH, libc::SYS_prctl as u32, [option, value, 0, 0, 0, 0]);
         let dumpable = libc::PR_SET_DUMPABLE as u32;
         for (option, value) in [(dumpable, 1), (1, 0), (0x5356_4d41, 0)] {
@@ -545,7 +584,16 @@ mod tests {
         for ioctl in IOCTLS {
             assert_eq!(verdict(ARCH, libc::SYS_ioctl as u32, [0, *ioctl, 0, 0, 0, 0]), ALLOW);
         }
-        let tiocsti = 0x5412;
-        assert_eq!(verdict(ARCH, libc::SYS_ioctl as u32, [0, tiocsti, 0, 0, 0, 0]), ERRNO | libc::ENOTTY as u32);
+        let terminals = program(true, true);
+        let there = |number: u32| judge(&terminals, ARCH, libc::SYS_ioctl as u32, [0, number, 0, 0, 0, 0]);
+        for ioctl in TERMINAL_IOCTLS.iter().chain(IOCTLS) {
+            assert_eq!(there(*ioctl), ALLOW, "{ioctl:x}");
+        }
+        // TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD.
+        for ioctl in [0x5412, 0x541c, 0x541d, 0x5423] {
+            let refused = ERRNO | libc::ENOTTY as u32;
+            assert_eq!(verdict(ARCH, libc::SYS_ioctl as u32, [0, ioctl, 0, 0, 0, 0]), refused);
+            assert_eq!(there(ioctl), refused);
+        }
     }
 }

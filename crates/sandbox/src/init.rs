@@ -36,7 +36,16 @@ struct Init<'a> {
 
 /// The whole life of the clone's child.
 pub(crate) fn live(plan: &Plan) -> ! {
-    let outcome = checklist::enclose(plan)
+    live_in(plan, checklist::enclose)
+}
+
+/// The whole life of PID 1 of a container.
+pub(crate) fn live_within(plan: &Plan) -> ! {
+    live_in(plan, checklist::enclose_within)
+}
+
+fn live_in(plan: &Plan, enclose: fn(&Plan) -> Result<[RawFd; READY_FDS], Failure>) -> ! {
+    let outcome = enclose(plan)
         .and_then(|folders| announce(plan.control, &folders).map_err(|errno| Failure { step: Step::Announce, errno }));
     if let Err(failure) = outcome {
         tell(plan.control, &[failure.step as u32, failure.errno as u32], &[]).ok();
@@ -52,6 +61,9 @@ pub(crate) fn leave(code: c_int) -> ! {
 }
 
 fn announce(control: RawFd, folders: &[RawFd; READY_FDS]) -> Result<(), Errno> {
+    // The last is not always there.
+    let count = folders.iter().take_while(|fd| **fd >= 0).count();
+    let folders = folders.get(..count).unwrap_or(folders);
     tell(control, &[0, 0], folders)?;
     for folder in folders {
         close(*folder);
@@ -67,7 +79,7 @@ fn close(fd: RawFd) {
 /// Sends two words and descriptors to the host.
 fn tell(control: RawFd, words: &[u32; 2], fds: &[RawFd]) -> Result<(), Errno> {
     let mut room: ControlRoom = [0; 8];
-    // SAFETY: the message points to locals that live through the call; the control data fits `room` (three
+    // SAFETY: the message points to locals that live through the call; the control data fits `room` (four
     // descriptors take 32 bytes of its 64) and is written within what the macros report.
     unsafe {
         let mut part = libc::iovec { iov_base: words.as_ptr().cast_mut().cast(), iov_len: size_of_val(words) };
@@ -152,12 +164,13 @@ impl Init<'_> {
 
     fn obey(&mut self, request: Request, fds: &[RawFd; SPAWN_FDS], count: usize) {
         match request {
-            Request::Spawn { id, argc, length } if count == SPAWN_FDS => {
+            Request::Spawn { id, argc, envc, length, terminal } if count == SPAWN_FDS => {
                 let [strings, stdin, stdout, stderr, report] = *fds;
                 let free = self.slots.iter_mut().find(|slot| slot.is_none());
                 let started = match free {
                     Some(_) => {
-                        start(self.plan, strings, argc as usize, length as usize, [stdin, stdout, stderr], report)
+                        let counts = [argc as usize, envc as usize, length as usize];
+                        start(self.plan, strings, counts, ([stdin, stdout, stderr], terminal), report)
                     }
                     None => Err((NO_START, libc::EAGAIN)),
                 };
@@ -273,39 +286,47 @@ struct Launch<'a> {
     plan: &'a Plan,
     folder: *const c_char,
     argv: *const *const c_char,
+    environment: *const *const c_char,
     streams: [RawFd; 3],
+    /// Whether the streams are a terminal, which it is to have as its own.
+    terminal: bool,
     /// What went wrong: which [`Report::kind`], and the error number.
     failed: Option<(u64, Errno)>,
 }
 
-/// Starts a command. `strings` holds the folder and `argc` arguments in `length` bytes.
+/// Starts a command. `strings` holds the folder, `argc` arguments and `envc` variables in `length` bytes.
 fn start(
     plan: &Plan,
     strings: RawFd,
-    argc: usize,
-    length: usize,
-    streams: [RawFd; 3],
+    [argc, envc, length]: [usize; 3],
+    (streams, terminal): ([RawFd; 3], bool),
     report: RawFd,
 ) -> Result<libc::pid_t, (u64, Errno)> {
     let no_start = |errno: Errno| (NO_START, errno);
-    let pointers = argc.wrapping_add(1).wrapping_mul(size_of::<*const c_char>());
+    let pointers = argc.wrapping_add(envc).wrapping_add(2).wrapping_mul(size_of::<*const c_char>());
     let (text, table) = (Map::file(strings, length).map_err(no_start)?, Map::memory(pointers).map_err(no_start)?);
     let argv = table.at.cast::<*const c_char>();
-    // SAFETY: the host wrote `argc + 1` strings, each ended by zero, into `length` mapped bytes, and `table` has
-    // room for `argc` pointers and a null; the loop writes within both.
+    let own = argv.wrapping_add(argc).wrapping_add(1);
+    // SAFETY: the host wrote `argc + envc + 1` strings, each ended by zero, into `length` mapped bytes, and `table` has
+    // room for as many pointers and a second null; the loops write within both.
     unsafe {
-        let (mut argument, mut offset) = (0, libc::strlen(text.at.cast()).wrapping_add(1));
-        while argument < argc && offset < length {
-            let here = text.at.cast::<c_char>().wrapping_add(offset);
-            *argv.wrapping_add(argument) = here;
-            offset = offset.wrapping_add(libc::strlen(here)).wrapping_add(1);
-            argument = argument.wrapping_add(1);
+        let mut offset = libc::strlen(text.at.cast()).wrapping_add(1);
+        for (list, count) in [(argv, argc), (own, envc)] {
+            let mut place = 0;
+            while place < count && offset < length {
+                let here = text.at.cast::<c_char>().wrapping_add(offset);
+                *list.wrapping_add(place) = here;
+                offset = offset.wrapping_add(libc::strlen(here)).wrapping_add(1);
+                place = place.wrapping_add(1);
+            }
+            *list.wrapping_add(place) = ptr::null();
         }
-        *argv.wrapping_add(argument) = ptr::null();
     }
-    let mut launch = Launch { plan, folder: text.at.cast(), argv, streams, failed: None };
-    // SAFETY: the table was filled above and ends with a null pointer.
-    if let Some(python) = plan.python.as_deref().filter(|python| unsafe { python.takes(argv) }) {
+    let environment = if envc > 0 { own.cast_const() } else { plan.environment.as_ptr() };
+    let mut launch = Launch { plan, folder: text.at.cast(), argv, environment, streams, terminal, failed: None };
+    // SAFETY: the table was filled above, and both lists in it end with a null pointer.
+    let goes_on = |python: &&Interpreter| unsafe { !terminal && python.takes(argv) && python.takes_environment(own) };
+    if let Some(python) = plan.python.as_deref().filter(goes_on) {
         return match python.fork().map_err(no_start)? {
             0 => go_on(&launch, python, report),
             pid => Ok(pid),
@@ -348,10 +369,10 @@ fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd) -> ! {
                 // PID 1 is shielded from the commands' eyes, and its child as well until it is executed or comes here.
                 // A command is not, or the host could not see how much memory it holds.
                 libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
-                python.go_on(launch.argv)
+                python.go_on(launch.argv, launch.environment)
             }
             libc::fcntl(report, libc::F_SETFD, libc::FD_CLOEXEC);
-            libc::execve(*launch.argv, launch.argv, launch.plan.environment.as_ptr());
+            libc::execve(*launch.argv, launch.argv, launch.environment);
             (NO_EXEC, errno())
         },
     };
@@ -364,8 +385,8 @@ fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd) -> ! {
 
 fn become_command(launch: &Launch<'_>) -> Result<std::convert::Infallible, (u64, Errno)> {
     prepare_command(launch, &[0, 1, 2])?;
-    // SAFETY: strings that `start` laid out, and the plan's environment.
-    unsafe { libc::execve(*launch.argv, launch.argv, launch.plan.environment.as_ptr()) };
+    // SAFETY: strings that `start` laid out, or the plan's environment.
+    unsafe { libc::execve(*launch.argv, launch.argv, launch.environment) };
     Err((NO_EXEC, errno()))
 }
 
@@ -379,6 +400,9 @@ fn prepare_command(launch: &Launch<'_>, keep: &[RawFd]) -> Result<(), (u64, Errn
             check(libc::dup2(stream, standard)).map_err(no_start)?;
         }
         close_all_but(keep).map_err(no_start)?;
+        if launch.terminal {
+            check(libc::ioctl(0, libc::TIOCSCTTY, 0)).map_err(no_start)?;
+        }
         if libc::chdir(launch.folder) < 0 {
             return Err((NO_FOLDER, errno()));
         }

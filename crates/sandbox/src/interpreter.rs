@@ -10,6 +10,31 @@ use std::os::fd::RawFd;
 use crate::sys::{self, check};
 use crate::warm::WarmPython;
 
+/// Beginnings of variables that Python, the C library or the libraries that it may have loaded read once and early: a
+/// command that brings one of its own needs a start of its own.
+const READ_EARLY: &[&str] = &[
+    "PYTHON",
+    "LD_",
+    "LC_",
+    "LANG",
+    "TZ",
+    "MALLOC_",
+    "GLIBC_",
+    "GCONV_",
+    "LOCPATH",
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "GOTO_",
+    "BLIS_",
+    "VECLIB_",
+    "NUMEXPR_",
+    "NPY_",
+    "NUMPY_",
+];
+
 /// Opaque objects of Python.
 type Object = *mut c_void;
 
@@ -79,6 +104,26 @@ fn symbol(library: *mut c_void, name: &str) -> Result<*mut c_void, String> {
     if address.is_null() { Err(format!("its library lacks {}", name.trim_end_matches('\0'))) } else { Ok(address) }
 }
 
+/// Why there is none.
+pub(crate) enum NotWarm {
+    /// Commands are executed, as ever.
+    Cold(String),
+    /// A module that must be there is not to be had.
+    Module { name: String, why: String },
+}
+
+impl From<String> for NotWarm {
+    fn from(why: String) -> Self {
+        NotWarm::Cold(why)
+    }
+}
+
+impl From<&str> for NotWarm {
+    fn from(why: &str) -> Self {
+        NotWarm::Cold(why.to_owned())
+    }
+}
+
 /// The interpreter of this process.
 pub(crate) struct Interpreter {
     api: Api,
@@ -101,7 +146,7 @@ impl Interpreter {
     /// # Errors
     /// Says why it cannot be; the process is then of no more use to Python, but to cages. A library that ends the
     /// process in its start is for the host to notice.
-    pub(crate) fn start(warm: &WarmPython) -> Result<Self, String> {
+    pub(crate) fn start(warm: &WarmPython) -> Result<Self, NotWarm> {
         let text = |text: &str| CString::new(text).map_err(|_| "its path has a zero byte in it".to_owned());
         let path = warm.library.as_ref().ok_or("it has no shared library")?;
         let path = path.to_str().ok_or("the path of its library is not UTF-8")?;
@@ -109,13 +154,14 @@ impl Interpreter {
         // SAFETY: a valid C string; the library's own initialisers are what runs in any Python.
         let library = unsafe { libc::dlopen(text(path)?.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL) };
         if library.is_null() {
-            return Err(format!("its library {path} cannot be loaded"));
+            return Err(format!("its library {path} cannot be loaded").into());
         }
         let api = Api::load(library)?;
         // SAFETY: may be called before the interpreter starts and returns a static string.
         let version = unsafe { CStr::from_ptr((api.Py_GetVersion)()) }.to_string_lossy().into_owned();
         if numbers(&version) < OLDEST || numbers(&version) != numbers(&warm.version) {
-            return Err(format!("its library is of version {}", version.split(' ').next().unwrap_or("unknown")));
+            let version = version.split(' ').next().unwrap_or("unknown");
+            return Err(format!("its library is of version {version}").into());
         }
         let safe_path = set_flags(library, &warm.flags)?;
         let name: Vec<libc::wchar_t> = program.chars().map(|c| c as libc::wchar_t).chain([0]).collect();
@@ -134,7 +180,7 @@ impl Interpreter {
             let code = (api.Py_CompileString)(source.as_ptr(), c"<warm>".as_ptr(), FILE_INPUT);
             let module = if code.is_null() { code } else { (api.PyImport_ExecCodeModule)(c"_warm".as_ptr(), code) };
             if module.is_null() {
-                return Err("what it runs first does not fit this version".to_owned());
+                return Err("what it runs first does not fit this version".into());
             }
             let function = |name: &CStr| (api.PyObject_GetAttrString)(module, name.as_ptr());
             let prepare = function(c"prepare");
@@ -156,10 +202,13 @@ impl Interpreter {
         }
     }
 
-    fn prepare(&self, prepare: Object, warm: &WarmPython) -> Result<(), String> {
-        let names = warm.modules.join(",");
+    fn prepare(&self, prepare: Object, warm: &WarmPython) -> Result<(), NotWarm> {
+        let (names, required) = (warm.modules.join(","), warm.required.join(","));
+        let search: Vec<&str> = warm.search.iter().filter_map(|path| path.to_str()).collect();
+        let search = search.join("\n");
         let scripts = warm.scripts.iter().flat_map(|(path, text)| [path.as_str(), text.as_str()]);
-        let texts: Vec<&[u8]> = [warm.version.as_str(), &names].into_iter().chain(scripts).map(str::as_bytes).collect();
+        let texts: Vec<&[u8]> =
+            [warm.version.as_str(), &names, &required, &search].into_iter().chain(scripts).map(str::as_bytes).collect();
         // SAFETY: the interpreter runs and belongs to this thread; results are checked before they are used.
         unsafe {
             let result = self.call(prepare, &texts);
@@ -168,13 +217,17 @@ impl Interpreter {
             }
             if result.is_null() {
                 (self.api.PyErr_Clear)();
-                return Err("an error in its preparation".to_owned());
+                return Err("an error in its preparation".into());
             }
             let bytes = (self.api.PyUnicode_AsUTF8String)(result);
             if bytes.is_null() {
-                return Err("its preparation gave no reason".to_owned());
+                return Err("its preparation gave no reason".into());
             }
-            Err(CStr::from_ptr((self.api.PyBytes_AsString)(bytes)).to_string_lossy().into_owned())
+            let why = CStr::from_ptr((self.api.PyBytes_AsString)(bytes)).to_string_lossy();
+            Err(match why.split_once('\n') {
+                Some((name, why)) => NotWarm::Module { name: name.to_owned(), why: why.to_owned() },
+                None => NotWarm::Cold(why.into_owned()),
+            })
         }
     }
 
@@ -212,6 +265,29 @@ impl Interpreter {
         }
     }
 
+    /// Whether a command with these variables may go on here. None: those of the cage.
+    ///
+    /// # Safety
+    /// `environment` must point to valid C strings with a null pointer behind them.
+    pub(crate) unsafe fn takes_environment(&self, environment: *const *const c_char) -> bool {
+        let mut place = environment;
+        // SAFETY: no pointer behind the null one is read.
+        unsafe {
+            while !(*place).is_null() {
+                let line = CStr::from_ptr(*place).to_bytes();
+                let known = self.env.iter().any(|(name, value)| {
+                    line.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="))
+                        == Some(value.as_bytes())
+                });
+                if !known && READ_EARLY.iter().any(|early| line.starts_with(early.as_bytes())) {
+                    return false;
+                }
+                place = place.wrapping_add(1);
+            }
+        }
+        true
+    }
+
     /// Forks, with all that Python wants done around it. In the child, [`Self::forked`] must come before [`Self::go_on`].
     pub(crate) fn fork(&self) -> Result<libc::pid_t, sys::Errno> {
         // SAFETY: the one thread of this process holds the interpreter.
@@ -243,20 +319,28 @@ impl Interpreter {
     /// Goes on as the command: runs the script as Python's own `main` would, and ends the process.
     ///
     /// # Safety
-    /// Only in the child of [`Self::fork`], with an `argv` that [`Self::takes`].
-    pub(crate) unsafe fn go_on(&self, argv: *const *const c_char) -> ! {
+    /// Only in the child of [`Self::fork`], with an `argv` that [`Self::takes`] and an `environment` that
+    /// [`Self::takes_environment`].
+    pub(crate) unsafe fn go_on(&self, argv: *const *const c_char, environment: *const *const c_char) -> ! {
         let api = &self.api;
         // SAFETY: the child of a fork, told so first, has the interpreter to itself; `argv` holds what `takes` found;
         // every result is checked before it is used.
         unsafe {
             (api.PyOS_AfterFork_Child)();
-            let first = self.start.len().to_string();
-            let mut texts: Vec<&[u8]> = vec![first.as_bytes(), if self.safe_path { b"1" } else { b"" }];
-            let mut argument = argv;
-            while !(*argument).is_null() {
-                texts.push(CStr::from_ptr(*argument).to_bytes());
-                argument = argument.wrapping_add(1);
-            }
+            let list = |mut place: *const *const c_char| {
+                let mut texts = Vec::new();
+                while !(*place).is_null() {
+                    texts.push(CStr::from_ptr(*place).to_bytes());
+                    place = place.wrapping_add(1);
+                }
+                texts
+            };
+            let (words, variables) = (list(argv), list(environment));
+            let (first, count) = (self.start.len().to_string(), variables.len().to_string());
+            let safe_path: &[u8] = if self.safe_path { b"1" } else { b"" };
+            let mut texts = vec![first.as_bytes(), safe_path, count.as_bytes()];
+            texts.extend(variables);
+            texts.extend(words);
             let code = self.call(self.begin, &texts);
             if code.is_null() {
                 (api.PyErr_Print)();

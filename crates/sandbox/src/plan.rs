@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::ptr;
@@ -15,6 +15,7 @@ use std::rc::Rc;
 use meliora_domain::Limits;
 use meliora_evolve::{CageSpec, SandboxError};
 
+use crate::groups::Version;
 use crate::interpreter::Interpreter;
 use crate::sys;
 
@@ -22,11 +23,11 @@ use crate::sys;
 pub(crate) const CAGE_ID: u32 = 1000;
 
 /// Files and folders of each writable folder; the same figure for a cage's own root.
-const INODES: u32 = 16_384;
+pub(crate) const INODES: u32 = 16_384;
 const ROOT_INODES: u32 = 4096;
 
 /// Bytes and files of `/dev/shm`: enough for the locks and queues of a pool of processes and for some arrays.
-const SHARED: u64 = 16 << 20;
+pub(crate) const SHARED: u64 = 16 << 20;
 const SHARED_INODES: u32 = 1024;
 
 /// A tree of the host that the cage will see.
@@ -57,17 +58,29 @@ pub(crate) struct Rights {
     pub(crate) share: u64,
     /// On `/dev/null`.
     pub(crate) sink: u64,
+    /// On a terminal.
+    pub(crate) terminal: u64,
+    /// On a folder of terminals, beside that.
+    pub(crate) list: u64,
 }
 
 /// What the child needs.
 pub(crate) struct Plan {
     /// The child's end of the control socket.
     pub(crate) control: RawFd,
+    /// The control groups that it joins by itself (version 1).
+    pub(crate) groups: Vec<RawFd>,
+    /// The control group that it is cloned into (version 2).
+    pub(crate) into: Option<RawFd>,
     /// Descriptors that the child keeps, sorted.
     pub(crate) keep: Vec<RawFd>,
     pub(crate) root_options: CString,
     pub(crate) space_options: CString,
     pub(crate) shared_options: CString,
+    /// A second place of `/work`, relative to the new root.
+    pub(crate) home: Option<CString>,
+    /// Whether it has terminals of its own.
+    pub(crate) terminals: bool,
     /// Folders to make, parents first, relative to the new root.
     pub(crate) folders: Vec<CString>,
     /// Links of the root (`lib`, `bin`, …): where to, name.
@@ -92,12 +105,13 @@ pub(crate) struct Plan {
 /// What does not differ from cage to cage.
 pub(crate) struct Ground {
     pub(crate) rights: Rights,
-    pub(crate) filter: Vec<libc::sock_filter>,
+    /// Whether processes may hide their memory, because the host sees it anyway.
+    pub(crate) may_hide: bool,
     /// The interpreter of this process, where it has one.
     pub(crate) python: Option<Rc<Interpreter>>,
-    links: Vec<(CString, CString)>,
+    pub(crate) links: Vec<(CString, CString)>,
     /// Folders of the system: `/usr`, and those of `/lib` and so on that are no links.
-    system: Vec<PathBuf>,
+    pub(crate) system: Vec<PathBuf>,
 }
 
 impl Ground {
@@ -113,7 +127,7 @@ impl Ground {
                 system.push(path);
             }
         }
-        Ok(Ground { rights: rights(landlock_abi), filter: crate::filter::program(true), python: None, links, system })
+        Ok(Ground { rights: rights(landlock_abi), may_hide: true, python: None, links, system })
     }
 }
 
@@ -148,19 +162,32 @@ fn rights(abi: u32) -> Rights {
         own: all & !(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV),
         share: (READ_FILE | WRITE_FILE | READ_DIR | REMOVE_FILE | MAKE_REG | TRUNCATE) & all,
         sink: (READ_FILE | WRITE_FILE | TRUNCATE) & all,
+        terminal: (READ_FILE | WRITE_FILE | IOCTL_DEV) & all,
+        list: READ_DIR,
     }
 }
 
 impl Plan {
-    /// Prepares a cage. `control` is the child's end of the control socket.
-    pub(crate) fn new(ground: &Ground, spec: &CageSpec, control: RawFd) -> Result<Self, SandboxError> {
+    /// Prepares a cage. `control` is the child's end of the control socket, `groups` what it joins control groups by.
+    pub(crate) fn new(
+        ground: &Ground,
+        spec: &CageSpec,
+        control: RawFd,
+        groups: (Version, &[OwnedFd]),
+    ) -> Result<Self, SandboxError> {
         let mut folders: BTreeSet<PathBuf> =
             ["dev", "dev/shm", "etc", "proc", "tmp", "usr", "work"].into_iter().map(PathBuf::from).collect();
+        let mut links = ground.links.clone();
+        if spec.terminals {
+            folders.insert("dev/pts".into());
+            links.push((c_string(Path::new("pts/ptmx"))?, c_string(Path::new("dev/ptmx"))?));
+        }
         let mut mounts = Vec::new();
         for path in &ground.system {
             mounts.push(mount(path, false, READ_ONLY)?);
         }
-        for device in ["null", "zero", "random", "urandom"] {
+        let tty = spec.terminals.then_some("tty");
+        for device in ["null", "zero", "random", "urandom"].into_iter().chain(tty) {
             let path = Path::new("/dev").join(device);
             mounts.push(mount(&path, true, sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NOEXEC)?);
         }
@@ -170,14 +197,19 @@ impl Plan {
                 mounts.push(mount(Path::new(path), file, READ_ONLY)?);
             }
         }
-        for path in extra(spec, &ground.system)? {
+        let shown = extra(spec, &ground.system)?;
+        let home = home(spec, &ground.system, &shown)?;
+        folders.extend(
+            home.iter().flat_map(|home| home.ancestors()).filter(|p| !p.as_os_str().is_empty()).map(Path::to_path_buf),
+        );
+        for path in shown {
             let file = !std::fs::metadata(&path)
                 .map_err(|error| failed(format!("read-only path '{}'", path.display()), error))?
                 .is_dir();
             mounts.push(mount(&path, file, READ_ONLY)?);
         }
         let mut files = vec![
-            (c"etc/passwd".to_owned(), format!("cage:x:{CAGE_ID}:{CAGE_ID}::/work:/bin/sh\n").into_bytes()),
+            (c"etc/passwd".to_owned(), user_line(spec).into_bytes()),
             (c"etc/group".to_owned(), format!("cage:x:{CAGE_ID}:\n").into_bytes()),
             (c"etc/hosts".to_owned(), b"127.0.0.1 localhost\n::1 localhost\n".to_vec()),
         ];
@@ -200,38 +232,83 @@ impl Plan {
                     // SAFETY: the call just returned this descriptor to us alone.
                     trees.push(unsafe { OwnedFd::from_raw_fd(fd) });
                     mount.tree.set(fd);
-                    sys::harden_tree(fd, mount.attributes).map_err(|errno| os_failed("read-only mount", errno))?;
+                    sys::harden_tree(fd, mount.attributes).map_err(|errno| unshown(mount, errno))?;
                 }
                 Err(libc::EPERM) => break,
-                Err(errno) => {
-                    let path = mount.source.to_string_lossy();
-                    return Err(os_failed(&format!("read-only path '{path}'"), errno));
-                }
+                Err(errno) => return Err(unshown(mount, errno)),
             }
         }
 
         let env = environment(&spec.env)?;
         let mut keep: Vec<RawFd> = mounts.iter().map(|m| m.tree.get()).filter(|fd| *fd >= 0).collect();
         keep.push(control);
+        let entrances = groups.1.iter().map(AsRawFd::as_raw_fd);
+        let (groups, into): (Vec<RawFd>, _) = match groups.0 {
+            Version::One => (entrances.collect(), None),
+            Version::Two => (Vec::new(), entrances.clone().next()),
+        };
+        keep.extend(&groups);
         keep.sort_unstable();
         Ok(Plan {
             control,
+            groups,
+            into,
             keep,
             root_options: options(4 << 20, ROOT_INODES, "755"),
             space_options: options(spec.limits.disk, INODES, "700"),
             shared_options: options(spec.limits.disk.min(SHARED), SHARED_INODES, "700"),
+            home: home.as_deref().map(c_string).transpose()?,
+            terminals: spec.terminals,
             folders: folders.iter().map(|path| c_string(path)).collect::<Result<_, _>>()?,
-            links: ground.links.clone(),
+            links,
             files,
             mounts,
             rights: ground.rights,
-            filter: ground.filter.clone(),
+            filter: crate::filter::program(ground.may_hide, spec.terminals),
             limits: rlimits(&spec.limits),
             environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
             python: ground.python.clone().filter(|python| python.env == spec.env),
             stack: vec![0; 64 * 1024 / size_of::<u128>()],
             _env: env,
             _trees: trees,
+        })
+    }
+}
+
+/// A path that cannot be shown in the cage.
+fn unshown(mount: &Mount, errno: i32) -> SandboxError {
+    let what = format!("read-only path '{}'", mount.source.to_string_lossy());
+    let hint = (errno == libc::ENOSYS).then(|| "Linux 5.12 or newer is needed".to_owned());
+    SandboxError { hint, ..os_failed(&what, errno) }
+}
+
+impl Plan {
+    /// Prepares PID 1 of a cage that stands already, built by a container's engine: its folders are mounted.
+    pub(crate) fn within(landlock_abi: u32, spec: &CageSpec, control: RawFd) -> Result<Self, SandboxError> {
+        let env = environment(&spec.env)?;
+        Ok(Plan {
+            control,
+            groups: Vec::new(),
+            into: None,
+            keep: vec![control],
+            root_options: CString::default(),
+            space_options: CString::default(),
+            shared_options: CString::default(),
+            home: None,
+            terminals: spec.terminals,
+            folders: Vec::new(),
+            links: Vec::new(),
+            files: Vec::new(),
+            mounts: Vec::new(),
+            rights: rights(landlock_abi),
+            // The host may have no right to look into a process that hides, as in a user namespace of the engine's.
+            filter: crate::filter::program(false, spec.terminals),
+            limits: rlimits(&spec.limits),
+            environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
+            python: None,
+            stack: vec![0; 64 * 1024 / size_of::<u128>()],
+            _env: env,
+            _trees: Vec::new(),
         })
     }
 }
@@ -244,7 +321,7 @@ fn mount(path: &Path, file: bool, attributes: u64) -> Result<Mount, SandboxError
 }
 
 /// The paths of the spec that are not there anyway, parents before children and no child of one twice.
-fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
+pub(crate) fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxError> {
     let mut paths: Vec<PathBuf> = Vec::new();
     let mut wanted: Vec<&Path> = spec.read_only.iter().map(|r| r.path.as_path()).collect();
     wanted.sort();
@@ -279,6 +356,32 @@ fn extra(spec: &CageSpec, system: &[PathBuf]) -> Result<Vec<PathBuf>, SandboxErr
         }
     }
     Ok(paths)
+}
+
+/// The second place of `/work`, relative to the root: one that the cage has no other use for.
+pub(crate) fn home(spec: &CageSpec, system: &[PathBuf], shown: &[PathBuf]) -> Result<Option<PathBuf>, SandboxError> {
+    let Some(text) = spec.home.as_deref().filter(|home| *home != "/work") else { return Ok(None) };
+    let home = Path::new(text);
+    let plain = home.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+    let ours =
+        ["/work", "/tmp", "/etc", "/dev", "/proc", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+    let taken = |other: &Path| home.starts_with(other) || other.starts_with(home);
+    let cause = if !home.is_absolute() || !plain || text.contains("//") || text.ends_with('/') {
+        "it is not an absolute path in its plainest form"
+    } else if ours.iter().any(|path| taken(Path::new(path))) || system.iter().chain(shown).any(|path| taken(path)) {
+        "something else lies there in the cage"
+    } else {
+        return Ok(home.strip_prefix("/").ok().map(Path::to_path_buf));
+    };
+    Err(SandboxError {
+        what: format!("home folder '{text}' of the cage"),
+        cause: cause.to_owned(),
+        hint: Some("name a folder of its own, such as /home/user".to_owned()),
+    })
+}
+
+fn user_line(spec: &CageSpec) -> String {
+    format!("cage:x:{CAGE_ID}:{CAGE_ID}::{}:/bin/sh\n", spec.home.as_deref().unwrap_or("/work"))
 }
 
 fn environment(pairs: &[(String, String)]) -> Result<Vec<CString>, SandboxError> {

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use meliora_domain::Ending;
-use meliora_evolve::{Happening, Process, SandboxError};
+use meliora_evolve::{Happening, Process, SandboxError, Terminal};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use crate::cage::Inner;
 use crate::plan::os_failed;
+use crate::terminal;
 use crate::wire::{ENDED, NO_EXEC, NO_FOLDER, REPORT, Report, Request};
 
 /// How often memory is looked at. A program fills some tens of MiB in that time.
@@ -34,6 +35,8 @@ pub(crate) struct Running {
     id: u32,
     /// The host's end of standard input; shared with a writer that waits, so that another may close it meanwhile.
     stdin: Mutex<Option<Arc<OwnedFd>>>,
+    /// The host's end of its terminal, if it has one.
+    terminal: Option<Arc<OwnedFd>>,
     /// Held by whoever reads; a writer reads as well where nobody does.
     output: Mutex<Output>,
     ended: AtomicBool,
@@ -64,9 +67,8 @@ enum Stream {
 impl Running {
     pub(crate) fn new(
         cage: Arc<Inner>,
-        id: u32,
-        program: String,
-        stdin: OwnedFd,
+        (id, program): (u32, String),
+        (stdin, terminal): (OwnedFd, bool),
         pipes: Pipes,
         (start, wall): (Instant, Duration),
     ) -> Self {
@@ -82,8 +84,16 @@ impl Running {
             breach: None,
             ending: None,
         };
-        let stdin = Mutex::new(Some(Arc::new(stdin)));
-        Running { cage, id, stdin, output: Mutex::new(output), ended: AtomicBool::new(false) }
+        let stdin = Arc::new(stdin);
+        let terminal = terminal.then(|| Arc::clone(&stdin));
+        Running {
+            cage,
+            id,
+            stdin: Mutex::new(Some(stdin)),
+            terminal,
+            output: Mutex::new(output),
+            ended: AtomicBool::new(false),
+        }
     }
 
     fn stdin(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
@@ -120,7 +130,7 @@ impl Process for Running {
                 Err(Errno::AGAIN) => self.wait_to_write(&stdin)?,
                 Err(Errno::INTR) => {}
                 // It no longer reads: what it does not want is dropped.
-                Err(Errno::PIPE) => self.close_stdin(),
+                Err(Errno::PIPE | Errno::IO) => *self.stdin() = None,
                 Err(errno) => return Err(os_failed("standard input of the command", errno.raw_os_error())),
             }
         }
@@ -128,7 +138,11 @@ impl Process for Running {
     }
 
     fn close_stdin(&self) {
-        *self.stdin() = None;
+        let stdin = self.stdin().take();
+        if let (Some(stdin), Some(_)) = (stdin, &self.terminal) {
+            // A terminal has no end. Where its buffer is full nobody reads, and nobody misses it.
+            rustix::io::write(&*stdin, &[terminal::END_OF_INPUT]).ok();
+        }
     }
 
     fn next(&self) -> Result<Happening, SandboxError> {
@@ -139,7 +153,7 @@ impl Process for Running {
             }
             if let Some(ending) = output.ending {
                 self.ended.store(true, Ordering::Release);
-                self.close_stdin();
+                *self.stdin() = None;
                 return Ok(Happening::Exit(ending));
             }
             output.wait(None)?;
@@ -151,6 +165,13 @@ impl Process for Running {
             return Ok(());
         }
         self.cage.request(Request::Signal { id: self.id, signal: signal as u32 })
+    }
+
+    fn resize(&self, size: Terminal) -> Result<(), SandboxError> {
+        match &self.terminal {
+            Some(terminal) if !self.has_ended() => terminal::resize(terminal, size),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -233,7 +254,8 @@ impl Output {
         let Some(fd) = pipe else { return Ok(false) };
         let mut bytes = vec![0; CHUNK];
         let count = match rustix::io::read(&*fd, &mut bytes) {
-            Ok(0) => {
+            // A terminal whose other ends are all closed says so with an error.
+            Ok(0) | Err(Errno::IO) => {
                 *pipe = None;
                 return Ok(false);
             }
@@ -275,7 +297,7 @@ impl Output {
         let ending = self.judge(report);
         self.ending = Some(match self.breach {
             Some((breach, _)) => breach,
-            None if self.cage.overrun.load(Ordering::Acquire) && ending == Ending::Signalled(libc::SIGKILL) => {
+            None if ending == Ending::Signalled(libc::SIGKILL) && self.cage.killed_for_memory(self.id) => {
                 Ending::Memory
             }
             None => ending,

@@ -4,16 +4,19 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::groups::Lent;
 use crate::identity::Lease;
 use crate::sys;
 
 /// Cages that may wait to be collected; who drops one more waits.
 const WAITING: usize = 16;
 
-/// PID 1 of a cage that was killed, and the user that is free again once it is gone.
+/// PID 1 of a cage that was killed, and the user and group that are free again once it is gone.
 pub(crate) struct Remains {
     pub(crate) pidfd: OwnedFd,
     pub(crate) lease: Lease,
+    /// Its control group, if it has one.
+    pub(crate) group: Option<Lent>,
 }
 
 /// The thread that collects.

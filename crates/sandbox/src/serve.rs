@@ -15,7 +15,7 @@ use rustix::fs::MemfdFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::init;
-use crate::interpreter::Interpreter;
+use crate::interpreter::{Interpreter, NotWarm};
 use crate::plan::{Ground, failed, os_failed};
 use crate::sys;
 use crate::warm::WarmPython;
@@ -26,10 +26,15 @@ const ASKED: &CStr = c"__cages";
 /// Where its socket lies.
 const SOCKET: RawFd = 3;
 
-/// Serves cages, and does not return, if this process was started for that. A program that calls
-/// [`crate::Namespaces::warm`] must call this first thing in its `main`, with its arguments.
-pub fn serve_if_asked(mut arguments: impl Iterator<Item = OsString>) {
-    if arguments.nth(1).as_deref().and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
+/// Serves cages, runs the probes of the self-test, or is the first process of a container or of a virtual machine, and does
+/// not return, if this process was started for that. A program that calls [`crate::Namespaces::warm`] or
+/// [`crate::selftest()`], or opens containers, must call this first thing in its `main`, with its arguments.
+pub fn serve_if_asked(arguments: impl Iterator<Item = OsString>) {
+    let arguments: Vec<OsString> = arguments.collect();
+    crate::selftest::probe_if_asked(arguments.iter().cloned());
+    crate::container::contain_if_asked(&arguments);
+    crate::microvm::live_if_asked(&arguments);
+    if arguments.get(1).and_then(|word| word.to_str()).map(str::as_bytes) != Some(ASKED.to_bytes()) {
         return;
     }
     // SAFETY: whoever passes this argument has put the socket there, and nobody in this process uses it but us.
@@ -58,7 +63,7 @@ fn begin(socket: &OwnedFd) {
         }
     };
     let python = match WarmPython::decode(&asked) {
-        None => Err("none was asked for".to_owned()),
+        None => Err(NotWarm::Cold("none was asked for".to_owned())),
         Some(warm) => Interpreter::start(&warm),
     };
     let mut answer = b"p".to_vec();
@@ -68,10 +73,21 @@ fn begin(socket: &OwnedFd) {
             // The memory of a warm command belongs to the user namespace of this process's `execve`, where an ordinary
             // host has no right to look at one that hides: the memory watch would not see it. Root sees it anyway.
             if !rustix::process::geteuid().is_root() {
-                ground.filter = crate::filter::program(false);
+                ground.may_hide = false;
             }
         }
-        Err(why) => answer.extend(why.bytes().take(ANSWER / 2)),
+        Err(NotWarm::Cold(why)) => answer.extend(why.bytes().take(ANSWER / 2)),
+        Err(NotWarm::Module { name, why }) => {
+            let error = SandboxError {
+                what: format!("the module '{name}', which is to be warm"),
+                cause: why.chars().take(ANSWER / 8).collect(),
+                hint: Some(
+                    "install it where the Python of this project finds it, or take it out of `warm` in [sandbox]"
+                        .to_owned(),
+                ),
+            };
+            answer = [b"e", &encode_error(&error)[..]].concat();
+        }
     }
     if send(socket.as_fd(), &answer, &[]).is_ok() {
         serve(socket, &ground);

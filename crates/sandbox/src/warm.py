@@ -41,12 +41,17 @@ class Shelf:
             sys.modules["posix"].register_at_fork(**hooks)
             if "after_in_child" in hooks:
                 hooks["after_in_child"]()
+        if name == "numpy.random.mtrand":
+            # It draws its seed when it is imported, and knows nothing of forks.
+            self.modules[name].seed()
 
     def bind(self, name):
         """Makes a submodule an attribute of its package, as an import does."""
         package, _, last = name.rpartition(".")
         if package and self.specs[name].name == name:
-            setattr(self.modules.get(package) or sys.modules[package], last, self.modules[name])
+            parent = self.modules.get(package) or sys.modules[package]
+            # What a package made of the name itself stays.
+            parent.__dict__.setdefault(last, self.modules[name])
 
     def first_on_the_path(self, tops):
         """Whether nothing before the standard library has one of these names."""
@@ -76,8 +81,10 @@ class Shelf:
         self.wake(name)
 
 
-def prepare(version, names, *texts):
-    """Imports `names`, compiles `texts` (path, text, path, text, ...). Returns what is wrong, or None."""
+def prepare(version, names, required, search, *texts):
+    """Imports `names` as far as they are there and `required` from the standard library and the folders of `search`, and
+    compiles `texts` (path, text, path, text, ...). Returns what is wrong, or None; of a required module its name, a line
+    break and the reason."""
     if sys.version.replace("\n", " ") != version:
         return "its library is another build: " + sys.version.replace("\n", " ")
     if sys.getfilesystemencoding() != "utf-8":
@@ -115,6 +122,10 @@ def prepare(version, names, *texts):
                 true_import(name)
             except ImportError:
                 pass
+        for name in filter(None, required.split(",")):
+            wrong = bring(name, search.split("\n"), true_import, needs)
+            if wrong:
+                return "%s\n%s" % (name, wrong)
     finally:
         builtins.__import__, os.register_at_fork = true_import, true_register
     import gc
@@ -147,6 +158,34 @@ def prepare(version, names, *texts):
     return None
 
 
+def bring(name, search, true_import, needs):
+    """Imports an installed module. Returns what is wrong, or None."""
+    import os
+    before, path = set(sys.modules), list(sys.path)
+    # A thread would not be there in the cages, where it is then waited for without end.
+    single = [variable + "_NUM_THREADS" for variable in ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "VECLIB")]
+    single = [variable for variable in single if variable not in os.environ]
+    os.environ.update(dict.fromkeys(single, "1"))
+    try:
+        import site
+        for folder in filter(None, search):
+            site.addsitedir(folder)
+        module = true_import(name)
+        for part in name.split(".")[1:]:
+            module = getattr(module, part)
+    except BaseException as error:
+        return "%s: %s" % (type(error).__name__, str(error).split("\n")[0])
+    finally:
+        sys.path[:] = path
+        for variable in single:
+            del os.environ[variable]
+    if len(os.listdir("/proc/self/task")) > 1:
+        return "it starts threads when it is imported"
+    # Whoever imports it has all that its import brings.
+    needs.setdefault(name, set()).update(set(sys.modules) - before)
+    return None
+
+
 def closure(name, needs, modules):
     """A module with its packages and all that these import, in the order of the shelf."""
     found, open_ends = set(), [name]
@@ -161,10 +200,18 @@ def closure(name, needs, modules):
     return tuple(other for other in modules if other in found)
 
 
-def begin(flags, safe_path, *argv):
-    """Makes everything as a fresh interpreter has it when it starts the script, and returns the script's code."""
+def begin(flags, safe_path, count, *texts):
+    """Makes everything as a fresh interpreter has it when it starts the script, and returns the script's code. `texts`
+    are `count` variables and the arguments."""
     import _signal
     import posix
+    argv = texts[int(count):]
+    for line in texts[:int(count)]:
+        name, _, value = (part.encode("utf-8", "surrogateescape") for part in line.partition("="))
+        if posix.environ.get(name) != value:
+            posix.putenv(name, value)
+            # `os.environ` keeps its values in this dictionary.
+            posix.environ[name] = value
     script = argv[int(flags)]
     try:
         code = code_of(script, posix)

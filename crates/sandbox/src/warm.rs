@@ -20,8 +20,12 @@ pub struct WarmPython {
     pub flags: Vec<String>,
     /// The environment of its commands.
     pub env: Vec<(String, String)>,
-    /// Modules to import once.
+    /// Modules of the standard library to import once, as far as this Python has them.
     pub modules: Vec<String>,
+    /// Modules that must be there, to import once; libraries that they bring use one thread.
+    pub required: Vec<String>,
+    /// Folders of installed modules in which these are looked for, beside the standard library.
+    pub search: Vec<PathBuf>,
     /// Scripts to compile once: path in the cage, text.
     pub scripts: Vec<(String, String)>,
 }
@@ -31,7 +35,9 @@ impl WarmPython {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let library = self.library.as_ref().map_or(&b""[..], |path| path.as_os_str().as_bytes());
         let mut bytes = Vec::new();
-        for list in [self.flags.len(), self.env.len(), self.modules.len(), self.scripts.len()] {
+        let search: Vec<&[u8]> = self.search.iter().map(|path| path.as_os_str().as_bytes()).collect();
+        let texts = [&self.flags, &self.modules, &self.required];
+        for list in [texts[0].len(), self.env.len(), texts[1].len(), texts[2].len(), search.len(), self.scripts.len()] {
             bytes.extend((list as u64).to_ne_bytes());
         }
         let pairs = |pairs: &[(String, String)]| -> Vec<u8> {
@@ -42,7 +48,8 @@ impl WarmPython {
         bytes.extend(behind_length(self.version.as_bytes()));
         bytes.extend(self.flags.iter().flat_map(|text| behind_length(text.as_bytes())));
         bytes.extend(pairs(&self.env));
-        bytes.extend(self.modules.iter().flat_map(|text| behind_length(text.as_bytes())));
+        bytes.extend(self.modules.iter().chain(&self.required).flat_map(|text| behind_length(text.as_bytes())));
+        bytes.extend(search.iter().flat_map(|path| behind_length(path)));
         bytes.extend(pairs(&self.scripts));
         bytes
     }
@@ -53,7 +60,8 @@ impl WarmPython {
             bytes = rest;
             Some(u64::from_ne_bytes(*first) as usize)
         };
-        let [flags, env, modules, scripts] = [number()?, number()?, number()?, number()?];
+        let [flags, env, modules, required, search, scripts] =
+            [number()?, number()?, number()?, number()?, number()?, number()?];
         let mut bytes = || {
             let (length, rest) = bytes.split_first_chunk::<8>()?;
             let (text, rest) = rest.split_at_checked(u64::from_ne_bytes(*length) as usize)?;
@@ -70,6 +78,8 @@ impl WarmPython {
             flags: (0..flags).map(|_| text()).collect::<Option<_>>()?,
             env: (0..env).map(|_| Some((text()?, text()?))).collect::<Option<_>>()?,
             modules: (0..modules).map(|_| text()).collect::<Option<_>>()?,
+            required: (0..required).map(|_| text()).collect::<Option<_>>()?,
+            search: (0..search).map(|_| Some(PathBuf::from(text()?))).collect::<Option<_>>()?,
             scripts: (0..scripts).map(|_| Some((text()?, text()?))).collect::<Option<_>>()?,
         })
     }
@@ -93,6 +103,8 @@ mod tests {
             flags: vec!["-s".into()],
             env: vec![pair("A", "b=c"), pair("D", "")],
             modules: vec!["json".into(), "re".into()],
+            required: vec!["numpy".into()],
+            search: vec!["/s".into(), "/t".into()],
             scripts: vec![pair("/work/x.py", "print(1)\n")],
         };
         let bytes = warm.encode();

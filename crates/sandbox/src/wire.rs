@@ -4,8 +4,10 @@
 /// (a memory file), standard input, output and error, and the pipe for its one [`Report`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Request {
-    /// Start command `id`; its strings are the folder to start in and `argc` arguments, each ended by a zero byte.
-    Spawn { id: u32, argc: u32, length: u32 },
+    /// Start command `id`; its strings are the folder to start in, `argc` arguments and `envc` variables, each ended
+    /// by a zero byte. Without variables of its own it has those of the cage. `terminal`: its standard streams are one,
+    /// which is to control it.
+    Spawn { id: u32, argc: u32, envc: u32, length: u32, terminal: bool },
     /// Send a signal to command `id` and what it started.
     Signal { id: u32, signal: u32 },
     /// Send a signal to every process of the cage but PID 1.
@@ -13,18 +15,18 @@ pub(crate) enum Request {
 }
 
 /// Bytes of a request.
-pub(crate) const REQUEST: usize = 16;
+pub(crate) const REQUEST: usize = 24;
 /// Descriptors that come with `Spawn`.
 pub(crate) const SPAWN_FDS: usize = 5;
-/// Folders that PID 1 hands out when the cage stands: `/work`, `/tmp` and `/proc`.
-pub(crate) const READY_FDS: usize = 3;
+/// Folders that PID 1 hands out when the cage stands: `/work`, `/tmp`, `/proc`, and `/dev/pts` where there is one.
+pub(crate) const READY_FDS: usize = 4;
 
 impl Request {
     pub(crate) fn encode(self) -> [u8; REQUEST] {
         let words = match self {
-            Request::Spawn { id, argc, length } => [1, id, argc, length],
-            Request::Signal { id, signal } => [2, id, signal, 0],
-            Request::SignalAll { signal } => [3, signal, 0, 0],
+            Request::Spawn { id, argc, envc, length, terminal } => [1, id, argc, envc, length, u32::from(terminal)],
+            Request::Signal { id, signal } => [2, id, signal, 0, 0, 0],
+            Request::SignalAll { signal } => [3, signal, 0, 0, 0, 0],
         };
         let mut bytes = [0; REQUEST];
         for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -39,8 +41,10 @@ impl Request {
             *word = u32::from_ne_bytes([place[0], place[1], place[2], place[3]]);
         }
         match words {
-            [1, id, argc, length] => Some(Request::Spawn { id, argc, length }),
-            [2, id, signal, _] => Some(Request::Signal { id, signal }),
+            [1, id, argc, envc, length, terminal] => {
+                Some(Request::Spawn { id, argc, envc, length, terminal: terminal != 0 })
+            }
+            [2, id, signal, ..] => Some(Request::Signal { id, signal }),
             [3, signal, ..] => Some(Request::SignalAll { signal }),
             _ => None,
         }
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn messages_survive_the_wire() {
         for request in [
-            Request::Spawn { id: 7, argc: 3, length: 4096 },
+            Request::Spawn { id: 7, argc: 3, envc: 2, length: 4096, terminal: true },
             Request::Signal { id: 9, signal: 15 },
             Request::SignalAll { signal: 9 },
         ] {

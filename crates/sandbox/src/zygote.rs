@@ -22,6 +22,8 @@ use rustix::net::{
     SendFlags, SocketFlags, SocketType,
 };
 
+use crate::checklist::Step;
+use crate::groups::{Group, Version};
 use crate::init;
 use crate::interpreter::quiet_streams;
 use crate::plan::{Ground, Plan, failed, os_failed};
@@ -29,6 +31,9 @@ use crate::sys;
 
 /// Bytes of an answer: an error's text, cut to fit.
 pub(crate) const ANSWER: usize = 4096;
+
+/// Descriptors of a message at most: a cage's socket and specification, and its control groups.
+const FDS: usize = 6;
 
 /// The host's hold on it. It ends when this is dropped, or with the host.
 pub(crate) struct Zygote {
@@ -64,15 +69,24 @@ impl Zygote {
         Ok(socket.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Clones PID 1 of a cage, which waits on `control` for its identity.
-    pub(crate) fn clone_cage(&self, spec: &CageSpec, control: &OwnedFd) -> Result<(i32, OwnedFd), SandboxError> {
+    /// Clones PID 1 of a cage, which waits on `control` for its identity, into these control groups.
+    pub(crate) fn clone_cage(
+        &self,
+        spec: &CageSpec,
+        control: &OwnedFd,
+        (version, group): (Version, Option<&Group>),
+    ) -> Result<(i32, OwnedFd), SandboxError> {
         let failure = |errno: rustix::io::Errno| os_failed("zygote", errno.raw_os_error());
         let text = rustix::fs::memfd_create(c"spec", MemfdFlags::CLOEXEC).map_err(failure)?;
         let mut text = std::fs::File::from(text);
         text.write_all(&encode(spec)).map_err(|error| failed("zygote", error))?;
 
+        let entrances = group.map(Group::entrances).transpose().map_err(|e| failed("control group of the cage", e))?;
+        let entrances = entrances.unwrap_or_default();
         let socket = self.socket()?;
-        send(socket.as_fd(), b"c", &[control.as_fd(), text.as_fd()]).map_err(failure)?;
+        let mut fds = vec![control.as_fd(), text.as_fd()];
+        fds.extend(entrances.iter().map(AsFd::as_fd));
+        send(socket.as_fd(), &[if version == Version::One { 1 } else { 2 }], &fds).map_err(failure)?;
         let mut answer = [0; ANSWER];
         let (read, mut fds) = receive(socket.as_fd(), &mut answer).map_err(failure)?;
         drop(socket);
@@ -101,17 +115,28 @@ fn live(socket: &OwnedFd, ground: &Ground) -> ! {
 
 /// Clones cages as long as the host asks.
 pub(crate) fn serve(socket: &OwnedFd, ground: &Ground) {
-    if settle_down(socket.as_raw_fd()).is_err() {
-        return;
-    }
+    // What is wrong is told to whoever asks for the first cage.
+    let settled = settle_down(socket.as_raw_fd());
     // Until the host is gone.
-    while let Ok((1, fds)) = receive(socket.as_fd(), &mut [0; 1]) {
-        let Ok([control, text]) = <[OwnedFd; 2]>::try_from(fds) else { return };
-        let sent = match clone_one(ground, &control, &text.into()) {
+    let mut version = [0; 1];
+    while let Ok((1, fds)) = receive(socket.as_fd(), &mut version) {
+        let mut fds = fds.into_iter();
+        let (Some(control), Some(text)) = (fds.next(), fds.next()) else { return };
+        let groups: Vec<OwnedFd> = fds.collect();
+        let version = if version == [1] { Version::One } else { Version::Two };
+        let cloned = match settled {
+            Ok(()) => clone_one(ground, &control, &text.into(), (version, &groups)),
+            Err(errno) => {
+                let (what, hint) = Step::explain(Step::Descriptors as u32);
+                Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) })
+            }
+        };
+        let sent = match cloned {
             Ok((pid, pidfd)) => send(socket.as_fd(), &pid.to_ne_bytes(), &[pidfd.as_fd()]),
             Err(error) => send(socket.as_fd(), &encode_error(&error), &[]),
         };
-        if sent.is_err() {
+        // With the host's own end of the socket still open here, its end would not be noticed.
+        if sent.is_err() || settled.is_err() {
             return;
         }
     }
@@ -129,10 +154,15 @@ fn settle_down(socket: RawFd) -> Result<(), sys::Errno> {
     quiet_streams()
 }
 
-fn clone_one(ground: &Ground, control: &OwnedFd, text: &std::fs::File) -> Result<(i32, OwnedFd), SandboxError> {
+fn clone_one(
+    ground: &Ground,
+    control: &OwnedFd,
+    text: &std::fs::File,
+    groups: (Version, &[OwnedFd]),
+) -> Result<(i32, OwnedFd), SandboxError> {
     let bytes = contents(text).map_err(|error| failed("zygote", error))?;
     let spec = decode(&bytes).ok_or_else(|| failed("zygote", "the specification did not arrive whole"))?;
-    clone(&Plan::new(ground, &spec, control.as_raw_fd())?)
+    clone(&Plan::new(ground, &spec, control.as_raw_fd(), groups)?)
 }
 
 /// Clones this process into new namespaces, as a child of the host. The child never returns from here.
@@ -153,6 +183,10 @@ fn clone(plan: &Plan) -> Result<(i32, OwnedFd), SandboxError> {
     // The host's signal handlers are host code; PID 1 must not run it.
     arguments.flags = flags as u32 as u64 | 0x1_0000_0000; // CLONE_CLEAR_SIGHAND, linux/sched.h
     arguments.pidfd = (&raw mut pidfd) as u64;
+    if let Some(group) = plan.into {
+        arguments.flags |= 0x2_0000_0000; // CLONE_INTO_CGROUP, linux/sched.h
+        arguments.cgroup = group as u64;
+    }
     // SAFETY: without CLONE_VM and a stack of its own this is a fork: the child goes on here with a copy of all memory.
     // It runs `init::live` only, which makes no use of anything that another thread may have held at this moment.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
@@ -191,7 +225,7 @@ pub(crate) fn contents(text: &std::fs::File) -> std::io::Result<Vec<u8>> {
 }
 
 pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> rustix::io::Result<usize> {
-    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
     let mut ancillary = SendAncillaryBuffer::new(&mut room);
     if !fds.is_empty() {
         ancillary.push(SendAncillaryMessage::ScmRights(fds));
@@ -202,7 +236,7 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>])
 }
 
 pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::Result<(usize, Vec<OwnedFd>)> {
-    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut room);
     let read = rustix::io::retry_on_intr(|| {
         rustix::net::recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
@@ -217,8 +251,9 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, bytes: &mut [u8]) -> rustix::io::R
     Ok((read, fds))
 }
 
-/// A specification as bytes: six numbers, the number of paths, then paths, names and values, each behind its length.
-fn encode(spec: &CageSpec) -> Vec<u8> {
+/// A specification as bytes: seven numbers, the number of paths, then home, paths, names and values, each behind its
+/// length.
+pub(crate) fn encode(spec: &CageSpec) -> Vec<u8> {
     let limits = &spec.limits;
     let mut bytes = Vec::new();
     for number in [
@@ -228,19 +263,24 @@ fn encode(spec: &CageSpec) -> Vec<u8> {
         limits.disk,
         u64::from(limits.cpu_seconds),
         limits.output,
+        u64::from(spec.terminals),
         spec.read_only.len() as u64,
     ] {
         bytes.extend(number.to_ne_bytes());
     }
     let paths = spec.read_only.iter().map(|path| path.path.as_os_str().as_bytes());
-    for text in paths.chain(spec.env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])) {
+    let home = spec.home.as_deref().unwrap_or_default().as_bytes();
+    for text in std::iter::once(home)
+        .chain(paths)
+        .chain(spec.env.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]))
+    {
         bytes.extend((text.len() as u64).to_ne_bytes());
         bytes.extend(text);
     }
     bytes
 }
 
-fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
+pub(crate) fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
     let mut number = || {
         let (first, rest) = bytes.split_first_chunk::<8>()?;
         bytes = rest;
@@ -257,7 +297,8 @@ fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
         // The host's own clock decides.
         wall: Duration::ZERO,
     };
-    let paths = number()? as usize;
+    spec.terminals = number()? != 0;
+    let paths = (number()? as usize).saturating_add(1);
     let mut texts = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<8>() {
         let (text, rest) = rest.split_at_checked(u64::from_ne_bytes(*length) as usize)?;
@@ -265,6 +306,11 @@ fn decode(mut bytes: &[u8]) -> Option<CageSpec> {
         bytes = rest;
     }
     let env = texts.split_off(paths.min(texts.len()));
+    if texts.is_empty() {
+        return None;
+    }
+    let home = String::from_utf8(texts.remove(0)).ok()?;
+    spec.home = (!home.is_empty()).then_some(home);
     spec.read_only =
         texts.into_iter().map(|path| ReadOnly { path: PathBuf::from(std::ffi::OsString::from_vec(path)) }).collect();
     for pair in env.chunks_exact(2) {
@@ -298,7 +344,13 @@ mod tests {
         spec.read_only = vec![ReadOnly { path: "/a".into() }, ReadOnly { path: "/b".into() }];
         spec.env = vec![("NAME".into(), String::new()), ("OTHER".into(), "x=y".into())];
         let again = decode(&encode(&spec)).unwrap();
-        assert_eq!((&again.read_only, &again.env), (&spec.read_only, &spec.env));
+        assert_eq!(
+            (&again.read_only, &again.env, &again.home, again.terminals),
+            (&spec.read_only, &spec.env, &None, false)
+        );
+        (spec.home, spec.terminals) = (Some("/home/user".into()), true);
+        let again = decode(&encode(&spec)).unwrap();
+        assert_eq!((&again.read_only, &again.home, again.terminals), (&spec.read_only, &spec.home, true));
         assert_eq!(again.limits, Limits { wall: Duration::ZERO, ..spec.limits.clone() });
         assert!(decode(&encode(&spec)[..40]).is_none());
 

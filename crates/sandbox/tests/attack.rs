@@ -5,7 +5,7 @@ mod common;
 
 use common::*;
 use meliora_benchmark::{Graded, Order, Suite, SuiteSource, Tool, Toolbox};
-use meliora_domain::{FileBody, Genome, GenomePath, Limits, MarkStatus, Split};
+use meliora_domain::{FileBody, Genome, GenomePath, Limits, MarkStatus, Split, Tier};
 use meliora_evolve::{Cage, CageSpec, Command, ReadOnly, Sandbox, run_to_end};
 
 const NONCE: &str = "0123456789abcdef0123456789abcdef";
@@ -207,7 +207,7 @@ def evaluate(path):
     std::fs::write(folder.path().join("config.yaml"), "evaluator:\n  timeout: 5\n").unwrap();
     let limits = Limits { memory: 256 << 20, processes: 32, ..Limits::default() };
     let source = SuiteSource { folder: folder.path().to_owned(), limits };
-    let suite = Suite::openevolve(&source, &toolbox()).unwrap();
+    let suite = Suite::openevolve(&source, &toolbox(), Tier::Together).unwrap();
     let body = FileBody::new(candidate.as_bytes(), false);
     let genome: Genome = [(GenomePath::new("initial_program.py").unwrap(), body)].into_iter().collect();
     let job = suite.work(&genome, &Order { splits: &[Split::Validation], lines: false, nonce: NONCE });

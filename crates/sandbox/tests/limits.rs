@@ -1,4 +1,5 @@
 //! Every limit ends what passes it, wholly.
+#![allow(clippy::unwrap_used)]
 
 mod common;
 
@@ -157,6 +158,93 @@ time.sleep(100)
         assert_eq!(ran.ending, Ending::Memory, "{}", err(&ran));
     }
     assert_eq!(out(&shell(&*cage, "echo alive")), "alive\n");
+}
+
+/// Where root may make control groups, the kernel itself holds the limits, between two looks of the watch as well.
+#[test]
+fn a_control_group_holds_all_processes_together() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let told = meliora_evolve::Sandbox::describe(sandbox());
+    assert!(told.contains("cgroup v") && told.contains("memory, pids"), "the host of this test has no cgroups: {told}");
+    let cage = open(Limits { memory: 64 << 20, disk: 1 << 20, processes: 12, ..Limits::default() });
+    // The sum of many small ones, while nobody looks: each is within its own limit, and all have one.
+    let many = "
+import mmap, os, time
+for _ in range(9):
+    if os.fork() == 0:
+        m = mmap.mmap(-1, 40 << 20)
+        for at in range(0, len(m), 4096):
+            m[at] = 1
+        time.sleep(100)
+told = str(os.wait()[1])
+open('/work/part', 'w').write(told)
+os.rename('/work/part', '/work/told')
+time.sleep(100)
+";
+    let process = cage.spawn(&command([&python().program, "-I", "-S", "-c", many])).unwrap();
+    let started = std::time::Instant::now();
+    while cage.get("/work/told", 10).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(60), "the kernel let all of them grow");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(cage.get("/work/told", 10).unwrap(), b"9", "one was killed");
+    assert_eq!(process.next().unwrap(), meliora_evolve::Happening::Exit(Ending::Memory));
+    assert_eq!(out(&shell(&*cage, "echo alive")), "alive\n");
+    assert_eq!(shell(&*cage, "kill -9 $$").ending, Ending::Signalled(9), "what came before is not held against it");
+    let seen = py(&*cage, "print(open('/proc/self/cgroup').read())");
+    for line in out(&seen).lines().filter(|line| !line.is_empty()) {
+        assert!(line.ends_with(":/") || !line.contains("meliora"), "the cage sees where it is: {line}");
+    }
+    // Threads count as processes do.
+    let threads = "
+import threading, time
+threading.stack_size(1 << 18)
+n = 0
+try:
+    while True:
+        threading.Thread(target=time.sleep, args=(100,), daemon=True).start(); n += 1
+except RuntimeError:
+    print(n)
+";
+    assert_eq!(out(&py(&*cage, threads)), "11\n");
+}
+
+/// The folders of control groups that hosts of this number made.
+fn groups_of(pid: u32) -> usize {
+    let name = format!("/meliora-{pid}-");
+    let list = std::process::Command::new("find").args(["/sys/fs/cgroup", "-type", "d"]).output().unwrap();
+    String::from_utf8_lossy(&list.stdout).lines().filter(|line| line.contains(&name)).count()
+}
+
+#[test]
+fn control_groups_are_removed_with_their_sandbox_and_those_of_the_dead_by_the_next() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let mut host = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["helper_of_kill_nine", "--exact", "--nocapture"])
+        .env("MELIORA_TEST_VICTIM", "1001.5")
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait_for = |wanted: &dyn Fn() -> bool| {
+        (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            wanted()
+        })
+    };
+    assert!(wait_for(&|| groups_of(host.id()) >= 4), "the host has groups");
+    // Those of the living stay.
+    drop(meliora_sandbox::Namespaces::new().unwrap());
+    assert!(groups_of(host.id()) >= 4);
+    host.kill().unwrap();
+    host.wait().unwrap();
+    assert!(wait_for(&|| {
+        drop(meliora_sandbox::Namespaces::new().unwrap());
+        groups_of(host.id()) == 0
+    }));
 }
 
 #[test]

@@ -30,6 +30,17 @@ fn main() {
         ("limits_and_kills_are_those_of_any_command", limits_and_kills_are_those_of_any_command),
         ("no_probe_gets_out", no_probe_gets_out),
         ("chance_differs_from_command_to_command", chance_differs_from_command_to_command),
+        (
+            "declared_modules_are_imported_once_and_are_as_new_for_each_command",
+            declared_modules_are_imported_once_and_are_as_new_for_each_command,
+        ),
+        (
+            "a_declared_module_that_cannot_be_had_is_an_error_that_names_it",
+            a_declared_module_that_cannot_be_had_is_an_error_that_names_it,
+        ),
+        ("numpy_is_warm_works_as_ever_and_draws_anew", numpy_is_warm_works_as_ever_and_draws_anew),
+        ("cages_that_wait_are_each_used_once_and_are_as_new", cages_that_wait_are_each_used_once_and_are_as_new),
+        ("a_warm_command_has_the_variables_that_it_brings", a_warm_command_has_the_variables_that_it_brings),
         ("other_commands_are_executed_as_ever", other_commands_are_executed_as_ever),
         ("a_python_that_cannot_be_warm_is_cold_and_says_why", a_python_that_cannot_be_warm_is_cold_and_says_why),
         ("ordinary_user_gets_the_same", common::again_as_an_ordinary_user),
@@ -122,6 +133,8 @@ fn warm_python() -> WarmPython {
         ]
         .map(str::to_owned)
         .into(),
+        required: Vec::new(),
+        search: Vec::new(),
         scripts: vec![("/work/known.py".to_owned(), KNOWN.to_owned())],
     }
 }
@@ -496,6 +509,177 @@ fn no_probe_gets_out() {
     assert!(blocked > 80 && told.ends_with(&format!("{blocked} probes\n")), "{told}");
 }
 
+fn a_warm_command_has_the_variables_that_it_brings() {
+    let code = "import os, subprocess\nprint(os.environ.get('OWN'), os.environ.get('HOME'), os.readlink('/proc/self/exe').endswith('/' + os.environ['IMAGE']))\n\
+                print(subprocess.run(['env'], capture_output=True, text=True).stdout.count('OWN=é x=y'))";
+    let this = std::env::current_exe().unwrap();
+    let image = this.file_name().unwrap().to_str().unwrap();
+    let cage = sandboxes()[1].1.open(spec(Limits::default())).unwrap();
+    cage.put("/work/s.py", code.as_bytes(), false).unwrap();
+    let own = [("OWN", "é x=y"), ("HOME", "/other"), ("IMAGE", image)];
+    let env = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), env, ..Command::default() }, b"").unwrap();
+    assert_eq!(out(&run), "é x=y /other True\n1\n", "{}", err(&run));
+    let after = warm("import os; print('OWN' in os.environ, os.environ['HOME'])");
+    assert_eq!(out(&after), "False /tmp\n");
+}
+
+/// Installed modules: a package with a file of data, one that starts a thread, one that cannot be imported.
+fn packages() -> &'static tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = tempfile::Builder::new().prefix("cage-packages").tempdir_in("/var/tmp").unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let put = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        put(
+            "slow/__init__.py",
+            "import json, os, time\nfrom .inner import state\nPID = os.getpid()\ntime.sleep(0.05)\n",
+        );
+        put("slow/inner.py", "state = {}\n");
+        put("slow/later.py", "here = True\n");
+        put(
+            "threads.py",
+            "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()\n",
+        );
+        put("broken.py", "1 / 0\n");
+        folder
+    })
+}
+
+fn with_modules(required: &[&str], search: &[PathBuf]) -> WarmPython {
+    let required = required.iter().map(|name| (*name).to_owned()).collect();
+    WarmPython { required, search: search.to_vec(), ..warm_python() }
+}
+
+/// Runs a script in a cage of its own that sees these folders, as a driver would: with them on the search path.
+fn run_with(sandbox: &Namespaces, folders: &[PathBuf], code: &str) -> Finished {
+    let mut spec = spec(Limits::default());
+    spec.read_only.extend(folders.iter().map(|path| ReadOnly { path: path.clone() }));
+    let cage = sandbox.open(spec).unwrap();
+    let code = format!("import sys; sys.path += {folders:?}\n{code}");
+    cage.put("/work/s.py", code.as_bytes(), false).unwrap();
+    run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap()
+}
+
+fn declared_modules_are_imported_once_and_are_as_new_for_each_command() {
+    let folders = [packages().path().to_owned()];
+    let sandbox = Namespaces::warm(Some(&with_modules(&["slow"], &folders))).unwrap();
+    assert!(sandbox.describe().ends_with("python: warm"), "{}", sandbox.describe());
+    // What was imported elsewhere was another process's doing.
+    let told = run_with(
+        &sandbox,
+        &folders,
+        "import sys; print('slow' in sys.modules, 'json' in sys.modules)\nimport slow, os; print(slow.PID != os.getpid(), slow.inner.state, sorted(m for m in sys.modules if m.startswith('slow')), 'json' in sys.modules, slow.__file__, slow.__spec__.origin)\nimport slow.later; print(slow.later.here)",
+    );
+    let origin = folders[0].join("slow/__init__.py").display().to_string();
+    let expected = format!("False False\nTrue {{}} ['slow', 'slow.inner'] True {origin} {origin}\nTrue\n");
+    assert_eq!(out(&told), expected, "{}", err(&told));
+    let spoil = "import slow, slow.inner, sys\nslow.inner.state['left'] = 1; slow.PID = 'left'; sys.modules['slow.more'] = slow; slow.os.getpid = None; open('/tmp/left', 'w').write('x'); print('done')";
+    assert_eq!(out(&run_with(&sandbox, &folders, spoil)), "done\n");
+    let look = "import slow, os, sys; print(slow.inner.state, slow.PID == 'left', 'slow.more' in sys.modules, os.getpid() > 1, os.listdir('/tmp'), os.path.exists('/work/left'))";
+    assert_eq!(out(&run_with(&sandbox, &folders, look)), "{} False False True []  False\n".replace("  ", " "));
+    // A file of the command's own goes first.
+    let own = "import os; os.mkdir('/work/m'); open('/work/m/slow.py', 'w').write('own = 1')\nsys.path.insert(0, '/work/m')\nimport slow; print(slow.own, slow.__file__)";
+    assert_eq!(out(&run_with(&sandbox, &folders, own)), "1 /work/m/slow.py\n");
+}
+
+fn a_declared_module_that_cannot_be_had_is_an_error_that_names_it() {
+    let folders = [packages().path().to_owned()];
+    for (name, why) in [
+        ("nowhere", "ModuleNotFoundError"),
+        ("slow.nothing", "ModuleNotFoundError"),
+        ("broken", "ZeroDivisionError"),
+        ("threads", "starts threads"),
+    ] {
+        let Err(error) = Namespaces::warm(Some(&with_modules(&[name], &folders))) else { panic!("{name} is warm") };
+        let told = error.to_string();
+        assert!(told.contains(name) && told.contains(why) && error.hint.is_some(), "{told}");
+    }
+}
+
+/// The folder of an installed numpy, which this machine may not have; says so if it has none.
+fn numpy() -> Option<PathBuf> {
+    let ask = "import os, numpy; print(os.path.dirname(os.path.dirname(numpy.__file__)))";
+    let output = std::process::Command::new(&python().program)
+        .args(["-c", ask])
+        .envs(std::env::var("MELIORA_TEST_PACKAGES").map(|path| ("PYTHONPATH", path)))
+        .env("LD_LIBRARY_PATH", library_folder())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let folder = Some(PathBuf::from(told.trim())).filter(|path| output.status.success() && path.is_dir());
+    if folder.is_none() {
+        println!("NOT TESTED: python3 of this machine has no numpy (nor has the folder MELIORA_TEST_PACKAGES)");
+        assert!(std::env::var_os("CI").is_none(), "numpy must be there");
+    }
+    folder
+}
+
+fn numpy_is_warm_works_as_ever_and_draws_anew() {
+    let Some(folder) = numpy() else { return };
+    let folders = [folder];
+    let warm = Namespaces::warm(Some(&with_modules(&["numpy"], &folders))).unwrap();
+    let cold = &sandboxes()[0].1;
+    let work = "import numpy as np, numpy, sys\n\
+        a = np.arange(12.0).reshape(3, 4)\n\
+        print(a @ a.T, np.linalg.inv(np.eye(3) * 2), np.fft.fft([1, 2, 3]), np.random.default_rng(1).random(3))\n\
+        np.random.seed(3); print(np.random.rand(2), np.polyfit([1, 2, 3], [2, 4, 6], 1).round(6))\n\
+        import numpy.linalg, numpy.ma, numpy.testing, pickle; print(numpy.linalg is np.linalg, pickle.loads(pickle.dumps(a)).sum())\n\
+        big = np.ones((400, 400)); print((big @ big)[0, 0], np.float32(1.5), np.dtype('f8'))\n\
+        print(sorted(m for m in sys.modules if m.startswith('numpy')))\n\
+        import threading; t = threading.Thread(target=lambda: print((big @ big).sum())); t.start(); t.join()\n";
+    let (one, two) = (run_with(cold, &folders, work), run_with(&warm, &folders, work));
+    assert_eq!((out(&one), err(&one), one.ending), (out(&two), err(&two), two.ending));
+    assert_eq!(one.ending, Ending::Exited(0), "{}", err(&one));
+    let draw = "import numpy as np, random, uuid, os\n\
+        print(np.random.rand(), np.random.RandomState().rand(), np.random.default_rng().random(), random.random(), uuid.uuid4(), os.urandom(8).hex(), sep='\\n')\nprint(hash('text'))";
+    let drawn: Vec<Vec<String>> =
+        (0..3).map(|_| out(&run_with(&warm, &folders, draw)).lines().map(str::to_owned).collect()).collect();
+    for place in 0..6 {
+        let mut values: Vec<&str> = drawn.iter().map(|told| told[place].as_str()).collect();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), 3, "{drawn:?}");
+    }
+    assert!(drawn.iter().all(|told| told[6] == drawn[0][6]), "the hash seed is fixed: {drawn:?}");
+}
+
+fn cages_that_wait_are_each_used_once_and_are_as_new() {
+    let sandbox = Namespaces::warm(Some(&warm_python())).unwrap().ahead(3).unwrap();
+    let mut users = Vec::new();
+    for _ in 0..12 {
+        let cage = sandbox.open(spec(Limits::default())).unwrap();
+        let look = "import os; print(os.listdir('/work'), os.listdir('/tmp'), [p for p in os.listdir('/proc') if p.isdigit() and int(p) not in (1, os.getpid())]); open('/tmp/left', 'w').write('x')";
+        cage.put("/work/s.py", look.as_bytes(), false).unwrap();
+        let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap();
+        assert_eq!(out(&run), "['s.py'] [] []\n", "{}", err(&run));
+        users.push(cage);
+    }
+    // Another kind of cage is not one that waits.
+    let mut other = spec(Limits { processes: 7, ..Limits::default() });
+    other.env.push(("OTHER".into(), "1".into()));
+    let cage = sandbox.open(other).unwrap();
+    cage.put(
+        "/work/s.py",
+        b"import os, resource; print(os.environ['OTHER'], resource.getrlimit(resource.RLIMIT_NPROC))",
+        false,
+    )
+    .unwrap();
+    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap();
+    assert_eq!(out(&run), "1 (8, 8)\n", "{}", err(&run));
+    // What cannot be opened is said to whoever asks, each time.
+    for _ in 0..3 {
+        let mut wrong = spec(Limits::default());
+        wrong.read_only.push(ReadOnly { path: "/no/such/place".into() });
+        assert!(sandbox.open(wrong).is_err());
+    }
+}
+
 fn chance_differs_from_command_to_command() {
     let mut drawn: Vec<String> = (0..4).map(|_| out(&warm("import random; print(random.random())"))).collect();
     drawn.sort();
@@ -523,6 +707,22 @@ fn other_commands_are_executed_as_ever() {
     cage.put("/work/s.py", format!("{image}; print(__debug__)").as_bytes(), false).unwrap();
     let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), ..Command::default() }, b"").unwrap();
     assert_eq!(out(&run), "True\nFalse\n", "{}", err(&run));
+    // Variables of its own that an interpreter reads at its start.
+    let cage = sandbox.open(spec(Limits::default())).unwrap();
+    cage.put("/work/s.py", format!("{image}; print(__debug__)").as_bytes(), false).unwrap();
+    let own = vec![("PYTHONOPTIMIZE".to_owned(), "1".to_owned())];
+    let run =
+        run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), env: own, ..Command::default() }, b"").unwrap();
+    assert_eq!(out(&run), "True\nFalse\n", "{}", err(&run));
+    // A terminal: its streams were made for pipes.
+    let mut with_terminal = spec(Limits::default());
+    with_terminal.terminals = true;
+    let cage = sandbox.open(with_terminal).unwrap();
+    cage.put("/work/s.py", format!("{image}; print(os.isatty(1), end='')").as_bytes(), false).unwrap();
+    let size = Some(meliora_evolve::Terminal { columns: 80, rows: 24 });
+    let run = run_to_end(&*cage, &Command { argv: argv("/work/s.py", &[]), terminal: size, ..Command::default() }, b"")
+        .unwrap();
+    assert!(out(&run).ends_with("True\r\nTrue"), "{}", out(&run));
     let shell = run_in(sandbox, Limits::default(), &[], vec!["/bin/sh".into(), "-c".into(), "echo hello".into()], b"");
     assert_eq!(out(&shell), "hello\n");
 }

@@ -15,7 +15,8 @@ use crate::variants::Variants;
 /// The journal in SQLite and the variants in a bare git repository.
 ///
 /// What [`Archive::append`] and [`Archive::store`] have acknowledged survives the death of the process at any moment.
-/// A loss of power may take the last moments (they wait for no disk), but leaves the rest sound.
+/// A loss of power may take the last moments, but leaves the rest sound; it does not take what was paid for, promoted or
+/// rolled back, nor anything before that: these wait for the disk.
 pub struct SqliteGitArchive {
     journal: Journal,
     variants: Variants,
@@ -67,7 +68,11 @@ impl SqliteGitArchive {
 
 impl Archive for SqliteGitArchive {
     fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError> {
-        self.journal.append(events, at)
+        let recorded = self.journal.append(events, at)?;
+        if events.iter().any(|event| matches!(event, Event::Finished { .. })) {
+            self.variants.tidy();
+        }
+        Ok(recorded)
     }
 
     fn replay(&self, after: u64, each: &mut dyn FnMut(Recorded) -> bool) -> Result<(), ArchiveError> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use meliora_domain::{Digest, Event, Recorded, Timestamp, VariantId};
+use meliora_domain::{Cost, Digest, Event, Recorded, Timestamp, VariantId};
 use meliora_evolve::{ArchiveError, Snapshot};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
@@ -23,6 +23,23 @@ struct Writer {
     db: Connection,
     /// The end of the journal as this process knows it. Held against the database at each append.
     tail: Tail,
+    /// Whether the next append waits for the disk.
+    waits: bool,
+}
+
+/// Whether losing this event would cost more than a step that is done again: what was paid for, what happened to the
+/// user's own tree, an opening of the holdout, the end of a run. Its append waits until the disk has it, and with it
+/// all that was appended before; the others come to the disk at leisure, since waiting for each would make a run of
+/// short examinations several times as long (`cargo bench -p meliora-store --bench archive` prints both).
+fn lasting(event: &Event) -> bool {
+    let paid = |cost: &Cost| cost.tokens > 0 || cost.usd.0 > 0;
+    match event {
+        Event::Promoted { .. } | Event::RolledBack { .. } | Event::HoldoutOpened { .. } => true,
+        Event::Finished { .. } | Event::Interrupted => true,
+        Event::Reserved { cost, .. } => paid(cost),
+        Event::Bid(attempt) => paid(&attempt.cost),
+        _ => false,
+    }
 }
 
 impl Journal {
@@ -31,7 +48,7 @@ impl Journal {
         // An event is many statements' worth of reuse; the cache must hold all that are in use at once.
         db.set_prepared_statement_cache_capacity(16);
         let tail = tail(&db).map_err(|e| sqlite("read the end of the journal", e))?;
-        Ok(Journal { path: path.to_owned(), writer: Mutex::new(Writer { db, tail }) })
+        Ok(Journal { path: path.to_owned(), writer: Mutex::new(Writer { db, tail, waits: false }) })
     }
 
     /// A panic while the lock is held leaves an open transaction at worst, and dropping that rolls it back.
@@ -43,7 +60,13 @@ impl Journal {
         let what = "append to the journal";
         let fail = |e| sqlite(what, e);
         let mut writer = self.writer();
-        let Writer { db, tail: known } = &mut *writer;
+        let Writer { db, tail: known, waits } = &mut *writer;
+        let lasting = events.iter().any(lasting);
+        if lasting != *waits {
+            // It cannot be changed within a transaction.
+            db.pragma_update(None, "synchronous", if lasting { "FULL" } else { "NORMAL" }).map_err(fail)?;
+            *waits = lasting;
+        }
         let mut end = *known;
         let lines = events.iter().map(|e| chain::bind(&mut end, e, at)).collect::<Result<Vec<_>, _>>()?;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
@@ -203,6 +226,26 @@ fn line<'a>(row: &'a Row<'_>, expected: u64) -> Result<Line<'a>, ArchiveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meliora_domain::MicroUsd;
+
+    #[test]
+    fn what_was_paid_or_promoted_waits_for_the_disk_and_the_rest_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(&dir.path().join("journal.db"), Access::Write).unwrap();
+        // What SQLite obeyed at the commit just made: 1 is NORMAL, 2 is FULL.
+        let obeyed = |event: Event| -> i32 {
+            journal.append(&[Event::RunContinued, event], Timestamp(1)).unwrap();
+            journal.writer().db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
+        };
+        let reserved = |cost| Event::Reserved { step: 1, cost };
+        let paid = Cost { evals: 1, tokens: 5, usd: MicroUsd(0) };
+        assert_eq!(obeyed(reserved(Cost::evals(1))), 1);
+        assert_eq!(obeyed(reserved(paid)), 2);
+        assert_eq!(obeyed(Event::Warned { message: String::new() }), 1);
+        assert_eq!(obeyed(Event::Interrupted), 2);
+        assert_eq!(obeyed(reserved(Cost { tokens: 0, usd: MicroUsd(7), ..paid })), 2);
+        assert_eq!(obeyed(Event::RunContinued), 1);
+    }
 
     #[test]
     fn a_full_disk_is_named_and_costs_nothing_that_was_written_before() {

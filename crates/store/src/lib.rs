@@ -13,6 +13,7 @@ mod journal;
 mod lock;
 mod memory;
 mod objects;
+mod pack;
 mod schema;
 mod target;
 mod variants;

@@ -1,8 +1,13 @@
 //! A variant as git objects: what its folders and its commit look like, byte for byte.
 //!
-//! They are written here and not by libgit2's builders, which look every entry up on the disk again.
+//! They are written here and not by libgit2: its builders look every entry up on the disk again, and its writer of
+//! objects reads the folder of packs and makes a link and a removal for each.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use git2::{ObjectType, Oid};
 use meliora_domain::{FileBody, Genome, TreeId, VariantId};
@@ -70,6 +75,54 @@ pub(crate) fn commit(tree: &TreeId, draft: &Draft<'_>) -> Result<(Oid, Vec<u8>),
     Ok((oid, content.into_bytes()))
 }
 
+/// Largest object that is written here. Nothing is compressed, for most fit a block of the disk as they are, and
+/// packing does it; larger ones are left to libgit2.
+pub(crate) const PLAIN: usize = 32 << 10;
+
+/// Writes an object as a file of its own, complete under its name or not at all. `objects` is the repository's folder
+/// of that name; one writer at a time.
+pub(crate) fn write(objects: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> std::io::Result<()> {
+    let mut content = format!("{} {}\0", kind.str(), bytes.len()).into_bytes();
+    content.extend_from_slice(bytes);
+    // The name is one that git's own cleaning knows.
+    let aside = objects.join("tmp_obj_meliora");
+    let create = || OpenOptions::new().write(true).create_new(true).mode(0o444).open(&aside);
+    let mut file: File = create().or_else(|error| match error.kind() {
+        // What a crash left.
+        ErrorKind::AlreadyExists => fs::remove_file(&aside).and_then(|()| create()),
+        _ => Err(error),
+    })?;
+    file.write_all(&stored(&content))?;
+    drop(file);
+    let name = oid.to_string();
+    let folder = objects.join(&name[..2]);
+    let place = folder.join(&name[2..]);
+    fs::rename(&aside, &place).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => fs::create_dir_all(&folder).and_then(|()| fs::rename(&aside, &place)),
+        _ => Err(error),
+    })
+}
+
+/// A zlib stream of blocks that are stored as they are (RFC 1950; RFC 1951, 3.2.4).
+fn stored(content: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x78, 0x01];
+    let mut blocks = content.chunks(0xffff).peekable();
+    while let Some(block) = blocks.next() {
+        let length = block.len() as u16;
+        out.push(u8::from(blocks.peek().is_none()));
+        out.extend(length.to_le_bytes());
+        out.extend((!length).to_le_bytes());
+        out.extend_from_slice(block);
+    }
+    // Adler-32 (RFC 1950, 8.2).
+    let (a, b) = content.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (a + b) % 65_521)
+    });
+    out.extend((b << 16 | a).to_be_bytes());
+    out
+}
+
 /// A hash's bytes.
 pub(crate) fn raw(oid: Oid) -> [u8; 20] {
     let mut bytes = [0; 20];
@@ -97,4 +150,28 @@ pub(crate) fn prefix(text: &str) -> Result<String, ArchiveError> {
         "this is not the beginning of a variant's id",
         "give 4 to 40 hexadecimal digits; `meliora lineage` lists the ids",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_reads_objects_of_any_size_as_they_were_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init_bare(dir.path()).unwrap();
+        let objects = dir.path().join("objects");
+        // A try that was cut off.
+        fs::write(objects.join("tmp_obj_meliora"), b"half").unwrap();
+        for size in [0, 1, 600, 0xffff - 10, 0xffff - 9, 0xffff, 0x1_0000, 200_000] {
+            let bytes: Vec<u8> = (0..size).map(|n: usize| (n * 7 + n / 251) as u8).collect();
+            let oid = Oid::hash_object(ObjectType::Blob, &bytes).unwrap();
+            write(&objects, ObjectType::Blob, oid, &bytes).unwrap();
+            assert_eq!(repository.find_blob(oid).unwrap().content(), bytes, "{size} bytes");
+        }
+        let told =
+            std::process::Command::new("git").arg("-C").arg(dir.path()).args(["fsck", "--full"]).output().unwrap();
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        assert!(!objects.join("tmp_obj_meliora").exists());
+    }
 }

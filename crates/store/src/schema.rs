@@ -62,8 +62,9 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, ArchiveErr
         Access::Read => {}
         Access::Write => {
             // WAL: a commit is one append to the log, and readers never wait. NORMAL: the log reaches the disk at
-            // checkpoints. A killed process loses nothing, for the system holds what was written; a loss of power may
-            // take the last moments before it, never the soundness of what stands.
+            // checkpoints, and whenever an event that must last is appended (`journal.rs`). A killed process loses
+            // nothing, for the system holds what was written; a loss of power may take the last moments before it,
+            // never the soundness of what stands.
             db.pragma_update(None, "journal_mode", "WAL").map_err(fail)?;
             db.pragma_update(None, "synchronous", "NORMAL").map_err(fail)?;
             // 16 MiB between checkpoints: each costs two waits for the disk.

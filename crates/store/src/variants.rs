@@ -10,17 +10,23 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use git2::{ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryInitOptions};
+use git2::{ErrorCode, ObjectType, Odb, OdbLookupFlags, Oid, Repository, RepositoryInitOptions};
 use meliora_domain::{FileBody, Genome, GenomePath, VariantId};
 use meliora_evolve::{ArchiveError, Draft};
 
 use crate::error::{failed, git, io};
 use crate::objects;
+use crate::pack;
 use crate::schema::Access;
 
 const CHAMPION: &str = "refs/heads/champion";
 /// At most so many hashes are remembered, about 100 MB; beyond that the disk is asked.
 const REMEMBERED: usize = 2_000_000;
+/// So many single objects, some thousand variants, are packed on the way: a folder of the archive then holds some
+/// eighty files, and a packing takes seconds.
+const MANY: usize = 20_000;
+/// So many are worth packing when a run ends.
+const SOME: usize = 2_000;
 
 pub(crate) struct Variants {
     inner: Mutex<Inner>,
@@ -30,6 +36,8 @@ struct Inner {
     repository: Repository,
     /// Objects that are known to be in the repository: a variant shares nearly all of its files with its parent.
     present: HashMap<Oid, ObjectType>,
+    /// Single objects in the repository, about.
+    single: usize,
 }
 
 impl Variants {
@@ -46,7 +54,8 @@ impl Variants {
             ),
             _ => git(&what, e),
         })?;
-        Ok(Variants { inner: Mutex::new(Inner { repository, present: HashMap::new() }) })
+        let single = pack::estimate(&repository.path().join("objects"));
+        Ok(Variants { inner: Mutex::new(Inner { repository, present: HashMap::new(), single }) })
     }
 
     /// A panic while the lock is held cannot leave half an object: each is written aside and renamed.
@@ -56,7 +65,7 @@ impl Variants {
 
     pub(crate) fn store(&self, draft: &Draft<'_>) -> Result<VariantId, ArchiveError> {
         let mut inner = self.inner();
-        let Inner { repository, present } = &mut *inner;
+        let Inner { repository, present, single } = &mut *inner;
         let odb = repository.odb().map_err(|e| git("open the archive's objects", e))?;
         for parent in draft.parents {
             let oid = objects::oid(&parent.0);
@@ -64,17 +73,14 @@ impl Variants {
                 return Err(ArchiveError::NoVariant(parent.to_string()));
             }
         }
+        let folder = repository.path().join("objects");
         let mut put = |kind, oid: Oid, bytes: &[u8]| -> Result<(), ArchiveError> {
             if present.contains_key(&oid) {
                 return Ok(());
             }
-            let written = odb.write(kind, bytes).map_err(|e| git("write a variant to the archive", e))?;
-            if written != oid {
-                return Err(failed(
-                    "write a variant to the archive",
-                    format!("git gives {written} where {oid} was computed"),
-                    "this is a bug of Meliora; please report it",
-                ));
+            if !odb.exists_ext(oid, OdbLookupFlags::NO_REFRESH) {
+                write(&odb, &folder, kind, oid, bytes)?;
+                *single += 1;
             }
             if present.len() >= REMEMBERED {
                 present.clear();
@@ -96,7 +102,14 @@ impl Variants {
         let (oid, bytes) = objects::commit(&tree, draft)?;
         put(ObjectType::Commit, oid, &bytes)?;
         tag(repository, &draft.tag, oid)?;
+        drop(odb);
+        inner.tidy(MANY);
         Ok(objects::variant(oid))
+    }
+
+    /// Packs what was stored one by one, if it is worth it; for the end of a run.
+    pub(crate) fn tidy(&self) {
+        self.inner().tidy(SOME);
     }
 
     pub(crate) fn load(&self, variant: &VariantId) -> Result<Genome, ArchiveError> {
@@ -148,6 +161,17 @@ impl Variants {
     }
 }
 
+impl Inner {
+    /// Packs if there are so many single objects. What cannot be packed stands as it did before, and nothing that was
+    /// stored depends on it: that is no reason to stop a run. It is tried again when as many have come once more.
+    fn tidy(&mut self, from: usize) {
+        if self.single >= from {
+            pack::pack(&self.repository).ok();
+            self.single = 0;
+        }
+    }
+}
+
 /// Makes the repository aside and moves it into place, so that a half-made one is never met.
 fn create(path: &Path) -> Result<(), ArchiveError> {
     let what = format!("create the archive {}", path.display());
@@ -158,7 +182,7 @@ fn create(path: &Path) -> Result<(), ArchiveError> {
     options.description("The variants of a Meliora project. Clone it to look at them.");
     let made = Repository::init_opts(&aside, &options).and_then(|repository| {
         let mut config = repository.config()?;
-        // Speed over size for what is small and written often; `git gc` makes it small at leisure.
+        // Speed over size for what is small and written often; packing makes it small.
         config.set_i32("core.looseCompression", 1)?;
         // Variants are looked at, never pushed to.
         config.set_bool("receive.denyDeletes", true)?;
@@ -173,6 +197,24 @@ fn create(path: &Path) -> Result<(), ArchiveError> {
             if path.join("HEAD").exists() { Ok(()) } else { Err(io(&what, &error)) }
         }
     }
+}
+
+/// Writes an object that is not there. Its hash is that of its content, or libgit2 says so.
+fn write(odb: &Odb<'_>, folder: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> Result<(), ArchiveError> {
+    let what = "write a variant to the archive";
+    let wrong = |given: Oid| {
+        let cause = format!("git gives {given} where {oid} was computed");
+        failed(what, cause, "this is a bug of Meliora; please report it")
+    };
+    if bytes.len() <= objects::PLAIN {
+        let hash = Oid::hash_object(kind, bytes).map_err(|e| git(what, e))?;
+        if hash != oid {
+            return Err(wrong(hash));
+        }
+        return objects::write(folder, kind, oid, bytes).map_err(|e| io(what, &e));
+    }
+    let written = odb.write(kind, bytes).map_err(|e| git(what, e))?;
+    if written == oid { Ok(()) } else { Err(wrong(written)) }
 }
 
 fn is_commit(odb: &Odb<'_>, oid: Oid) -> bool {

@@ -39,6 +39,7 @@ pub fn tools() -> Toolbox {
         python: Some(tool(lines[0], lines[1], vec![lines[2].into()])),
         node: other("node"),
         rustc: other("rustc"),
+        warm: Vec::new(),
     }
 }
 
@@ -91,7 +92,6 @@ pub fn run(job: &Job) -> Finished {
     let place = |path: &str| String::from_utf8(moved(path.as_bytes())).unwrap();
     std::fs::create_dir_all(format!("{root}/tmp")).unwrap();
     std::fs::create_dir_all(format!("{root}/work/genome")).unwrap();
-    std::fs::create_dir_all(format!("{root}/work/suite")).unwrap();
     for file in &job.files {
         let path = PathBuf::from(place(&file.path));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,21 +2,20 @@
 
 use meliora_domain::{Event, Scorecard, Split};
 use meliora_evolve::{Archive as _, Examiner, Journal, Reexamination, reexamine};
-use meliora_sandbox::Namespaces;
 
 use super::promote::Silent;
 use super::show::mark_row;
 use crate::args;
+use crate::cages;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BAD, BOLD, FAINT, Printer, paint, table};
 use crate::project::{Project, nonce, now, resolve};
-use crate::toolbox;
 
 /// Examines once and prints the marks.
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::open(&args.dir, &args.overrides, printer)?;
-    let sandbox = Namespaces::warm(toolbox::warm(&project.tools).as_ref())?;
+    let sandbox = cages::tested(&project.config.sandbox, &project.tools, 0)?;
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
     }
@@ -27,7 +26,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let examiner = Examiner {
         constitution: &project.constitution,
         suite: &project.suite,
-        sandbox: &sandbox,
+        sandbox: sandbox.as_ref(),
         policy: &policy,
         nonce: &nonce,
     };
@@ -55,7 +54,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             "tier": project.suite.tier(), "score": card.mean(Split::Validation), "train_score": card.mean(Split::Train),
             "holdout_score": holdout.as_ref().and_then(|c| c.mean(Split::Holdout)), "holdout_openings": openings,
             "metrics": card.metrics, "tasks": tasks,
-            "rolled_back": matches!(again, Reexamination::RolledBack(..)),
+            "cage": sandbox.describe(), "rolled_back": matches!(again, Reexamination::RolledBack(..)),
         }));
         return Ok(Exit::Done);
     }
@@ -77,6 +76,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         Reexamination::Stands(_) | Reexamination::NothingStands => {}
     }
     printer.data(paint(FAINT, project.standing()));
+    printer.data(paint(FAINT, format!("cage: {}", sandbox.describe())));
     Ok(Exit::Done)
 }
 

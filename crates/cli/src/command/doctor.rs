@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use meliora_domain::Limits;
-use meliora_evolve::{CageSpec, Circumstances, Command, Sandbox as _, diagnose, lineage_of, run_to_end};
-use meliora_sandbox::Namespaces;
+use meliora_evolve::{CageSpec, Circumstances, Command, diagnose, lineage_of, run_to_end};
 
 use crate::args::Overrides;
+use crate::cages::{self, Backend};
+use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
@@ -24,15 +25,16 @@ struct Line {
 }
 
 /// Looks at the machine, the project and its last run.
-pub fn doctor(dir: &Path, python: Option<&str>, printer: &Printer) -> Result<Exit, Failure> {
+pub fn doctor(dir: &Path, python: Option<&str>, backend: Option<Backend>, printer: &Printer) -> Result<Exit, Failure> {
     let mut lines = Vec::new();
-    machine(&mut lines);
     let mut code = Exit::Done;
+    let asked = config::Sandbox { backend: backend.unwrap_or_default(), ..Default::default() };
     let is_project = dir.join("meliora.toml").is_file() || meliora_benchmark::Suite::is_openevolve(dir);
     if is_project {
-        let overrides = Overrides { python: python.map(str::to_owned), ..Overrides::default() };
+        let overrides = Overrides { python: python.map(str::to_owned), backend, ..Overrides::default() };
         match Project::open(dir, &overrides, printer) {
             Ok(project) => {
+                machine(&project.config.sandbox, &mut lines);
                 lines.push(good("project", format!("{}: {}", project.config.name, project.standing())));
                 genome(&project, &mut lines);
                 model(&project, printer, &mut lines);
@@ -40,10 +42,12 @@ pub fn doctor(dir: &Path, python: Option<&str>, printer: &Printer) -> Result<Exi
             }
             Err(failure) => {
                 code = failure.code;
+                machine(&asked, &mut lines);
                 lines.push(bad("project", failure.what, failure.hint));
             }
         }
     } else {
+        machine(&asked, &mut lines);
         lines.push(Line {
             check: "project".into(),
             good: false,
@@ -81,9 +85,9 @@ fn bad(check: &str, what: impl Into<String>, mend: Option<String>) -> Line {
     Line { check: check.into(), good: false, needed: true, what: what.into(), mend }
 }
 
-fn machine(lines: &mut Vec<Line>) {
-    let tools = crate::toolbox::find(None).unwrap_or_default();
-    match Namespaces::warm(crate::toolbox::warm(&tools).as_ref()) {
+fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
+    let tools = crate::toolbox::find(None, &[]).unwrap_or_default();
+    match cages::sandbox(settings, &tools, 0) {
         Ok(sandbox) => {
             let mut spec = CageSpec::manual();
             spec.limits = Limits::default();
@@ -92,7 +96,13 @@ fn machine(lines: &mut Vec<Line>) {
                 run_to_end(cage.as_ref(), &command, b"")
             });
             match ran {
-                Ok(_) => lines.push(good("sandbox", sandbox.describe())),
+                Ok(_) => {
+                    lines.push(good("sandbox", sandbox.describe()));
+                    if settings.backend != Backend::E2b {
+                        let what = "none in a cage, and no setting opens one; `meliora sandbox serve` has none to give";
+                        lines.push(good("network", what));
+                    }
+                }
                 Err(e) => lines.push(bad("sandbox", format!("does not start: {e}"), e.hint)),
             }
         }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use meliora_evolve::{Archive as _, Journal, Observer};
 
-use crate::args::Overrides;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BOLD, GOOD, Printer, paint};
@@ -19,7 +18,7 @@ impl Observer for Silent {
 
 /// Promotes.
 pub fn promote(id: &str, dir: &Path, unproven: bool, printer: &Printer) -> Result<Exit, Failure> {
-    let project = Project::open(dir, &Overrides::default(), printer)?;
+    let project = Project::open_without_examining(dir, printer)?;
     let _lock = project.lock("meliora promote")?;
     let archive = project.archive()?;
     let mut journal = Journal::open(&archive, &Silent, &now)?;

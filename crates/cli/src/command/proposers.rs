@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use meliora_domain::{Proposer as Name, RunPlan};
-use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly};
+use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly, Sandbox};
 use meliora_llm::{Api, Cassette, CassetteError, HttpModel, ModelConfig, Recorder, Secret};
 use meliora_propose::command::CommandProposer;
 use meliora_propose::mutate::Mutate;
 use meliora_propose::rewrite::{Rewrite, Settings};
-use meliora_sandbox::Namespaces;
 
 use crate::args;
 use crate::exit::Exit;
@@ -23,7 +22,7 @@ pub type Named<'a> = (Name, Box<dyn Proposer + 'a>);
 /// The run's proposers: those of an unfinished run's plan, else those of the configuration.
 pub fn build<'a>(
     project: &Project,
-    sandbox: &'a Namespaces,
+    sandbox: &'a dyn Sandbox,
     args: &args::Run,
     unfinished: Option<&RunPlan>,
     printer: &Printer,
@@ -38,7 +37,7 @@ pub fn build<'a>(
 fn one<'a>(
     kind: &str,
     project: &Project,
-    sandbox: &'a Namespaces,
+    sandbox: &'a dyn Sandbox,
     args: &args::Run,
     printer: &Printer,
 ) -> Result<Named<'a>, Failure> {
@@ -111,7 +110,7 @@ pub fn live(project: &Project, printer: &Printer) -> Result<HttpModel, Failure> 
     })
 }
 
-fn command<'a>(project: &Project, sandbox: &'a Namespaces) -> Result<Box<dyn Proposer + 'a>, Failure> {
+fn command<'a>(project: &Project, sandbox: &'a dyn Sandbox) -> Result<Box<dyn Proposer + 'a>, Failure> {
     let c = &project.config.command;
     let Some(program) = c.argv.first() else {
         return Err(Failure::new(Exit::Configuration, "the command proposer has no program")

@@ -5,7 +5,6 @@ use std::path::Path;
 use meliora_evolve::Journal;
 
 use super::promote::Silent;
-use crate::args::Overrides;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BOLD, Printer, paint};
@@ -13,7 +12,7 @@ use crate::project::{Project, now, resolve};
 
 /// Undoes the newest promotion.
 pub fn rollback(id: Option<&str>, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
-    let project = Project::open(dir, &Overrides::default(), printer)?;
+    let project = Project::open_without_examining(dir, printer)?;
     let _lock = project.lock("meliora rollback")?;
     let archive = project.archive()?;
     let mut journal = Journal::open(&archive, &Silent, &now)?;

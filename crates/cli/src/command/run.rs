@@ -5,25 +5,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use meliora_domain::{Cost, Event, FinishReason, Genome, MicroUsd, Proposer, RunPlan, Split};
 use meliora_evolve::{
-    Archive, Ended, Evolution, Examiner, Journal, Lineage, Reexamination, Run, Setup, StrategyKind, reexamine,
+    Archive, Ended, Evolution, Examiner, Journal, Lineage, Reexamination, Run, Sandbox, Setup, StrategyKind, reexamine,
 };
-use meliora_sandbox::Namespaces;
 
 use super::proposers;
 use crate::args;
+use crate::cages;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::observer::Show;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, diff_lines, paint, table};
 use crate::project::{Project, law_digest, nonce, now};
-use crate::toolbox;
+
+/// Cages of each kind that wait to be used: enough for two jobs at once.
+const AHEAD: usize = 2;
 
 /// Evolves to the end of the budget, a perfect score, or Ctrl-C.
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     // Before keys and archives are read; cages are no copies of this process, but it need not come to that.
-    let sandbox = Namespaces::warm(toolbox::warm(&project.tools).as_ref())?;
+    let sandbox = cages::tested(&project.config.sandbox, &project.tools, AHEAD)?;
+    let sandbox = sandbox.as_ref();
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;
     let genome = project.genome()?;
@@ -32,7 +35,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let show = Show::new(*printer, project.config.budget.evals);
     let mut journal = Journal::open(&archive, &show, &now)?;
     if !args.fresh {
-        look_again(&mut journal, &archive, &project, &sandbox, printer)?;
+        look_again(&mut journal, &archive, &project, sandbox, printer)?;
     }
     // The automatic rollback may just have changed the tree.
     let genome = if journal.lineage().rollbacks > 0 { project.genome()? } else { genome };
@@ -42,14 +45,14 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let continues = unfinished.is_some();
     let baseline = baseline(journal.lineage(), &archive, genome, args.fresh)?;
     let mut plan = plan(&project, &baseline);
-    let proposers = proposers::build(&project, &sandbox, args, unfinished.as_ref(), printer)?;
+    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), printer)?;
     plan.arms = proposers.iter().map(|(name, _)| name.clone()).collect();
     if let Some(begun) = unfinished {
         plan = RunPlan { budget: plan.budget, minutes: plan.minutes, ..begun };
     }
     let strategy = StrategyKind::named(&plan.strategy)
         .ok_or_else(|| Failure::new(Exit::Configuration, format!("there is no strategy '{}'", plan.strategy)))?;
-    announce(&project, &plan, &sandbox, printer);
+    announce(&project, &plan, sandbox, printer);
 
     let stop = Arc::new(AtomicBool::new(false));
     on_interrupt(&stop, printer)?;
@@ -59,7 +62,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         constitution: &project.constitution,
         suite: &project.suite,
         policy: project.policy(),
-        sandbox: &sandbox,
+        sandbox,
         archive: &archive,
         proposers: &boxed,
         observer: &show,
@@ -112,6 +115,7 @@ fn plan(project: &Project, baseline: &Genome) -> RunPlan {
         evaluator: project.suite.evaluator(),
         baseline: baseline.tree(),
         constitution: law_digest(project),
+        tier: Some(project.suite.tier()),
     }
 }
 
@@ -120,7 +124,7 @@ fn look_again(
     journal: &mut Journal<'_>,
     archive: &dyn Archive,
     project: &Project,
-    sandbox: &Namespaces,
+    sandbox: &dyn Sandbox,
     printer: &Printer,
 ) -> Result<(), Failure> {
     if journal.lineage().unfinished().is_some() || journal.lineage().standing.is_empty() {
@@ -196,7 +200,7 @@ fn baseline(lineage: &Lineage, archive: &dyn Archive, genome: Genome, fresh: boo
     }
 }
 
-fn announce(project: &Project, plan: &RunPlan, sandbox: &Namespaces, printer: &Printer) {
+fn announce(project: &Project, plan: &RunPlan, sandbox: &dyn Sandbox, printer: &Printer) {
     if printer.json() {
         return;
     }
@@ -213,10 +217,7 @@ fn announce(project: &Project, plan: &RunPlan, sandbox: &Namespaces, printer: &P
     ));
     printer.talk(paint(
         FAINT,
-        format!("strategy {} · {} · seed {} · cage: {}", plan.strategy, arms.join(", "), plan.seed, {
-            use meliora_evolve::Sandbox as _;
-            sandbox.describe()
-        }),
+        format!("strategy {} · {} · seed {} · cage: {}", plan.strategy, arms.join(", "), plan.seed, sandbox.describe()),
     ));
 }
 
@@ -228,7 +229,7 @@ fn on_interrupt(stop: &Arc<AtomicBool>, printer: &Printer) -> Result<(), Failure
     std::thread::spawn(move || {
         for _ in signals.forever() {
             if stop.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Interrupted as i32);
+                std::process::exit(Exit::Interrupted.code().into());
             }
             printer
                 .talk("stopping: what is under way is finished first (Ctrl-C again leaves at once; nothing is lost)");

@@ -37,6 +37,8 @@ pub struct CageSpec {
     pub env: Vec<(String, String)>,
     /// A second path by which `/work` is reached inside, such as `/home/user`.
     pub home: Option<String>,
+    /// Whether its commands may have terminals ([`Command::terminal`]); a cage without needs no terminal devices.
+    pub terminals: bool,
 }
 
 impl CageSpec {
@@ -67,7 +69,14 @@ impl CageSpec {
     }
 
     fn of(purpose: Purpose) -> Self {
-        CageSpec { purpose, limits: Limits::default(), read_only: Vec::new(), env: Vec::new(), home: None }
+        CageSpec {
+            purpose,
+            limits: Limits::default(),
+            read_only: Vec::new(),
+            env: Vec::new(),
+            home: None,
+            terminals: false,
+        }
     }
 
     /// What it is opened for.
@@ -87,7 +96,8 @@ pub struct Command {
     pub wall: Option<Duration>,
     /// Variables beside those of the cage; of the same name, these win.
     pub env: Vec<(String, String)>,
-    /// A terminal of this size as its standard streams, instead of pipes: all output is then `Stdout`.
+    /// A terminal of this size as its standard streams, instead of pipes: all output is then `Stdout`. The cage must
+    /// have been opened with [`CageSpec::terminals`].
     pub terminal: Option<Terminal>,
 }
 
@@ -239,7 +249,7 @@ pub trait Cage: Send + Sync {
 pub trait Process: Send + Sync {
     /// Writes to its standard input, all of it, unless the process no longer reads (then the rest is dropped).
     fn write(&self, bytes: &[u8]) -> Result<(), SandboxError>;
-    /// Closes its standard input.
+    /// Closes its standard input. At a terminal, types the end of input (Ctrl-D).
     fn close_stdin(&self);
     /// Waits for the next thing it does. After `Exit`, always `Exit` again.
     fn next(&self) -> Result<Happening, SandboxError>;

@@ -1,5 +1,5 @@
 //! What the test files share: opening cages and running programs in them.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use meliora_domain::{Finished, Limits};
 use meliora_evolve::{Cage, CageSpec, Command, ReadOnly, Sandbox, run_to_end};
-use meliora_sandbox::Namespaces;
+use meliora_sandbox::{ImagePlan, Microvm, MicrovmPlan, Namespaces, build_image};
 
 /// The Python of this machine: its program and the folder that holds its library.
 pub struct Python {
@@ -108,4 +108,83 @@ pub fn again_as_an_ordinary_user() {
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "as uid 65534:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(!told.contains(" 0 passed"), "no test ran as uid 65534:\n{told}");
+}
+
+/// Machines for tests, or why this computer cannot have them: it lacks QEMU, or the packages of an image.
+pub fn make_microvm() -> Result<Microvm, String> {
+    let qemu = which("qemu-system-x86_64").ok_or("there is no qemu-system-x86_64")?;
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("microvm");
+    let image = ImagePlan { folder: place.join("image"), packages: Vec::new() };
+    if !image.folder.join("image").exists() {
+        build_image(&image, &mut |_| {}).map_err(|error| error.to_string())?;
+    }
+    let agent = env!("CARGO_BIN_EXE_meliora-agent").into();
+    let plan = MicrovmPlan { qemu, image: image.folder, cache: place.join("cache"), agent };
+    Microvm::new(plan).map_err(|error| error.to_string())
+}
+
+/// The same, once for all tests of a program; `None` where there are none, which is said.
+pub fn microvm() -> Option<&'static Microvm> {
+    static MICROVM: OnceLock<Result<Microvm, String>> = OnceLock::new();
+    let made = MICROVM.get_or_init(make_microvm);
+    if let Err(why) = made {
+        skip(&format!("virtual machines: {why}"));
+    }
+    made.as_ref().ok()
+}
+
+pub fn which(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Less memory than usual: machines of several tests may run at once.
+pub fn vm_limits() -> Limits {
+    Limits { memory: 256 << 20, disk: 16 << 20, ..Limits::default() }
+}
+
+/// A cage that sees nothing but the image: emulated, this machine's own Python would take long to start.
+pub fn vm_spec(limits: Limits) -> CageSpec {
+    let mut spec = CageSpec::manual();
+    spec.limits = limits;
+    spec.env = vec![("HOME".into(), "/work".into()), ("PATH".into(), "/usr/bin:/bin".into())];
+    spec
+}
+
+/// Says that a test is skipped; in CI that is a failure.
+#[track_caller]
+#[allow(clippy::print_stderr)]
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "a test would be skipped, which CI does not allow: {why}");
+    eprintln!("\n======== SKIPPED: {why} ========\n");
+}
+
+/// The `main` of a test program that is executed anew by what it tests: runs the tests that its arguments ask for.
+#[allow(clippy::print_stdout)]
+pub fn run_tests<T: Fn()>(tests: &[(&str, T)]) {
+    let (mut wanted, mut skipped) = (Vec::new(), Vec::new());
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--skip" => skipped.extend(words.next()),
+            "--test-threads" => drop(words.next()),
+            word if word.starts_with('-') => {}
+            word => wanted.push(word.to_owned()),
+        }
+    }
+    if std::env::args().any(|word| word == "--list") {
+        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        return;
+    }
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in tests {
+        let fits = |words: &[String]| words.iter().any(|word| name.contains(word.as_str()));
+        if fits(&skipped) || !wanted.is_empty() && !fits(&wanted) {
+            continue;
+        }
+        let held = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)).is_ok();
+        println!("test {name} ... {}", if held { "ok" } else { "FAILED" });
+        *(if held { &mut passed } else { &mut failed }) += 1;
+    }
+    println!("test result: {passed} passed; {failed} failed");
+    std::process::exit(i32::from(failed > 0));
 }
