@@ -4,6 +4,7 @@
 //! repairs look so ([`prior`]), and dealt out one by one ([`rank`]). A candidate is checked (it parses, it applies) when its
 //! turn comes, not before. Nothing is random: the same brief gives the same bid.
 
+mod cues;
 mod deck;
 mod kinds;
 mod language;

@@ -5,6 +5,7 @@ mod conditions;
 mod constants;
 mod expressions;
 mod index;
+mod loops;
 mod names;
 mod returns;
 mod statements;

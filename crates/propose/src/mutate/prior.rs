@@ -29,6 +29,7 @@ pub(super) enum Family {
     Shift,
     Subscript,
     Slice,
+    CutOff,
     Negation,
     Clause,
     ClauseDrop,
@@ -53,6 +54,7 @@ pub(super) enum Family {
     Insert,
     InsertReturn,
     Guard,
+    Skip,
     Key,
 }
 
@@ -73,9 +75,9 @@ impl Family {
             // Code that is missing.
             Family::Insert => 0.6,
             Family::Clause | Family::OperandDrop | Family::ConstantReset | Family::Target => 0.5,
-            Family::Replace | Family::ArgumentInsert | Family::Move => 0.4,
+            Family::Replace | Family::ArgumentInsert | Family::Move | Family::CutOff => 0.4,
             // Edits that special-case: what passes thereby is right less often.
-            Family::Guard | Family::Text => 0.35,
+            Family::Guard | Family::Text | Family::Skip => 0.35,
             Family::ClauseDrop | Family::InsertReturn | Family::Duplicate => 0.25,
             Family::Delete => 0.2,
             Family::ConditionConstant => 0.12,
@@ -106,6 +108,7 @@ impl Family {
             Family::Shift => "off by one",
             Family::Subscript => "subscript",
             Family::Slice => "slice bounds",
+            Family::CutOff => "slice added",
             Family::Negation => "negation",
             Family::Clause => "clause added",
             Family::ClauseDrop => "clause dropped",
@@ -130,6 +133,7 @@ impl Family {
             Family::Insert => "missing statement",
             Family::InsertReturn => "missing exit",
             Family::Guard => "missing guard",
+            Family::Skip => "turn skipped",
             Family::Key => "sort order",
         }
     }
@@ -139,7 +143,13 @@ impl Family {
 /// of names does not starve the others; gentler where what is missing must be made up from many parts.
 pub(super) fn diminish(family: Family, nth: usize) -> f64 {
     let exponent = match family {
-        Family::Insert | Family::Clause | Family::Wrap | Family::OperandAdd | Family::Replace => 0.65,
+        Family::Insert
+        | Family::Clause
+        | Family::Wrap
+        | Family::OperandAdd
+        | Family::Replace
+        | Family::Guard
+        | Family::Skip => 0.65,
         _ => 0.8,
     };
     (1.0 + nth as f64).powf(-exponent)

@@ -1,6 +1,6 @@
 //! Which candidate comes first.
 //!
-//! Weight = suspicion of the line × prior of the family ÷ how far it is from what is there × Zipf's law over the family's
+//! Weight = suspicion of the line × prior of the family × what the failures speak for ÷ how far it is from what is there × Zipf's law over the family's
 //! candidates of that line. The last factor deals the candidates out in turn between lines and families.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub(super) fn rank(ast: &Ast, text: &str, candidates: Vec<Candidate>, suspicion:
     let mut ranked: Vec<(f64, Candidate)> = Vec::new();
     for ((statement, family), mut group) in groups {
         group.sort_by(|a, b| a.cost.total_cmp(&b.cost).then_with(|| a.text.len().cmp(&b.text.len())));
-        let line = weight_of(ast, statement, family, suspicion);
+        let line = weight_of(ast, statement, family, suspicion) * suspicion.lean(family);
         let mut seen = BTreeSet::new();
         let mut nth = 0;
         for candidate in group {
@@ -45,7 +45,10 @@ pub(super) fn rank(ast: &Ast, text: &str, candidates: Vec<Candidate>, suspicion:
 
 fn weight_of(ast: &Ast, statement: Id, family: Family, suspicion: &Suspicion) -> f64 {
     let own = suspicion.weight(ast.own_rows(statement));
-    if !matches!(family, Family::Insert | Family::InsertReturn | Family::Guard | Family::Move | Family::Indent) {
+    if !matches!(
+        family,
+        Family::Insert | Family::InsertReturn | Family::Guard | Family::Skip | Family::Move | Family::Indent
+    ) {
         return own;
     }
     // What is missing was not run: its neighbours speak for it.

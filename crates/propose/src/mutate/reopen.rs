@@ -33,14 +33,25 @@ pub(super) fn before<'a>(brief: &Brief<'a>, path: &GenomePath, text: &str, ast: 
     // Where nothing is known of the lines, only the last change is in doubt.
     let known = brief.feedback.iter().any(|f| !f.passed && !f.lines.is_empty());
     let line = if known { brief.ancestors } else { &brief.ancestors[..brief.ancestors.len().min(1)] };
-    let first = line.iter().rev().find_map(stood)?;
+    let (first, told) = line.iter().rev().find_map(|a| Some((stood(a)?, &a.feedback)))?;
+    // A change may also keep a failing task away from the function that it was to mend.
+    let still: BTreeSet<&str> = brief.feedback.iter().filter(|f| !f.passed).map(|f| f.task.0.as_str()).collect();
+    let failed: BTreeSet<u32> = told
+        .iter()
+        .filter(|f| still.contains(f.task.0.as_str()))
+        .filter_map(|f| f.lines.get(path.as_str()))
+        .flatten()
+        .copied()
+        .collect();
+    let first_ast = Ast::parse(ast.lang, first)?;
     let (old, new): (Vec<&str>, Vec<&str>) =
         (first.split_inclusive('\n').collect(), text.split_inclusive('\n').collect());
     let mut taken_back = String::new();
     let mut at = 0;
     for (was, is) in hunks(&old, &new) {
         new[at..is.0].iter().for_each(|l| taken_back.push_str(l));
-        let lines = if !known || in_doubt(ast, &failing, is) { &old[was.0..was.1] } else { &new[is.0..is.1] };
+        let doubt = !known || in_doubt(ast, &failing, is) || in_doubt(&first_ast, &failed, was);
+        let lines = if doubt { &old[was.0..was.1] } else { &new[is.0..is.1] };
         lines.iter().for_each(|l| taken_back.push_str(l));
         at = is.1;
     }
@@ -55,6 +66,8 @@ pub(super) fn before<'a>(brief: &Brief<'a>, path: &GenomePath, text: &str, ast: 
 
 /// Whether failing tests run the function in which these lines (from 0, the end not included) stand.
 fn in_doubt(ast: &Ast, failing: &BTreeSet<u32>, (from, to): (usize, usize)) -> bool {
+    // Where there is no line, the one before tells: a line may be put at the end of a function.
+    let from = if from == to { from.saturating_sub(1) } else { from };
     let last = to.saturating_sub(1).max(from);
     // The innermost node of these lines tells the function.
     let around = ast.ids().filter(|id| ast.nodes[*id].row <= from && last <= ast.nodes[*id].last_row).last();

@@ -47,6 +47,7 @@ pub(super) struct Sketch<'a> {
     pub(super) strings: Vec<Id>,
     pub(super) functions: Vec<Id>,
     pub(super) keywords: Vec<Id>,
+    pub(super) classes: Vec<Id>,
 }
 
 /// How many nodes of a kind are looked at on either side of a place. What is farther away is seldom meant, and looking at all
@@ -70,6 +71,7 @@ impl<'a> Sketch<'a> {
             strings: of(Kind::Str),
             functions: of(Kind::Function),
             keywords: of(Kind::Keyword),
+            classes: of(Kind::Class),
         }
     }
 

@@ -149,8 +149,11 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
         let fits = match *open {
             "len(" | "sorted(" | "list(" | "set(" | "reversed(" | "sum(" | "tuple(" | "enumerate(" | "iter("
             | "max(" | "min(" => Tags::SEQ.with(Tags::BAG).with(Tags::STR).with(Tags::OPT).clash(tags),
-            "abs(" | "int(" | "range(" | "chr(" | "float(" | "Math.floor(" | "Math.abs(" | "Math.ceil("
-            | "Math.sqrt(" => Tags::NUM.clash(tags),
+            "int(" | "float(" | "Number(" | "parseInt(" => Tags::STR.with(Tags::NUM).clash(tags),
+            "ord(" => Tags::STR.clash(tags),
+            "abs(" | "range(" | "chr(" | "Math.floor(" | "Math.abs(" | "Math.ceil(" | "Math.sqrt(" => {
+                Tags::NUM.clash(tags)
+            }
             _ => 0.6,
         };
         // What the file calls already is likelier to be missing elsewhere.
@@ -212,6 +215,14 @@ fn own_calls(s: &mut Sketch<'_>, id: Id, text: &str) {
         let itself = text.starts_with(name);
         if takes_one && !itself && !name.starts_with("__") && cost < 3.0 {
             s.swap(Family::Wrap, id, &format!("{name}({text})"), Bond::Atom, cost);
+            cost += 0.3;
+        }
+    }
+    // A value that should have been made an object of the file's own.
+    for class in Sketch::near(&s.classes, id) {
+        if let Some(name) = s.node(class).a.map(|a| s.of(a)).filter(|n| !text.starts_with(n) && cost < 3.0) {
+            let new = if s.words().braces { "new " } else { "" };
+            s.swap(Family::Wrap, id, &format!("{new}{name}({text})"), Bond::Atom, cost + 0.3);
             cost += 0.3;
         }
     }

@@ -95,7 +95,7 @@ fn condition_of(s: &mut Sketch<'_>, id: Id, condition: Id) {
 }
 
 /// Terms that can be tested here, each with its cost.
-fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
+pub(super) fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
     let lang = s.lang();
     let w = s.words();
     let own = s.of(inner);

@@ -29,11 +29,16 @@ fn integer(s: &mut Sketch<'_>, id: Id) {
         if text.starts_with("0x") || text.starts_with("0b") { (text, "") } else { (digits, &text[digits.len()..]) };
     let Some(value) = parse(digits) else { return };
     let negative = s.kind(s.node(id).parent) == Kind::Unary;
-    for (cost, to) in [value.saturating_add(1), value.saturating_sub(1)].into_iter().enumerate() {
+    let mut near = [value.saturating_add(1), value.saturating_sub(1)];
+    // What is given back for want of an answer is 0, -1 or a truth value, hardly 1 more.
+    if s.kind(s.node(id).parent) == Kind::Return {
+        near.reverse();
+    }
+    for (cost, to) in near.into_iter().enumerate() {
         if to >= 0 {
             s.put(Family::Constant, id, span(s, id), format!("{to}{suffix}"), cost as f32 * 0.2);
         } else if !negative {
-            s.swap(Family::Constant, id, "-1", Bond::Arith, 0.3);
+            s.swap(Family::Constant, id, "-1", Bond::Arith, cost as f32 * 0.3);
         }
     }
     for (cost, to) in [0, 1, 2, 10].into_iter().enumerate() {

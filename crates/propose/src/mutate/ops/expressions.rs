@@ -56,6 +56,13 @@ fn operands(s: &mut Sketch<'_>, id: Id) {
         let text = format!("{} {op} {}", s.tight(b), s.of(a));
         s.put(Family::OperandSwap, id, span(s, id), text, if op == "+" { 0.0 } else { 0.2 });
     }
+    // `a + b + c` to `c + b + a`.
+    if let (true, Some(x), Some(y)) = (arithmetic && !commutes && s.kind(a) == Kind::Binary, s.node(a).a, s.node(a).b)
+        && s.op(a) == op
+    {
+        let text = format!("{} {op} {} {op} {}", s.tight(b), s.of(y), s.of(x));
+        s.put(Family::OperandSwap, id, span(s, id), text, 0.3);
+    }
     let (drop, base) = if arithmetic { (Family::OperandDrop, 0.2) } else { (Family::ClauseDrop, 0.0) };
     s.swap(drop, id, s.of(a), bond_of(s, a), base);
     s.swap(drop, id, s.of(b), bond_of(s, b), base + 0.2);
@@ -232,6 +239,7 @@ fn add(s: &mut Sketch<'_>, id: Id) {
             Some(format!("{tight} * 2")),
             Some(half),
             Some(format!("{tight} % 2")),
+            Some(format!("{tight} * 10")),
             Some(format!("{tight} * {tight}")),
         ];
         for (nth, form) in forms.into_iter().flatten().enumerate() {

@@ -234,7 +234,7 @@ fn cut_off(s: &mut Sketch<'_>, id: Id) {
         _ => &[(".slice(1)", 0.0), (".slice(0, -1)", 0.4), (".slice()", 0.5), ("[0]", 0.6)],
     };
     for (suffix, cost) in forms {
-        s.swap(Family::Slice, id, &format!("{text}{suffix}"), Bond::Atom, cost + place + unsure);
+        s.swap(Family::CutOff, id, &format!("{text}{suffix}"), Bond::Atom, cost + place + unsure);
     }
     for (name, cost, _) in
         s.names_at(id, Tags::NUM, text).into_iter().filter(|n| n.2.has(Tags::NUM) || n.2.0 == 0).take(5)
@@ -246,7 +246,7 @@ fn cut_off(s: &mut Sketch<'_>, id: Id) {
         };
         for (nth, suffix) in [from, upto, at].into_iter().enumerate() {
             s.swap(
-                Family::Slice,
+                Family::CutOff,
                 id,
                 &format!("{text}{suffix}"),
                 Bond::Atom,

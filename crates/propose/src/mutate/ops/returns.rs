@@ -124,7 +124,10 @@ fn returned(s: &mut Sketch<'_>, id: Id, value: Id) {
     for (name, cost, _) in values.iter().take(8) {
         // A name for a name is a name swap already.
         if kind != Kind::Name {
-            s.put(Family::Return, id, (s.node(value).start, s.node(value).end), name, 0.3 + cost);
+            // A literal that is given back at an edge is mostly another literal's slip.
+            let edge = matches!(kind, Kind::Int | Kind::Bool | Kind::Null | Kind::List | Kind::Str | Kind::Unary);
+            let late = if edge { 0.8 } else { 0.0 };
+            s.put(Family::Return, id, (s.node(value).start, s.node(value).end), name, 0.3 + cost + late);
         }
     }
     for (literal, cost) in literals(s, function) {

@@ -1,5 +1,6 @@
 //! Statements that are not there: donors of the same function, updates, exits, and guards at a function's entry.
 
+use super::loops;
 use super::returns::literals;
 use super::statements::{docstring, owns_lines};
 use crate::mutate::language::Lang;
@@ -34,13 +35,13 @@ pub(super) fn at(s: &mut Sketch<'_>, id: Id) {
 }
 
 /// A place for a statement: the byte where its line is put, and its indentation.
-struct Gap {
+pub(super) struct Gap {
     at: usize,
-    indent: String,
+    pub(super) indent: String,
     /// How unlikely it is that something is missing here.
     cost: f32,
     /// Whether it stands at the end of its block.
-    last: bool,
+    pub(super) last: bool,
 }
 
 fn gaps(s: &mut Sketch<'_>, id: Id) {
@@ -72,6 +73,7 @@ fn gaps(s: &mut Sketch<'_>, id: Id) {
         last: false,
     };
     fill(s, id, &gap);
+    loops::skips(s, id, &gap);
     if nth + 1 == siblings.len() && !exits && !tail {
         let at = s.line_end(node.end.saturating_sub(1).max(node.start));
         let cost = if looped { 0.0 } else { 0.3 };
@@ -79,7 +81,7 @@ fn gaps(s: &mut Sketch<'_>, id: Id) {
     }
 }
 
-fn insert(s: &mut Sketch<'_>, family: Family, id: Id, gap: &Gap, text: &str, cost: f32) {
+pub(super) fn insert(s: &mut Sketch<'_>, family: Family, id: Id, gap: &Gap, text: &str, cost: f32) {
     let line = format!("{}{text}", gap.indent);
     let whole = if gap.at > 0 && !s.text[..gap.at].ends_with('\n') { format!("\n{line}") } else { format!("{line}\n") };
     s.put(family, id, (gap.at, gap.at), whole, gap.cost + cost);
@@ -91,6 +93,7 @@ fn fill(s: &mut Sketch<'_>, id: Id, gap: &Gap) {
     let mut texts: Vec<(String, f32)> = Vec::new();
     donors(s, id, &names, &mut texts);
     updates(s, id, &names, &mut texts);
+    loops::progress(s, id, &mut texts);
     texts.sort_by(|a, b| a.1.total_cmp(&b.1));
     let mut seen: Vec<String> = Vec::new();
     for (text, cost) in texts {
@@ -123,10 +126,12 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
         // What its own block does already is seldom done twice.
         let again = if node.parent == s.node(id).parent { 0.8 } else { 0.0 };
         texts.push((text.to_owned(), 0.9 + far + again));
+        loops::undone(s, text, far, texts);
         let inner: Vec<Id> = (other..s.ast.nodes.len())
             .take_while(|i| s.node(*i).start < node.end)
             .filter(|i| s.kind(*i) == Kind::Name && !(s.node(*i).bind && s.kind(s.node(*i).parent) == Kind::Member))
             .collect();
+        renamed(s, &inner, (text, node.start), names, 0.5 + far, texts);
         for place in inner {
             let called = s.kind(s.node(place).parent) == Kind::Call && s.node(s.node(place).parent).a == Some(place);
             if called {
@@ -144,6 +149,33 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
                 let new = format!("{}{name}{}", &text[..from], &text[to..]);
                 texts.push((new, 0.5 + far + near * 0.5 + clash * 0.5));
             }
+        }
+    }
+}
+
+/// A donor in which one name stands everywhere for another: `a += [0] * (n - len(a))` for `b`.
+fn renamed(
+    s: &Sketch<'_>,
+    inner: &[Id],
+    (text, start): (&str, usize),
+    names: &[(String, f32, Tags)],
+    cost: f32,
+    texts: &mut Vec<(String, f32)>,
+) {
+    let mut seen: Vec<&str> = Vec::new();
+    for place in inner {
+        let old = s.of(*place);
+        let all: Vec<Id> = inner.iter().copied().filter(|other| s.of(*other) == old).collect();
+        if all.len() < 2 || seen.contains(&old) {
+            continue;
+        }
+        seen.push(old);
+        for (name, near, tags) in names.iter().filter(|n| n.0 != old && s.tags(*place).clash(n.2) < 3.0) {
+            let mut new = text.to_owned();
+            for other in all.iter().rev() {
+                new.replace_range(s.node(*other).start - start..s.node(*other).end - start, name);
+            }
+            texts.push((new, cost + near * 0.5 + s.tags(*place).clash(*tags) * 0.5));
         }
     }
 }
@@ -274,7 +306,12 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
     let (lang, w) = (s.lang(), s.words());
     let function_name = s.node(id).a.map_or("", |a| s.of(a)).to_owned();
     let recursive = s.of(body).contains(&format!("{function_name}("));
-    let results = literals(s, id);
+    // A function that gives nothing back is left with a bare return.
+    let silent = match lang {
+        Lang::Rust => !s.text[s.node(id).start..s.node(body).start].contains("->"),
+        _ => !s.of(body).contains("return "),
+    };
+    let results = if silent { vec![(String::new(), 0.0)] } else { literals(s, id) };
     let mut made: Vec<(String, String, f32)> = Vec::new();
     for (nth, (name, tags)) in names.iter().enumerate().take(4) {
         let base = nth as f32 * 0.3;
@@ -304,21 +341,24 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
             }
         }
         if tags.has(Tags::OBJ.with(Tags::OPT)) || !tags.has(Tags::NUM) {
-            conditions.push((lang.is_null(name), 0.5));
+            conditions.push((lang.is_null(name), if silent { 0.0 } else { 0.5 }));
         }
+        conditions.extend(relations(s, body, name, &names));
         for (condition, cost) in conditions {
             for (result, by) in results.iter().take(9) {
                 made.push((condition.clone(), result.clone(), base + cost + by));
             }
-            for (more, (value, _)) in names.iter().enumerate().take(3) {
+            for (more, (value, _)) in names.iter().enumerate().take(if silent { 0 } else { 3 }) {
                 made.push((condition.clone(), value.clone(), base + cost + 0.2 + more as f32 * 0.3));
             }
-            made.push((condition.clone(), format!("[{name}]"), base + cost + 1.5));
+            if !silent {
+                made.push((condition, format!("[{name}]"), base + cost + 1.5));
+            }
         }
     }
     for (i, a) in names.iter().enumerate().take(3) {
         for b in names.iter().skip(i + 1).take(3) {
-            if a.1.clash(b.1) < 3.0 {
+            if a.1.clash(b.1) < 3.0 && !silent {
                 for (cost, op) in [w.eq, ">", "<", ">="].into_iter().enumerate() {
                     for (result, by) in results.iter().take(6).chain([(a.0.clone(), 0.4), (b.0.clone(), 0.6)].iter()) {
                         made.push((format!("{} {op} {}", a.0, b.0), result.clone(), 1.0 + cost as f32 * 0.4 + by));
@@ -333,11 +373,43 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
     let unit = if indent.starts_with('\t') { "\t" } else { "    " };
     let at = s.line_start(s.node(first).start);
     for (condition, result, cost) in made.into_iter().take(160) {
+        let result = if result.is_empty() { result } else { format!(" {result}") };
         let text = match lang {
-            Lang::Python => format!("{indent}if {condition}:\n{indent}{unit}return {result}\n"),
-            Lang::Rust => format!("{indent}if {condition} {{\n{indent}{unit}return {result};\n{indent}}}\n"),
-            _ => format!("{indent}if ({condition}) return {result};\n"),
+            Lang::Python => format!("{indent}if {condition}:\n{indent}{unit}return{result}\n"),
+            Lang::Rust => format!("{indent}if {condition} {{\n{indent}{unit}return{result};\n{indent}}}\n"),
+            _ => format!("{indent}if ({condition}) return{result};\n"),
         };
         s.put(Family::Guard, first, (at, at), text, cost + late);
     }
+}
+
+/// Tests of a parameter against what the function does with it: `key not in self.items` where it reads `self.items[key]`,
+/// `n > len(xs)` where both are parameters.
+fn relations(s: &Sketch<'_>, body: Id, name: &str, names: &[(String, Tags)]) -> Vec<(String, f32)> {
+    let lang = s.lang();
+    let end = s.node(body).end;
+    let mut found: Vec<(String, f32)> = Vec::new();
+    for id in (body..s.ast.nodes.len()).take_while(|id| s.node(*id).start < end) {
+        let (Some(base), Some(at)) = (s.node(id).a, s.node(id).b) else { continue };
+        if s.kind(id) != Kind::Index || s.of(at) != name || s.of(base).len() > 30 {
+            continue;
+        }
+        let base = s.of(base);
+        let has = lang.member(name, base);
+        let lacks = if lang == Lang::Python { format!("{name} not in {base}") } else { format!("!{has}") };
+        for (test, cost) in [(lacks, 0.0), (has, 0.3), (format!("{name} >= {}", lang.len_of(base)), 0.4)] {
+            if !found.iter().any(|f| f.0 == test) {
+                found.push((test, cost));
+            }
+        }
+    }
+    let tags = names.iter().find(|n| n.0 == name).map_or(Tags::default(), |n| n.1);
+    for (other, kind) in names.iter().filter(|n| n.0 != name) {
+        let counted = tags.has(Tags::NUM) && kind.has(Tags::SEQ.with(Tags::STR));
+        if counted {
+            found.push((format!("{name} > {}", lang.len_of(other)), 0.2));
+            found.push((format!("{name} >= {}", lang.len_of(other)), 0.4));
+        }
+    }
+    found
 }

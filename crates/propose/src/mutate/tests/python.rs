@@ -631,6 +631,113 @@ def roman(text):
     return total
 ";
 
+const QUEENS: &str = "\
+def placements(size):
+    columns, rising = set(), set()
+
+    def place(row):
+        if row == size:
+            return 1
+        ways = 0
+        for col in range(size):
+            if col in columns or row + col in rising:
+                continue
+            columns.add(col)
+            rising.add(row + col)
+            ways += place(row + 1)
+            columns.remove(col)
+            rising.remove(row + col)
+        return ways
+
+    return place(0)
+";
+
+const HALVES: &str = "\
+def halvings(number):
+    count = 0
+    while number > 1:
+        number //= 2
+        count += 1
+    return count
+";
+
+const CHAIN: &str = "\
+def values_of(node):
+    found = []
+    while node is not None:
+        found.append(node.value)
+        node = node.next
+    return found
+
+
+def last_of(node):
+    while node.next is not None:
+        node = node.next
+    return node
+";
+
+const PADDED: &str = "\
+def padded(a, b):
+    width = max(len(a), len(b))
+    a += [0] * (width - len(a))
+    b += [0] * (width - len(b))
+    return a, b
+";
+
+const SPROUT: &str = "\
+class Tree:
+    def __init__(self, value):
+        self.value = value
+        self.left = None
+
+
+def insert(tree, value):
+    if tree is None:
+        return Tree(value)
+    tree.left = insert(tree.left, value)
+    return tree
+
+
+def walk(tree, out):
+    if tree is None:
+        return
+    walk(tree.left, out)
+    out.append(tree.value)
+";
+
+const SHELF: &str = "\
+class Shelf:
+    def __init__(self):
+        self.items = {}
+
+    def take(self, key):
+        if key not in self.items:
+            return -1
+        return self.items[key]
+";
+
+const NUMERAL: &str = "\
+def number_of(text):
+    total = 0
+    for letter in text:
+        total = total * 10 + int(letter)
+    return total
+";
+
+const SIGNS: &str = "\
+def path_of(prefix, key):
+    return prefix + '.' + key
+
+
+def positive(records):
+    total = 0
+    for record in records:
+        if record is None:
+            continue
+        total += record.amount
+    return total
+";
+
 const SLIPS: &[Slip] = &[
     slip("add subtracts", ADD, "a + b", "a - b"),
     slip("multiply adds", MULTIPLY, "x * y", "x + y"),
@@ -728,6 +835,21 @@ const SLIPS: &[Slip] = &[
     slip("written one off", INSERTION, "values[j + 1] = key", "values[j] = key"),
     slip("end of text", ROMAN, "i + 1 < len(text) and worth", "worth"),
     slip("sign", ROMAN, "total -= worth", "total += worth"),
+    slip("mark not taken back", QUEENS, "            rising.remove(row + col)\n", ""),
+    slip("loop that moves nothing on", HALVES, "        number //= 2\n", ""),
+    slip(
+        "link not followed",
+        CHAIN,
+        "        found.append(node.value)\n        node = node.next\n",
+        "        found.append(node.value)\n",
+    ),
+    slip("second of two alike", PADDED, "    b += [0] * (width - len(b))\n", ""),
+    slip("value for an object", SPROUT, "return Tree(value)", "return value"),
+    slip("missing base case without a value", SPROUT, "    if tree is None:\n        return\n", ""),
+    slip("missing key not asked for", SHELF, "        if key not in self.items:\n            return -1\n", ""),
+    slip("text for a number", NUMERAL, "int(letter)", "letter"),
+    slip("ends turned", SIGNS, "prefix + '.' + key", "key + '.' + prefix"),
+    slip("turn not skipped", SIGNS, "        if record is None:\n            continue\n", ""),
 ];
 
 #[test]
