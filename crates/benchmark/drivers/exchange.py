@@ -62,7 +62,7 @@ class Exchange:
     def noted(self, kind, words):
         """Keeps a note; False if it is none."""
         if kind == b"x":
-            self.unfit = self.unfit or words[1:].decode("utf-8")
+            self.unfit = self.unfit or words[1:3000].decode("utf-8", "replace")
         elif kind == b"t":
             self.texts += 1
         else:

@@ -7,7 +7,7 @@
 import binascii
 
 DEPTH = 40
-DRAIN = 1 << 20
+ITEMS = 2 << 20
 LARGEST = 24 << 20
 ARRAYS = frozenset(
     ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f2", "<f4", "<f8", "<c8", "<c16"))
@@ -31,6 +31,7 @@ class Writer:
 
     def __init__(self, calls=None, largest=LARGEST):
         self.out, self.left, self.largest, self.calls = [], largest, largest, calls
+        self.items = ITEMS
 
     def text(self):
         return "".join(self.out)
@@ -48,6 +49,9 @@ class Writer:
     def many(self, opening, values, closing, depth):
         mark = opening
         for value in values:
+            self.items -= 1
+            if self.items < 0:
+                raise Unfit("a value of more than %d items" % ITEMS)
             self.out.append(mark)
             self.value(value, depth + 1)
             mark = ","
@@ -103,7 +107,7 @@ class Writer:
             self.binary("y", value.typecode, value.tobytes())
         elif hasattr(kind, "__next__"):
             self.out.append('{"n":')
-            self.many("[", self.drained(value), "]}", depth)
+            self.many("[", value, "]}", depth)
         elif kind.__name__ in ("dict_keys", "dict_values", "dict_items"):
             self.many("[", value, "]", depth)
         elif self.calls is not None and callable(value):
@@ -120,12 +124,6 @@ class Writer:
             except UnicodeEncodeError:
                 raise Unfit("a text with half of a surrogate pair") from None
         return quote(text)
-
-    def drained(self, values):
-        for count, value in enumerate(values):
-            if count >= DRAIN:
-                raise Unfit("an iterator of more than %d items" % DRAIN)
-            yield value
 
     def numeric(self, value):
         """Writes an array or a scalar of numpy; False for what else it has."""

@@ -89,7 +89,7 @@ def note(kind, words):
 
 def refuse(words):
     """Notes that this evaluator and this candidate cannot work apart, and raises that."""
-    words = "%s, and %s" % (words, PLAIN)
+    words = "%s, and %s" % (words[:400], PLAIN)
     note(b"x", words)
     raise CannotCross(words)
 
@@ -143,7 +143,7 @@ def serve(request, calls):
     try:
         return '["value",%s]' % written(value)
     except Unfit as unfit:
-        words = "a function that the evaluator gives the candidate returned %s" % unfit
+        words = "a function that the evaluator gives the candidate returned %s" % str(unfit)[:400]
         note(b"x", "%s, and %s" % (words, PLAIN))
         return failure(TypeError(words))
 

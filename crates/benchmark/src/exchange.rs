@@ -9,6 +9,8 @@ use crate::json::Json;
 
 /// Largest message, in bytes. One value may have 24 MiB (`drivers/plain.py`); the rest is for what holds it.
 const LARGEST: usize = 32 << 20;
+/// Most items of one message: each takes the host some tens of bytes while it is looked at.
+const ITEMS: usize = 4 << 20;
 /// Most exceptions' names, places of an error, parameters of a function.
 const NAMES: usize = 200;
 
@@ -137,6 +139,9 @@ impl Lane {
 fn checked(words: &[u8]) -> Result<(Vec<u8>, Turn), String> {
     let wrong = || "said something that is no message".to_owned();
     let (kind, text) = words.split_first().ok_or_else(wrong)?;
+    if items(text) > ITEMS {
+        return Err(format!("said something of more than {ITEMS} items"));
+    }
     let value = std::str::from_utf8(text).map_err(|_| wrong()).and_then(Json::read)?;
     let Json::List(parts) = &value else { return Err(wrong()) };
     let (fits, turn) = match (kind, parts.as_slice()) {
@@ -153,6 +158,21 @@ fn checked(words: &[u8]) -> Result<(Vec<u8>, Turn), String> {
     message.push(char::from(*kind));
     value.write(&mut message);
     Ok((message.into_bytes(), turn))
+}
+
+/// How many items a text can have at most, if it is JSON: commas and brackets outside of texts.
+fn items(text: &[u8]) -> usize {
+    let (mut count, mut quoted, mut escaped) = (0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn is_answer(what: &str, rest: &[Json]) -> bool {
@@ -419,6 +439,15 @@ mod tests {
         ] {
             assert!(answers(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_message_of_very_many_items_is_refused_before_it_is_read() {
+        assert_eq!(items(b"[1,{\"a,[\\\",\":[]},2]"), 5);
+        let many = format!("[\"value\",[{}1]]", "1,".repeat(ITEMS));
+        assert!(answers(&many).unwrap_err().contains("items"));
+        let text = format!("[\"value\",\"{}\"]", ",".repeat(ITEMS + 9));
+        assert!(answers(&text).is_ok(), "commas in a text are none");
     }
 
     #[test]

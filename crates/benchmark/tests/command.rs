@@ -149,17 +149,20 @@ fn suites_that_would_show_keys_or_lack_a_tool_are_refused() {
 
 #[test]
 fn whatever_decides_a_mark_changes_the_evaluator() {
-    let load = |toml: &str, tasks: &str, more: &str, version: &str, wall: u64| {
+    let with = |warm: &[&str], toml: &str, tasks: &str, more: &str, version: &str, wall: u64| {
         let folder = tempfile::tempdir().unwrap();
         harness::write(folder.path(), &[("suite.toml", toml), ("tasks.jsonl", tasks), ("more.txt", more)]);
         let mut source = harness::source(folder.path());
         source.limits.wall = std::time::Duration::from_secs(wall);
         let tools = meliora_benchmark::Toolbox {
             python: Some(harness::tool("/usr/bin/python3", version, Vec::new())),
+            warm: warm.iter().map(|name| (*name).to_owned()).collect(),
             ..meliora_benchmark::Toolbox::default()
         };
         meliora_benchmark::Suite::native(&source, &tools).unwrap().evaluator()
     };
+    let load =
+        |toml: &str, tasks: &str, more: &str, version: &str, wall: u64| with(&[], toml, tasks, more, version, wall);
     let (toml, tasks) = ("kind = \"exact\"", &call("v", "validation", "[1]", "1"));
     let base = load(toml, tasks, "", "Python 3.11.7", 30);
     assert_eq!(base, load(toml, tasks, "", "Python 3.11.7", 30));
@@ -169,6 +172,7 @@ fn whatever_decides_a_mark_changes_the_evaluator() {
         load(toml, tasks, "x", "Python 3.11.7", 30),
         load(toml, tasks, "", "Python 3.11.8", 30),
         load(toml, tasks, "", "Python 3.11.7", 31),
+        with(&["numpy"], toml, tasks, "", "Python 3.11.7", 30),
     ] {
         assert_ne!(base, other);
     }

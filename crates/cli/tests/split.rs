@@ -230,6 +230,14 @@ fn a_candidate_that_attacks_its_evaluator_gains_nothing() {
         ("def answer(x):\n    return [[]] * 10 ** 9\n", false),
         ("def answer(x):\n    deep = []\n    for _ in range(10 ** 5): deep = [deep]\n    return deep\n", false),
         ("def answer(x):\n    return 10 ** 10 ** 7\n", false),
+        (
+            "import sys\nmain = sys.modules['__main__']\nmain.answer = lambda *a: '[\"unfit\",\"' + chr(0x1f600) * (4 << 20) + '\"]'\ndef answer(x):\n    return 0.0\n",
+            false,
+        ),
+        (
+            "import sys\nmain = sys.modules['__main__']\nmain.answer = lambda *a: '[\"value\",[' + '1,' * (8 << 20) + '1]]'\ndef answer(x):\n    return 0.0\n",
+            false,
+        ),
         ("def answer(x):\n    return float('nan')\n", false),
         ("def answer(x):\n    return b'\\x00' * (1 << 30)\n", false),
         (

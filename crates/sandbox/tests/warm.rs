@@ -623,7 +623,7 @@ fn numpy() -> Option<PathBuf> {
 fn numpy_is_warm_works_as_ever_and_draws_anew() {
     let Some(folder) = numpy() else { return };
     let folders = [folder];
-    let warm = Namespaces::warm(Some(&with_modules(&["numpy"], &folders))).unwrap();
+    let warm = Namespaces::warm(Some(&with_modules(&["numpy", "numpy.random"], &folders))).unwrap();
     let cold = &sandboxes()[0].1;
     let work = "import numpy as np, numpy, sys\n\
         a = np.arange(12.0).reshape(3, 4)\n\
