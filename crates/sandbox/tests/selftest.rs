@@ -109,7 +109,10 @@ const MAY_BE_ABSENT: &[(&str, &str)] = &[
 
 fn every_probe_is_open_where_nothing_is_closed() {
     if !rustix::process::geteuid().is_root() {
-        skip("only root can show that all of it is open without a cage");
+        // Where these tests run once more as an ordinary user, root has shown it.
+        if std::env::var_os("MELIORA_TEST_PYTHON").is_none() {
+            skip("only root can show that all of it is open without a cage");
+        }
         return;
     }
     let place = tempfile::Builder::new().prefix("cage-test").tempdir_in("/var/tmp").unwrap();
