@@ -13,6 +13,7 @@ examined by the hidden cases.
     cargo build --release
     python3 bench/kata.py
     python3 bench/kata.py --proposer rewrite --base-url http://127.0.0.1:8091/v1 --attempts 10
+    python3 bench/kata.py --proposer rewrite --attempts 10 --validation whole --seconds 1 --replay bench/kata-cassettes
 
 Exit code: 0 done; 1 a program could not be measured; 2 a share is below
 --at-least-repaired or --at-least-right.
@@ -63,6 +64,9 @@ def write_project(folder, name, spec, program, options):
              "[suite]", 'folder = "suite"',
              "[budget]", f"evals = {evals(options)}", "minutes = 0",
              "[run]", f"strategy = {quoted(options.strategy)}", f"proposers = [{quoted(options.proposer)}]"]
+    if options.base_url:
+        # A small model on a busy machine may take long.
+        lines += ["[model]", "timeout_seconds = 1800"]
     if options.python:
         lines += ["[sandbox]", f"python = {quoted(options.python)}"]
     (folder / "meliora.toml").write_text("\n".join(lines) + "\n")
@@ -223,6 +227,7 @@ def main():
     parser.add_argument("--python", help="interpreter for the cages")
     parser.add_argument("--only", action="append", metavar="NAME", help="this program; may be repeated")
     parser.add_argument("--out", help="a JSON object for each program goes to this file")
+    parser.add_argument("--resume", action="store_true", help="programs that are in the --out file are not run again")
     parser.add_argument("--record", metavar="FOLDER", help="the model's answers go to a cassette for each program")
     parser.add_argument("--replay", metavar="FOLDER", help="play the cassettes in this folder; no model is asked")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the projects here")
@@ -248,16 +253,28 @@ def main():
     else:
         scratch = Path(tempfile.mkdtemp(prefix="meliora-kata-"))
 
+    before = {}
+    if options.resume:
+        if not options.out:
+            parser.error("--resume needs the --out file of the run that it goes on with")
+        if Path(options.out).is_file():
+            known = {kata.name for kata in katas}
+            results = [each for each in objects(Path(options.out).read_text()) if each.get("kata") in known]
+            before = {each["kata"]: each for each in results if not each["error"]}
     done, lock, out = 0, threading.Lock(), open(options.out, "w") if options.out else None
+    for result in before.values():
+        out.write(json.dumps(result) + "\n")
+    if before:
+        out.flush()
 
     def one(kata):
         nonlocal done
-        result = measure(kata, options, scratch)
+        result = before.get(kata.name) or measure(kata, options, scratch)
         with lock:
             done += 1
             evals = "" if result["evals"] is None else f"{result['evals']:5} candidates {result['seconds']:7.1f} s"
             print(f"[{done:2}/{len(katas)}] {kata.name:28} {word(result):15} {evals}{result['error'] or ''}", flush=True)
-            if out:
+            if out and kata.name not in before:
                 out.write(json.dumps(result) + "\n")
                 out.flush()
         return result

@@ -8,7 +8,8 @@ use std::time::Duration;
 use meliora_benchmark::Toolbox;
 use meliora_evolve::{Sandbox, SandboxError};
 use meliora_sandbox::{
-    ContainerSettings, Containers, E2b, E2bSettings, Extent, Key, Microvm, MicrovmPlan, Namespaces, State, WarmPython,
+    ContainerSettings, Containers, E2b, E2bSettings, Extent, Finding, Key, Microvm, MicrovmPlan, Namespaces, State,
+    WarmPython,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -113,15 +114,21 @@ pub fn holding(
         Backend::Microvm | Backend::E2b => return Ok(sandbox),
     }
     let findings = meliora_sandbox::selftest(sandbox.as_ref(), &program()?, Extent::Quick)?;
+    stop_if_open(settings.backend, &findings)?;
+    Ok(sandbox)
+}
+
+/// Names what is open, if anything is.
+fn stop_if_open(backend: Backend, findings: &[Finding]) -> Result<(), Failure> {
     let open: Vec<String> = findings
         .iter()
         .filter(|finding| finding.state == State::Open)
         .map(|finding| format!("{} ({})", finding.name, finding.detail))
         .collect();
     if open.is_empty() {
-        return Ok(sandbox);
+        return Ok(());
     }
-    let backend = settings.backend.name();
+    let backend = backend.name();
     Err(Failure::new(
         Exit::Open,
         format!("a cage of the backend '{backend}' lets out what it should hold: {}", open.join("; ")),
@@ -201,4 +208,23 @@ fn e2b(settings: &config::Sandbox) -> Result<E2b, SandboxError> {
         lifetime: Duration::from_secs(settings.e2b.lifetime_seconds),
         ..E2bSettings::new(key)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use meliora_sandbox::Kind;
+
+    use super::*;
+
+    #[test]
+    fn what_is_open_stops_a_run_by_name_and_what_was_not_run_does_not() {
+        let finding = |name, state| Finding { name, kind: Kind::Files, state, detail: "detail".to_owned() };
+        let held = [finding("one", State::Closed), finding("two", State::NotRun)];
+        assert!(stop_if_open(Backend::Ns, &held).is_ok());
+        let failure =
+            stop_if_open(Backend::Ns, &[finding("one", State::Closed), finding("three", State::Open)]).unwrap_err();
+        assert_eq!(failure.code, Exit::Open);
+        assert!(failure.what.contains("three (detail)") && !failure.what.contains("one"), "{}", failure.what);
+        assert!(failure.hint.unwrap().contains("selftest --backend ns"));
+    }
 }

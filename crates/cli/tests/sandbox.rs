@@ -85,3 +85,39 @@ fn an_unknown_backend_is_an_error_that_lists_them() {
     project.edit("meliora.toml", "jail", "ns");
     project.meliora(&["bench", "--backend", "ns"]).exits(0).says(&["cage: namespaces"]);
 }
+
+#[test]
+fn the_selftest_tells_every_probe_and_ends_with_its_totals() {
+    let project = Project::empty();
+    let ran = project.meliora(&["sandbox", "selftest", "--quick", "--json"]).exits(0);
+    let (last, probes) = (ran.last(), ran.objects());
+    let closed = probes.iter().filter(|probe| probe["event"] == "probe" && probe["state"] == "closed").count();
+    assert_eq!((last["event"].as_str(), last["open"].as_u64()), (Some("selftest"), Some(0)), "{last}");
+    assert_eq!(last["closed"].as_u64(), Some(closed as u64));
+    assert!(closed > 10 && last["cage"].as_str().unwrap().starts_with("namespaces"), "{last}");
+    let shown = project.meliora(&["sandbox", "selftest", "--quick"]).exits(0);
+    shown.says(&["read /etc/shadow", "closed", "kind", "nothing is open", "cage: ns"]);
+}
+
+#[test]
+fn a_container_runs_a_command_like_any_other_cage() {
+    if !common::have("podman") {
+        return;
+    }
+    let project = Project::empty();
+    let ran = run_with(&project, &["--backend", "container", "--", "/bin/sh", "-c", "cat; exit 3"], b"in it\n");
+    if ran.code == 6 && !common::skip(&format!("podman starts no container here: {}", ran.err)) {
+        return;
+    }
+    assert_eq!((ran.code, ran.out.as_str()), (3, "in it\n"), "{}", ran.err);
+}
+
+#[test]
+fn a_backend_that_is_not_there_says_what_is_missing() {
+    let project = Project::empty();
+    let mut command = project.command(&["sandbox", "run", "--backend", "container", "--", "true"]);
+    let output = command.env("PATH", "/nowhere").output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(6), "{err}");
+    assert!(err.contains("neither podman nor docker") && err.contains("hint:"), "{err}");
+}

@@ -402,7 +402,7 @@ fn a_candidate_that_patches_numpy_patches_its_own() {
     );
     let python = python.to_str().unwrap();
     let split = bench_with(&evaluator, program, &["--python", python]);
-    assert_eq!((split.status.as_str(), split.score), ("passed", 0.0), "{}", split.detail);
+    assert_eq!(split.score, 0.0, "{}", split.detail);
     let together = bench_with(&evaluator, program, &["--python", python, "--isolation", "together"]);
     assert_eq!(together.score, 1.0, "no attack at all");
 }

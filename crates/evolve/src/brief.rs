@@ -9,11 +9,14 @@ use meliora_domain::{
 
 use crate::error::EvolveError;
 use crate::lineage::Lineage;
-use crate::port::{Archive, Inspiration, PastAttempt, Tried};
+use crate::port::{Ancestor, Archive, Inspiration, PastAttempt, Tried};
 use crate::strategy::Arm;
 
 /// How many variants' files, marks and feedback are kept at hand.
 const AT_HAND: usize = 128;
+
+/// How many ancestors a brief holds at most.
+const LONGEST_LINE: usize = 32;
 
 /// One step to be carried out, with everything it needs and nothing that changes meanwhile.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct Errand {
     pub cards: Vec<Arc<Scorecard>>,
     /// What train tasks told of it.
     pub feedback: Arc<Vec<Feedback>>,
+    /// What the first parent was made from, the nearest first; only for proposers that look at it.
+    pub ancestors: Vec<Ancestor>,
     /// Others to learn from.
     pub inspirations: Vec<Inspiration>,
     /// What did not help.
@@ -136,7 +141,39 @@ impl<'a> Memory<'a> {
             .collect();
         let genome = self.genome(&parent)?;
         let score = node.and_then(|n| n.score);
-        Ok(Errand { step, seed, parents, arm, price, genome, score, cards, feedback, inspirations, attempts })
+        let ancestors = Vec::new();
+        Ok(Errand {
+            step,
+            seed,
+            parents,
+            arm,
+            price,
+            genome,
+            score,
+            cards,
+            feedback,
+            ancestors,
+            inspirations,
+            attempts,
+        })
+    }
+
+    /// What a variant was made from within the run, its own parent first, back to the run's baseline.
+    pub fn ancestors(&mut self, lineage: &Lineage, id: &VariantId) -> Result<Vec<Ancestor>, EvolveError> {
+        let baseline = lineage.run.as_ref().and_then(|r| r.baseline);
+        let mut line = Vec::new();
+        let mut at = lineage.find(id);
+        while let Some(index) = at.filter(|i| Some(*i) != baseline && line.len() < LONGEST_LINE) {
+            at = lineage.node(index).parents.first().copied();
+            line.extend(at);
+        }
+        line.into_iter()
+            .map(|index| {
+                let node = lineage.node(index);
+                let cards = self.cards(&node.id, &node.evaluator.unwrap_or_default())?;
+                Ok(Ancestor { genome: self.genome(&node.id)?, feedback: self.feedback(&node.id, &cards)? })
+            })
+            .collect()
     }
 
     /// A variant's files.

@@ -245,8 +245,11 @@ impl<'a> Evolution<'a> {
             self.journal.record(&[Event::Reserved { step, cost: price }])?;
         }
         self.trace(proposer.as_ref(), &parents[0], &genome)?;
-        let errand =
+        let mut errand =
             self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
+        if proposer.reads_ancestors() {
+            errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
+        }
         Ok(Next::Errand(Box::new(errand)))
     }
 

@@ -7,7 +7,7 @@ mod sandbox;
 
 pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target, TargetError};
 pub use model::{Chat, Message, Model, ModelError, Reply, Reservation, Role, Usage};
-pub use proposer::{Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
+pub use proposer::{Ancestor, Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
 pub use sandbox::{
     Cage, CageEntry, CageError, CageSpec, CageUsage, Command, EntryKind, Happening, Process, Purpose, ReadOnly,
     Sandbox, SandboxError, Terminal, run_to_end,

@@ -103,6 +103,7 @@ impl Workshop<'_> {
             genome: &errand.genome,
             score: errand.score,
             feedback: &errand.feedback,
+            ancestors: &errand.ancestors,
             inspirations: &errand.inspirations,
             attempts: &errand.attempts,
             editable: &|path| self.setup.constitution.may_write(path),

@@ -290,6 +290,7 @@ mod tests {
             genome: &genome,
             score: Some(0.5),
             feedback: &[],
+            ancestors: &[],
             inspirations: &[],
             attempts: &[],
             editable: &|p| p == "a.py",

@@ -12,13 +12,14 @@ mod ops;
 mod prior;
 mod rank;
 mod render;
+mod reopen;
 mod scope;
 mod sketch;
 mod tree;
 
 use std::sync::Mutex;
 
-use meliora_domain::{Cost, Digest};
+use meliora_domain::{Cost, Digest, Feedback};
 use meliora_evolve::{Bid, Brief, ProposeError, Proposer};
 
 use deck::Deck;
@@ -69,20 +70,30 @@ impl Proposer for Mutate {
     fn wants_lines(&self) -> bool {
         true
     }
+
+    fn reads_ancestors(&self) -> bool {
+        true
+    }
 }
 
 /// What a parent's ranking depends on: its files, which of them may change, and what the train tasks told.
 fn key(brief: &Brief<'_>) -> Digest {
     let mut told = Vec::new();
-    for task in brief.feedback {
-        told.push(u8::from(task.passed));
-        for (path, lines) in &task.lines {
-            told.extend_from_slice(path.as_bytes());
-            told.push(0);
-            lines.iter().for_each(|line| told.extend_from_slice(&line.to_le_bytes()));
+    let mut tell = |feedback: &[Feedback]| {
+        for task in feedback {
+            told.push(u8::from(task.passed));
+            told.extend_from_slice(task.detail.as_bytes());
+            for (path, lines) in &task.lines {
+                told.extend_from_slice(path.as_bytes());
+                told.push(0);
+                lines.iter().for_each(|line| told.extend_from_slice(&line.to_le_bytes()));
+            }
+            told.push(2);
         }
-        told.push(2);
-    }
+    };
+    tell(brief.feedback);
+    brief.ancestors.iter().for_each(|a| tell(&a.feedback));
+    brief.ancestors.iter().for_each(|a| told.extend_from_slice(&a.genome.tree().0));
     let may: Vec<u8> = brief.genome.files().map(|(path, _)| u8::from((brief.editable)(path.as_str()))).collect();
     Digest::of([&brief.parent.0[..], &brief.genome.tree().0[..], &told[..], &may[..]])
 }

@@ -85,7 +85,7 @@ impl Step {
             Some(Proc) => (
                 "proc of the cage",
                 Some(
-                    "in a container, /proc must not be masked: start it with an unmasked /proc (systempaths=unconfined)",
+                    "in a container, /proc must not be masked: start it with an unmasked /proc (unmask=ALL with podman, systempaths=unconfined with docker)",
                 ),
             ),
             Some(Terminals) => ("terminals of the cage", Some("the kernel must be built with CONFIG_UNIX98_PTYS")),
@@ -96,7 +96,10 @@ impl Step {
                     "every read-only path must be reachable for the user who starts the cage; Linux 5.12 or newer is needed",
                 ),
             ),
-            Some(Hostname) => ("host name namespace", None),
+            Some(Hostname) => (
+                "host name namespace",
+                Some("in a container, its filter of system calls must let cages be built: seccomp=unconfined"),
+            ),
             Some(OwnDescriptors) => ("descriptors of the cage", None),
             Some(Capabilities) => ("dropping capabilities", None),
             Some(NoNewPrivileges) => ("no_new_privs", None),

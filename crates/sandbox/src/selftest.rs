@@ -224,6 +224,11 @@ impl<'a> Stage<'a> {
                 hint: Some("the cage needs a C library that this program runs with".to_owned()),
             });
         }
+        if !text.lines().last().is_some_and(|line| line.starts_with(inside::END)) {
+            let last = told.last().map_or("none", |(name, _)| name);
+            let cause = format!("the probes ended before their end ({:?}); the last was '{last}'", finished.ending);
+            return Err(failed("self-test", cause));
+        }
         let wanted = all().filter(|probe| match extent {
             Extent::Quick => probe.run == Run::Quick,
             Extent::Whole => probe.run != Run::Alone,
@@ -231,8 +236,7 @@ impl<'a> Stage<'a> {
         Ok(wanted
             .map(|probe| {
                 let outcome = told.iter().find(|(name, _)| *name == probe.name).map(|(_, outcome)| outcome.clone());
-                let outcome = outcome
-                    .unwrap_or_else(|| Outcome::NotRun(format!("the probes ended before it: {:?}", finished.ending)));
+                let outcome = outcome.unwrap_or_else(|| Outcome::NotRun("nothing was said of it".to_owned()));
                 Finding::new(probe.name, probe.kind, outcome)
             })
             .collect())

@@ -84,6 +84,10 @@ fn container() -> Result<Box<dyn Sandbox>, String> {
     Containers::new(settings).map(|made| Box::new(made) as Box<dyn Sandbox>).map_err(|error| error.to_string())
 }
 
+fn microvm() -> Result<Box<dyn Sandbox>, String> {
+    make_microvm().map(|made| Box::new(made) as Box<dyn Sandbox>)
+}
+
 /// Our client of E2B's protocol against our own service of it, which has cages of namespaces.
 fn e2b() -> Result<Box<dyn Sandbox>, String> {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -106,10 +110,6 @@ fn e2b() -> Result<Box<dyn Sandbox>, String> {
     let key = Key::new("e2b_conformance").unwrap();
     let settings = E2bSettings { api_url: Some(url.clone()), sandbox_url: Some(url), ..E2bSettings::new(key) };
     Ok(Box::new(E2b::new(settings).expect("the service answers")))
-}
-
-fn microvm() -> Result<Box<dyn Sandbox>, String> {
-    make_microvm().map(|made| Box::new(made) as Box<dyn Sandbox>)
 }
 
 const PROPERTIES: &[(&str, fn(&Place))] = &[

@@ -88,6 +88,9 @@ pub(crate) fn read(cage: &dyn Cage, place: &Place, limit: usize) -> Answer<Vec<u
         match cage.get(&place.real, limit as u64) {
             // A program inside may follow links: it gets nowhere that the sandbox does not.
             Err(CageError::NoFile { why, .. }) if why.contains("link") => {}
+            Err(CageError::NoFile { .. }) if is_folder(cage, place) => {
+                return Err(invalid(format!("'{}' is a folder", place.seen)));
+            }
             other => return other.map_err(Into::into),
         }
     }
@@ -100,6 +103,22 @@ pub(crate) fn read(cage: &dyn Cage, place: &Place, limit: usize) -> Answer<Vec<u
         }
         other => Err(fault(Kind::Internal, format!("reading '{}' failed: {}", place.seen, end(other).2))),
     }
+}
+
+fn is_folder(cage: &dyn Cage, place: &Place) -> bool {
+    cage.stat(&place.real).is_ok_and(|entry| entry.kind == EntryKind::Folder)
+}
+
+/// Writes a file; one that could be executed still can.
+pub(crate) fn write(cage: &dyn Cage, place: &Place, bytes: &[u8]) -> Answer<()> {
+    writable(place)?;
+    let before = cage.stat(&place.real).ok();
+    let executable = before.is_some_and(|entry| entry.kind == EntryKind::File && entry.mode & 0o111 != 0);
+    cage.put(&place.real, bytes, executable).map_err(|error| match error {
+        // Nothing is missing where folders are made as needed: something else stands in the way.
+        CageError::NoFile { why, .. } => invalid(format!("'{}' cannot be written: {why}", place.seen)),
+        other => other.into(),
+    })
 }
 
 /// That something can be written there.

@@ -83,6 +83,10 @@ impl Context {
             env: guest.environment(&[]),
             nonce: random::text(16),
         };
+        if state.kernel.take().is_some() || state.count > 0 {
+            // What ended the last one may have ended the keeper, too.
+            guest.keep();
+        }
         let kernel = Arc::new(guest.with_cage(move |cage| Kernel::start(cage, start)).await?);
         state.kernel = Some(Arc::clone(&kernel));
         *self.current() = Some(Arc::clone(&kernel));

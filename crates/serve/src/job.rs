@@ -97,8 +97,8 @@ impl Job {
         };
         if let Some(guest) = guest.upgrade() {
             guest.jobs().remove(&self.pid);
-            if last == Did::Ended(Ending::Memory) {
-                // The keeper went with all others.
+            if matches!(last, Did::Ended(Ending::Memory | Ending::Signalled(KILL))) {
+                // The keeper may have gone with it.
                 guest.keep();
             }
         }

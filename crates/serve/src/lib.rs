@@ -103,6 +103,7 @@ pub fn serve(
     let system = |what| move |cause| ServeError::System { what, cause };
     config.check(listener.local_addr().map_err(system("address of the service"))?)?;
     listener.set_nonblocking(true).map_err(system("listener of the service"))?;
+    more_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8)))
         .enable_all()
@@ -127,6 +128,15 @@ pub fn serve(
     service.registry.end_all();
     runtime.shutdown_timeout(Duration::from_secs(2));
     ended
+}
+
+/// Raises the soft limit of open files to the hard one: every sandbox takes some twenty, and the usual soft limit of 1024
+/// is there for programs that cannot count further.
+fn more_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let hard = getrlimit(Resource::Nofile).maximum;
+    // Where that is not allowed, fewer sandboxes are open at once, and who asks for one more is told why.
+    setrlimit(Resource::Nofile, Rlimit { current: hard, maximum: hard }).ok();
 }
 
 async fn accept(listener: tokio::net::TcpListener, service: &Arc<Service>) {

@@ -21,6 +21,9 @@ use crate::{fields, http::header};
 /// The content type of streams.
 pub(crate) const STREAM: &str = "application/connect+json";
 
+/// A time that nothing here lasts.
+const FOR_EVER: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// How long a stream may last and how often it gives a sign of life, as the client's headers say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pace {
@@ -34,7 +37,7 @@ impl Pace {
             let Some(text) = header(headers, name) else { return Ok(None) };
             text.parse().map(Some).map_err(|_| invalid(format!("the header {name} is no number")))
         };
-        let until = number("connect-timeout-ms")?.map(Duration::from_millis);
+        let until = number("connect-timeout-ms")?.map(Duration::from_millis).filter(|time| *time < FOR_EVER);
         let alive = number("keepalive-ping-interval")?.unwrap_or(50).clamp(1, 3600);
         Ok(Pace { until: until.and_then(|time| Instant::now().checked_add(time)), alive: Duration::from_secs(alive) })
     }
@@ -171,6 +174,7 @@ async fn tell(
             () = pace.over() => {
                 if owns {
                     job.signal(KILL).ok();
+                    guest.jobs().remove(&job.pid);
                 }
                 break Some(fault(Kind::Deadline, "the time that was given for the command is over"));
             }

@@ -108,8 +108,7 @@ pub(crate) async fn upload(
         .with_cage(move |cage| {
             let mut written = Vec::new();
             let mut put = |place: Place, bytes: &[u8]| -> Answer<()> {
-                files::writable(&place)?;
-                cage.put(&place.real, bytes, false)?;
+                files::write(cage, &place, bytes)?;
                 written.push(place);
                 Ok(())
             };

@@ -96,7 +96,13 @@ fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
                 run_to_end(cage.as_ref(), &command, b"")
             });
             match ran {
-                Ok(_) => lines.push(good("sandbox", sandbox.describe())),
+                Ok(_) => {
+                    lines.push(good("sandbox", sandbox.describe()));
+                    if settings.backend != Backend::E2b {
+                        let what = "none in a cage, and no setting opens one; `meliora sandbox serve` has none to give";
+                        lines.push(good("network", what));
+                    }
+                }
                 Err(e) => lines.push(bad("sandbox", format!("does not start: {e}"), e.hint)),
             }
         }

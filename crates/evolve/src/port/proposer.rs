@@ -1,5 +1,7 @@
 //! The proposer port: who makes changes, and all that they may know.
 
+use std::sync::Arc;
+
 use meliora_domain::{Change, Cost, Digest, Feedback, Genome, TreeId, VariantId};
 use serde::Serialize;
 
@@ -19,6 +21,8 @@ pub struct Brief<'a> {
     pub score: Option<f64>,
     /// What the train tasks told of the parent.
     pub feedback: &'a [Feedback],
+    /// What the parent was made from within this run, its own parent first. Empty unless the proposer asks for it.
+    pub ancestors: &'a [Ancestor],
     /// Other variants worth learning from, best first.
     pub inspirations: &'a [Inspiration],
     /// What was tried on this parent before and did not help, newest last.
@@ -37,6 +41,15 @@ pub trait Tried: Sync {
     fn tree(&self, tree: &TreeId) -> bool;
     /// Whether the same idea was tried in the same context and did not help.
     fn idea(&self, idea: &Digest) -> bool;
+}
+
+/// A variant that the parent was made from.
+#[derive(Clone, Debug)]
+pub struct Ancestor {
+    /// Its files.
+    pub genome: Arc<Genome>,
+    /// What the train tasks told of it.
+    pub feedback: Arc<Vec<Feedback>>,
 }
 
 /// Another variant, to learn from.
@@ -113,6 +126,10 @@ pub trait Proposer: Sync {
     }
     /// Whether it wants to know which lines the train tasks ran.
     fn wants_lines(&self) -> bool {
+        false
+    }
+    /// Whether it looks at what the parent was made from.
+    fn reads_ancestors(&self) -> bool {
         false
     }
 }

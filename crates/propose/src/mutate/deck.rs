@@ -1,27 +1,33 @@
 //! A parent's candidates in their order, and how far they have been dealt.
 
-use meliora_domain::{Change, Digest, TreeId};
+use meliora_domain::{Change, Digest, Feedback, TreeId};
 use meliora_evolve::Brief;
 use tree_sitter::{InputEdit, Parser, Point};
 
 use super::language::Lang;
 use super::localise::Suspicion;
 use super::ops;
-use super::rank::rank;
-use super::render::{Blocks, after, change, idea, reason};
+use super::rank::{essence, rank};
+use super::render::{Blocks, after, between, change, idea, reason};
+use super::reopen::before;
 use super::sketch::{Candidate, Sketch};
 use super::tree::Ast;
 
 /// Files above this many bytes are left alone: they are data or generated.
 const LARGEST: usize = 1 << 20;
 
-/// One file of the parent.
+/// How many candidates of functions as they stood before come for each of the functions as they stand now.
+const OLD_AT_ONCE: usize = 3;
+
+/// One file of the parent, or of what the parent was before changes that are in doubt.
 struct File {
     path: String,
     text: String,
     ast: Ast,
-    /// Broken places that the parent has already.
+    /// Broken places that the text has already.
     errors: usize,
+    /// The parent's own text, if this one is not.
+    own: Option<String>,
 }
 
 /// What is known of a candidate once its turn came.
@@ -66,6 +72,7 @@ impl Deck {
     pub(super) fn new(brief: &Brief<'_>) -> Deck {
         let mut files = Vec::new();
         let mut weighed: Vec<(f64, usize, Candidate)> = Vec::new();
+        let mut again: Vec<(f64, usize, Candidate)> = Vec::new();
         for (path, body) in brief.genome.files() {
             let Some(lang) = Lang::of(path.extension()) else { continue };
             if body.bytes().len() > LARGEST || !(brief.editable)(path.as_str()) {
@@ -73,20 +80,30 @@ impl Deck {
             }
             let Some(text) = body.text() else { continue };
             let Some(ast) = Ast::parse(lang, text) else { continue };
-            let suspicion = Suspicion::of(path.as_str(), brief.feedback);
-            let blocks = Blocks::of(text);
-            for (weight, candidate) in candidates(&ast, text, &suspicion) {
-                if blocks.hold(candidate.start, candidate.end) {
-                    weighed.push((weight, files.len(), candidate));
-                }
+            let before = before(brief, path, text, &ast);
+            weigh(&mut files, &mut weighed, path.as_str(), text.to_owned(), ast, brief.feedback, None);
+            if let Some(before) = before
+                && let Some(ast) = Ast::parse(lang, &before.text)
+            {
+                let own = Some(text.to_owned());
+                weigh(&mut files, &mut again, path.as_str(), before.text, ast, before.feedback, own);
             }
-            let errors = errors(&ast.tree);
-            files.push(File { path: path.as_str().to_owned(), text: text.to_owned(), ast, errors });
         }
         // Stable: equal weights keep the order of files and of their own ranking.
         weighed.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let cards = weighed.into_iter().map(|(_, file, candidate)| Card { file, candidate, state: State::Hidden });
-        Deck { files, cards: cards.collect(), fresh: 0, open: 0 }
+        again.sort_by(|a, b| b.0.total_cmp(&a.0));
+        // What came before the change that was made then was tried then.
+        let made = again.iter().rposition(|(_, file, candidate)| {
+            let File { text, own, .. } = &files[*file];
+            own.as_ref().is_some_and(|own| essence(text, candidate) == essence(text, &between(text, own)))
+        });
+        let done = made.map_or(0, |n| n + 1);
+        let card = |file, candidate| Card { file, candidate, state: State::Hidden };
+        let firsts = weighed.into_iter().enumerate().map(|(n, (_, f, c))| (n * OLD_AT_ONCE, card(f, c)));
+        let seconds = again.into_iter().enumerate().map(|(n, (_, f, c))| (n.saturating_sub(done), card(f, c)));
+        let mut placed: Vec<(usize, Card)> = firsts.chain(seconds).collect();
+        placed.sort_by_key(|(place, _)| *place);
+        Deck { files, cards: placed.into_iter().map(|(_, card)| card).collect(), fresh: 0, open: 0 }
     }
 
     /// The next card: of those whose idea is new first, then of those whose idea was tried on another parent.
@@ -147,19 +164,48 @@ impl Deck {
         if !parses(file, &card.candidate) {
             return None;
         }
-        let genome = change(&file.path, &file.text, &card.candidate).apply(brief.genome).ok()?;
+        let genome = self.change(card).apply(brief.genome).ok()?;
         Some(Face { tree: genome.tree(), idea: idea(&file.path, &file.text, &file.ast, &card.candidate) })
     }
 
     fn play(&self, nth: usize, face: Face) -> Played {
         let card = &self.cards[nth];
         let file = &self.files[card.file];
-        Played {
-            change: change(&file.path, &file.text, &card.candidate),
-            reason: reason(&file.path, &file.text, &file.ast, &card.candidate),
-            idea: face.idea,
+        let mut reason = reason(&file.path, &file.text, &file.ast, &card.candidate);
+        if file.own.is_some() {
+            reason.push_str(", in place of an earlier change");
+        }
+        Played { change: self.change(card), reason, idea: face.idea }
+    }
+
+    fn change(&self, card: &Card) -> Change {
+        let file = &self.files[card.file];
+        match &file.own {
+            None => change(&file.path, &file.text, &card.candidate),
+            Some(own) => change(&file.path, own, &between(own, &after(&file.text, &card.candidate))),
         }
     }
+}
+
+/// Adds a file and its candidates that stay inside what may change.
+fn weigh(
+    files: &mut Vec<File>,
+    weighed: &mut Vec<(f64, usize, Candidate)>,
+    path: &str,
+    text: String,
+    ast: Ast,
+    feedback: &[Feedback],
+    own: Option<String>,
+) {
+    let suspicion = Suspicion::of(path, feedback);
+    let blocks = Blocks::of(&text);
+    for (weight, candidate) in candidates(&ast, &text, &suspicion) {
+        if blocks.hold(candidate.start, candidate.end) {
+            weighed.push((weight, files.len(), candidate));
+        }
+    }
+    let errors = errors(&ast.tree);
+    files.push(File { path: path.to_owned(), text, ast, errors, own });
 }
 
 /// All candidates of a file, ranked.

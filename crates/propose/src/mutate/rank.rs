@@ -59,7 +59,7 @@ fn weight_of(ast: &Ast, statement: Id, family: Family, suspicion: &Suspicion) ->
 }
 
 /// The edit without what it shares with the text at both ends: equal for edits with equal results. `None` if nothing is left.
-fn essence(text: &str, candidate: &Candidate) -> Option<(usize, usize, String)> {
+pub(super) fn essence(text: &str, candidate: &Candidate) -> Option<(usize, usize, String)> {
     let (start, end) = (candidate.start, candidate.end);
     let old = text.as_bytes();
     let new = |n: usize| match candidate.text.as_bytes().get(n) {

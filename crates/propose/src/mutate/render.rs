@@ -2,6 +2,7 @@
 
 use meliora_domain::{Change, Digest, Edit};
 
+use super::prior::Family;
 use super::sketch::Candidate;
 use super::tree::{Ast, Kind};
 
@@ -43,6 +44,25 @@ impl Blocks {
 /// The file's text after the edit.
 pub(super) fn after(text: &str, candidate: &Candidate) -> String {
     format!("{}{}{}", &text[..candidate.start], candidate.text, &text[candidate.end..])
+}
+
+/// The edit that makes one text of another.
+pub(super) fn between(text: &str, new: &str) -> Candidate {
+    let mut start = text.bytes().zip(new.bytes()).take_while(|(a, b)| a == b).count();
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut tail = text.as_bytes()[start..]
+        .iter()
+        .rev()
+        .zip(new.as_bytes()[start..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    while !text.is_char_boundary(text.len() - tail) {
+        tail -= 1;
+    }
+    let (end, text) = (text.len() - tail, new[start..new.len() - tail].to_owned());
+    Candidate { family: Family::Replace, start, end, text, statement: 0, cost: 0.0 }
 }
 
 /// The change: the touched lines, with as many around them as it takes to stand there once.

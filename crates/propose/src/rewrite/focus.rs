@@ -41,7 +41,7 @@ pub(crate) fn focus<'a>(
         .filter(|(path, _)| editable(path.as_str()))
         .filter_map(|(path, body)| Some((path.as_str(), outline(path, body.text()?)?)))
         .collect();
-    // Failing tasks that end up in the same functions are one trouble.
+    // Failing tasks that end up in the same functions, or some of them in fewer, are one trouble.
     let mut groups: Vec<Group<'_, 'a>> = Vec::new();
     for task in feedback.iter().filter(|f| !f.passed) {
         let mut touched = BTreeSet::new();
@@ -54,9 +54,19 @@ pub(crate) fn focus<'a>(
                 }
             }
         }
-        match groups.iter_mut().find(|(t, _)| *t == touched) {
-            Some((_, tasks)) => tasks.push(task),
-            None => groups.push((touched, vec![task])),
+        groups.push((touched, vec![task]));
+    }
+    let mut at = 0;
+    while at < groups.len() {
+        let one = &groups[at].0;
+        let joins = |(other, _): &Group<'_, '_>| one.is_subset(other) || other.is_subset(one);
+        match groups.iter().skip(at + 1).position(joins) {
+            Some(found) => {
+                let (touched, tasks) = groups.remove(at + 1 + found);
+                groups[at].0.extend(touched);
+                groups[at].1.extend(tasks);
+            }
+            None => at += 1,
         }
     }
     let count = groups.len().max(1);
@@ -188,6 +198,13 @@ mod tests {
             focus.failing.iter().map(|f| f.task.0.clone()).collect::<Vec<_>>()
         };
         assert_eq!((names(0), names(1), names(2)), (vec!["f1".into(), "f2".into()], vec!["g1".into()], names(0)));
+    }
+
+    #[test]
+    fn a_task_that_ends_early_is_no_trouble_of_its_own() {
+        let feedback = [ran("both", false, &[1, 2, 7, 8]), ran("one", false, &[1, 2, 7]), ran("none", false, &[])];
+        let focus = focus(&genome(), &feedback, &|_| true, 0);
+        assert_eq!((focus.groups, focus.failing.len()), (1, 3));
     }
 
     #[test]

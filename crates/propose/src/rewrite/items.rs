@@ -113,14 +113,43 @@ pub(crate) fn garbled(extension: &str, text: &str) -> Option<bool> {
     Some(parser.parse(text, None)?.root_node().has_error())
 }
 
-/// Lines of code that belong to no function or class.
-fn loose(text: &str, items: &[Item]) -> usize {
+/// Whether two texts are the same code, comments, documentation and white space aside; `None` for languages that are not known.
+pub(crate) fn same_code(extension: &str, a: &str, b: &str) -> Option<bool> {
+    let mut parser = Parser::new();
+    parser.set_language(&language(extension)?).ok()?;
+    let mut shape = |text: &str| {
+        let tree = parser.parse(text, None)?;
+        let mut nodes = Vec::new();
+        outline(tree.root_node(), 0, text, &mut nodes);
+        Some(nodes)
+    };
+    Some(shape(a)? == shape(b)?)
+}
+
+/// Every node but comments and documentation, with its depth and, of leaves, its text.
+fn outline(node: Node<'_>, depth: usize, text: &str, nodes: &mut Vec<(u16, usize, String)>) {
+    let lone_string =
+        || node.kind() == "expression_statement" && node.named_child(0).is_some_and(|c| c.kind() == "string");
+    if node.kind().contains("comment") || (node.named_child_count() == 1 && lone_string()) {
+        return;
+    }
+    let leaf = if node.child_count() == 0 { text[node.byte_range()].to_owned() } else { String::new() };
+    nodes.push((node.kind_id(), depth, leaf));
+    let mut cursor = node.walk();
+    for child in node.children(&mut cursor) {
+        outline(child, depth + 1, text, nodes);
+    }
+}
+
+/// Lines of code that belong to no function or class, of an assignment the name alone.
+fn loose(text: &str, items: &[Item]) -> Vec<String> {
     let mut outside = text.as_bytes().to_vec();
     for item in items {
         outside[item.bytes.clone()].fill(b'\n');
     }
     let outside = String::from_utf8_lossy(&outside).into_owned();
-    outside.lines().filter(|l| !l.trim().is_empty() && !l.trim_start().starts_with(['#', '/'])).count()
+    let code = outside.lines().filter(|l| !l.trim().is_empty() && !l.trim_start().starts_with(['#', '/']));
+    code.map(|l| l.split('=').next().unwrap_or(l).trim().to_owned()).collect()
 }
 
 /// The range widened to the beginning of its first line and the end of its last one.
@@ -144,16 +173,31 @@ pub(crate) struct Merged {
     pub(crate) replaced: Vec<String>,
 }
 
+/// What was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Extent {
+    /// A file, and a function of it will do.
+    Whole,
+    /// A function: other statements in the answer are shown use of it.
+    Part,
+}
+
 /// Puts the code of an answer into a file: as the whole file if it has all that the file has, else function by
 /// function. `Err` says why it does not fit.
-pub(crate) fn merge(extension: &str, file: &str, answer: &str) -> Result<Merged, String> {
+pub(crate) fn merge(extension: &str, file: &str, answer: &str, extent: Extent) -> Result<Merged, String> {
     let whole = || Ok(Merged { text: with_end(answer), replaced: Vec::new() });
     let (Some(old), Some(new)) = (items(extension, file), items(extension, answer)) else { return whole() };
     let top = |list: &[Item]| list.iter().filter(|i| !i.nested).map(|i| i.name.clone()).collect::<Vec<_>>();
     let (old_top, new_top) = (top(&old), top(&new));
-    // Functions alone, where the file has more than functions, do not stand for the whole of it.
-    let only_items = loose(answer, &new) == 0 && loose(file, &old) > 0 && !new.is_empty();
-    if old_top.iter().all(|name| new_top.contains(name)) && !only_items {
+    // Functions alone, or with an example of their use, where the file has more than functions, do not stand for the
+    // whole of it.
+    let (old_loose, new_loose) = (loose(file, &old), loose(answer, &new));
+    let kept = old_loose.iter().filter(|line| new_loose.contains(line)).count();
+    let only_items = !new.is_empty()
+        && !old_loose.is_empty()
+        && (new_loose.is_empty() || (!old.is_empty() && 2 * kept < old_loose.len()));
+    let part = extent == Extent::Part && new.iter().any(|item| old.iter().any(|o| o.name == item.name));
+    if old_top.iter().all(|name| new_top.contains(name)) && !only_items && !part {
         return whole();
     }
     let mut swaps: Vec<(Range<usize>, String)> = Vec::new();
@@ -251,22 +295,26 @@ mod tests {
 
     #[test]
     fn a_lone_function_takes_the_place_of_its_namesake() {
-        let merged = merge("py", FILE, "@cache\ndef f(a):\n    return a + 1").unwrap();
+        let merged = merge("py", FILE, "@cache\ndef f(a):\n    return a + 1", Extent::Whole).unwrap();
         assert_eq!(merged.replaced, ["f"]);
         assert_eq!(merged.text, FILE.replace("return a\n", "return a + 1\n"));
     }
 
     #[test]
     fn a_lone_method_is_indented_as_its_namesake() {
-        let merged = merge("py", FILE, "def h(self):\n    if 1:\n        return 3\n").unwrap();
+        let merged = merge("py", FILE, "def h(self):\n    if 1:\n        return 3\n", Extent::Whole).unwrap();
         assert_eq!(merged.replaced, ["C.h"]);
         assert_eq!(merged.text, FILE.replace("        return 2\n", "        if 1:\n            return 3\n"));
     }
 
     #[test]
     fn a_helper_and_an_import_come_before_what_needs_them() {
-        let merged =
-            merge("py", FILE, "import os\nimport re\n\ndef help():\n    pass\n\ndef k():\n    return help()\n");
+        let merged = merge(
+            "py",
+            FILE,
+            "import os\nimport re\n\ndef help():\n    pass\n\ndef k():\n    return help()\n",
+            Extent::Whole,
+        );
         let merged = merged.unwrap().text;
         assert!(merged.contains("import re\ndef help():\n    pass\ndef k():\n    return help()\n"), "{merged}");
         assert_eq!(merged.matches("import os").count(), 1);
@@ -275,8 +323,29 @@ mod tests {
     #[test]
     fn functions_alone_leave_constants_and_imports_where_they_are() {
         let file = "import os\nX = 1\n\ndef f(a):\n    return a\n";
-        let merged = merge("py", file, "def f(a):\n    return X\n").unwrap();
+        let merged = merge("py", file, "def f(a):\n    return X\n", Extent::Whole).unwrap();
         assert_eq!(merged.text, file.replace("return a", "return X"));
+    }
+
+    #[test]
+    fn an_example_of_use_is_left_out() {
+        let file = "import os\n\ndef f(a):\n    return a\n";
+        let answer = "def f(a):\n    return os.sep\n\nprint(f(1))\n";
+        let good = file.replace("return a", "return os.sep");
+        assert_eq!(merge("py", file, answer, Extent::Whole).unwrap().text, good);
+        let lone = "def f(a):\n    return a\n";
+        let merged = merge("py", lone, "import os\ndef f(a):\n    return os.sep\n\nprint(f(1))\n", Extent::Part);
+        assert_eq!(merged.unwrap().text, "import os\ndef f(a):\n    return os.sep\n");
+    }
+
+    #[test]
+    fn comments_and_white_space_make_no_other_code() {
+        let same = |a, b| same_code("py", a, b).unwrap();
+        assert!(same("def f(a):\n    \"\"\"F.\"\"\"\n    return a\n", "def f(a):\n    return a\n"));
+        assert!(same("def f(a):\n    return a+1\n", "def f(a):\n\n    # more\n    return a + 1  # one\n"));
+        assert!(!same("def f(a):\n    return a+1\n", "def f(a):\n    return a+2\n"));
+        assert!(!same("if a:\n    b()\n    c()\n", "if a:\n    b()\nc()\n"));
+        assert_eq!(same_code("txt", "a", "a"), None);
     }
 
     #[test]
@@ -289,13 +358,16 @@ mod tests {
 
     #[test]
     fn the_whole_file_is_taken_whole_and_strangers_are_not_taken() {
-        assert_eq!(merge("py", "def f():\n    1\n", "def f():\n    2").unwrap().text, "def f():\n    2\n");
-        assert_eq!(merge("txt", "old", "new").unwrap().text, "new\n");
+        assert_eq!(
+            merge("py", "def f():\n    1\n", "def f():\n    2", Extent::Whole).unwrap().text,
+            "def f():\n    2\n"
+        );
+        assert_eq!(merge("txt", "old", "new", Extent::Whole).unwrap().text, "new\n");
         let whole = format!("X = 2\n\n{}", &FILE[FILE.find("@cache").unwrap()..]);
-        assert_eq!(merge("py", FILE, &whole).unwrap().text, whole);
-        assert!(merge("py", FILE, "return a + 1").is_err());
-        assert!(merge("py", FILE, "def other():\n    pass").is_err());
+        assert_eq!(merge("py", FILE, &whole, Extent::Whole).unwrap().text, whole);
+        assert!(merge("py", FILE, "return a + 1", Extent::Whole).is_err());
+        assert!(merge("py", FILE, "def other():\n    pass", Extent::Whole).is_err());
         let twice = "class A:\n    def g(self): 1\nclass B:\n    def g(self): 2\n";
-        assert!(merge("py", twice, "def g(self):\n    3").unwrap_err().contains("2 times"));
+        assert!(merge("py", twice, "def g(self):\n    3", Extent::Whole).unwrap_err().contains("2 times"));
     }
 }

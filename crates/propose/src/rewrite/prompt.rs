@@ -1,9 +1,10 @@
 //! What a model is asked: a pure function of the brief.
 //!
-//! Written for small models (1.5 to 7 billion parameters): short plain instructions, one thing at a time. Asked for the
-//! whole corrected file they mostly copy it; so one suspicious line is named and the right one asked for, with worked
-//! examples before it (`shots`), or a function is asked for whose body they do not see. Asking for one line at a
-//! suspicious place is what Xia and Zhang 2022 ("Less Training, More Repairing Please") found to work best.
+//! Short plain instructions, one thing at a time, for small models (1.5 to 7 billion parameters). Shown the whole program
+//! they mostly copy it; so, from the second attempt on (`ways`), a function is asked for of which they see a part
+//! (`gaps`), or one suspicious line is named and the right one asked for, with worked examples before it (`shots`).
+//! Asking for one line at a suspicious place is what Xia and Zhang 2022 ("Less Training, More Repairing Please") found
+//! to work best. What changes from question to question stands last, so that a server's prompt cache holds the rest.
 
 use meliora_domain::{Feedback, GenomePath};
 use meliora_evolve::{Brief, Chat, Message, Role};
@@ -11,12 +12,14 @@ use meliora_llm::text_tokens;
 
 use super::Settings;
 use super::focus::{Focus, Place, enclosing, focus, line_of};
-use super::items::{Item, indent_of};
+use super::gaps;
+use super::items::Item;
 use super::reply::fenced;
 use super::shots::{Kind, Question, conversation};
+use super::ways::{Shown, Way, way};
 
-/// Lines up to which a file is asked for as a whole.
-const SMALL: usize = 80;
+/// Lines up to which a file is shown and asked for as a whole.
+pub(crate) const SMALL: usize = 80;
 /// Longest feedback of one task and longest line shown, in characters.
 const LONGEST: usize = 400;
 
@@ -25,6 +28,8 @@ const LONGEST: usize = 400;
 pub(crate) enum Form {
     /// Blocks, or code that belongs to this file if it names none.
     Code { path: Option<String> },
+    /// A function of this file; what else stands beside it in the answer is shown use of it.
+    Part { path: String },
     /// One line, for this place.
     Line(Kind, Place),
 }
@@ -34,50 +39,6 @@ pub(crate) enum Form {
 pub(crate) struct Plan {
     pub(crate) form: Form,
     pub(crate) chat: Chat,
-}
-
-/// How to go about it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
-    /// Mend or improve what is there.
-    Mend,
-    /// Write the suspect's function without seeing its body.
-    Blind,
-    /// The right line in place of the first suspects that were not tried yet.
-    Sweep,
-    /// The same once more, and more daring, for the suspect of this rank.
-    Again(usize),
-    /// A line after the suspect of this rank.
-    After(usize),
-    /// A first line of the suspect's function.
-    First,
-}
-
-/// The ways of ten attempts.
-const ROUND: [Way; 10] = [
-    Way::Sweep,
-    Way::Sweep,
-    Way::Sweep,
-    Way::Blind,
-    Way::Sweep,
-    Way::First,
-    Way::Again(0),
-    Way::Sweep,
-    Way::Blind,
-    Way::After(0),
-];
-
-/// The way of the attempt with this number (from 0), and whether it was gone before.
-fn way(turn: usize, suspects: usize, failing: bool) -> (Way, bool) {
-    let (round, again) = (turn / ROUND.len(), turn >= ROUND.len());
-    if !failing || suspects == 0 {
-        return (Way::Mend, turn > 0);
-    }
-    match ROUND[turn % ROUND.len()] {
-        Way::Again(rank) => (Way::Again((rank + round) % suspects), true),
-        Way::After(rank) => (Way::After((rank + round) % suspects), again),
-        other => (other, again || turn == 8),
-    }
 }
 
 /// What was already said in this bid and is of no use.
@@ -108,8 +69,11 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
     let tries = brief.attempts.len();
     let about = focus(brief.genome, brief.feedback, brief.editable, tries);
     let failing = !about.failing.is_empty();
-    let (mut way, again) = way(tries / about.groups, about.suspects.len(), failing);
-    if said.calls >= PATIENCE && failing && !about.suspects.is_empty() {
+    let shown = Shown { suspects: about.suspects.len(), failing, exercise: gaps::exercise(brief) };
+    let (mut way, again) = way(tries / about.groups, shown);
+    // A line is asked for again; a function, which costs more, hardly comes out otherwise at once.
+    let patience = if matches!(way, Way::Mend | Way::Blind(_) | Way::Gap(_)) { 1 } else { PATIENCE };
+    if said.calls >= patience && failing && !about.suspects.is_empty() {
         way = Way::Sweep;
     }
     let mut heat = match (said.calls, again) {
@@ -145,10 +109,12 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
             let place = Place { path: place.path.clone(), line: last_line_of_head(brief, place, &item) };
             line(brief, &about, Kind::Missing, &place, settings, said)
         }
-        (Way::Blind, Some((place, item))) => match blind(brief, &about, place, &item, settings) {
-            Some(asked) => asked,
-            None => code(brief, &about, settings),
-        },
+        (Way::Blind(rank), _) => {
+            gaps::blind(brief, &about, rank, settings).unwrap_or_else(|| code(brief, &about, settings))
+        }
+        (Way::Gap(part), _) => {
+            gaps::gap(brief, &about, part, settings).unwrap_or_else(|| code(brief, &about, settings))
+        }
         _ => code(brief, &about, settings),
     };
     let max_tokens = u32::try_from(answer).unwrap_or(u32::MAX).min(settings.max_tokens);
@@ -163,13 +129,13 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
 }
 
 /// What is asked: how the answer is read, the conversation, the tokens that the answer may have.
-type Asked = (Form, Vec<Message>, u64);
+pub(crate) type Asked = (Form, Vec<Message>, u64);
 
-fn question(content: String) -> Vec<Message> {
+pub(crate) fn question(content: String) -> Vec<Message> {
     vec![Message { role: Role::User, content }]
 }
 
-fn text_of<'a>(brief: &Brief<'a>, path: &str) -> &'a str {
+pub(crate) fn text_of<'a>(brief: &Brief<'a>, path: &str) -> &'a str {
     GenomePath::new(path).ok().and_then(|p| brief.genome.get(&p)?.text()).unwrap_or_default()
 }
 
@@ -182,11 +148,11 @@ fn last_line_of_head(brief: &Brief<'_>, place: &Place, item: &Item) -> usize {
     line_at(text, item.head.unwrap_or(item.bytes.start))
 }
 
-fn goal(brief: &Brief<'_>) -> String {
+pub(crate) fn goal(brief: &Brief<'_>) -> String {
     if brief.goal.trim().is_empty() { String::new() } else { format!("Goal: {}\n\n", brief.goal.trim()) }
 }
 
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     let text = text.trim();
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -267,40 +233,8 @@ fn tried(brief: &Brief<'_>, kind: Kind, place: &Place) -> Vec<String> {
 }
 
 /// What a test says, or else its name.
-fn detail(task: &Feedback) -> &str {
+pub(crate) fn detail(task: &Feedback) -> &str {
     if task.detail.trim().is_empty() { &task.task.0 } else { &task.detail }
-}
-
-/// Asks for a function whose body is not shown; `None` where the language is not known.
-fn blind(brief: &Brief<'_>, about: &Focus<'_>, place: &Place, item: &Item, settings: &Settings) -> Option<Asked> {
-    let text = text_of(brief, &place.path);
-    let head = item.head?;
-    let extension = place.path.rsplit('.').next().unwrap_or_default();
-    let comment = if extension.starts_with("py") { "#" } else { "//" };
-    let hole = format!("\n{}    {comment} to be written\n", indent_of(&text[item.bytes.clone()]));
-    let mut shown = format!("{}{hole}{}", &text[..head], &text[item.bytes.end..]);
-    if shown.lines().count() > SMALL || text_tokens(&shown) > settings.context_tokens / 3 {
-        shown = format!("{}{hole}", &text[item.bytes.start..head]);
-    }
-    // Passing tests are examples too. What the defective one gave says nothing here.
-    let example = |t: &&Feedback| {
-        let text = detail(t);
-        let end = text.find(", got ").or_else(|| text.find(", and got ")).or_else(|| text.find(", raised "));
-        format!("- {}\n", short(&text[..end.unwrap_or(text.len())]))
-    };
-    let told =
-        |tasks: &[&Feedback], most| tasks.iter().filter(|t| !t.detail.is_empty()).take(most).map(example).collect();
-    let (failing, passing): (String, String) = (told(&about.failing, 4), told(&about.passing, 4));
-    let ask = format!(
-        "{}Write the function `{}` of this program:\n\n{}\nExamples:\n{failing}{passing}\n\
-         Answer with the code of `{}` in one code block, without explanation.",
-        goal(brief),
-        item.name,
-        fenced(extension, &shown),
-        item.name
-    );
-    let answer = text_tokens(&text[item.bytes.clone()]) * 3 / 2 + 60;
-    Some((Form::Code { path: Some(place.path.clone()) }, question(ask), answer))
 }
 
 fn short_line(line: &str) -> String {
@@ -421,19 +355,4 @@ fn clip(text: &str, tokens: u64) -> String {
         room > 0
     };
     text.lines().take_while(fits).map(|line| format!("{line}\n")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ten_attempts_try_lines_and_other_ways() {
-        let ways: Vec<Way> = (0..10).map(|turn| way(turn, 12, true).0).collect();
-        assert_eq!(ways.iter().filter(|w| matches!(w, Way::Sweep | Way::Again(_))).count(), 6);
-        assert_eq!(ways.iter().filter(|w| **w == Way::Blind).count(), 2);
-        assert_eq!((way(16, 12, true), way(16, 1, true)), ((Way::Again(1), true), (Way::Again(0), true)));
-        assert!((0..50).all(|turn| way(turn, 0, true).0 == Way::Mend));
-        assert!((0..50).all(|turn| way(turn, 9, false).0 == Way::Mend));
-    }
 }

@@ -64,12 +64,16 @@ fn feedback() -> Vec<Feedback> {
 }
 
 fn failed(n: usize) -> Vec<PastAttempt> {
-    let one = PastAttempt {
-        reason: "a.py line 4: `b -= x` -> `b *= x`".into(),
-        outcome: "rejected".into(),
-        feedback: String::new(),
-    };
-    vec![one; n]
+    failed_for("a.py: `return b` -> `return 0`", n)
+}
+
+/// Attempts that wrote another line in place of the most suspicious one.
+fn failed_line(n: usize) -> Vec<PastAttempt> {
+    failed_for("a.py line 4: `b -= x` -> `b *= x`", n)
+}
+
+fn failed_for(reason: &str, n: usize) -> Vec<PastAttempt> {
+    vec![PastAttempt { reason: reason.into(), outcome: "rejected".into(), feedback: String::new() }; n]
 }
 
 fn ask(
@@ -87,8 +91,18 @@ fn ask_all(
     tried: &[TreeId],
     tokens: u64,
 ) -> (Result<Bid, ProposeError>, Vec<Chat>) {
+    ask_with(&feedback(), answers, genome, attempts, tried, tokens)
+}
+
+fn ask_with(
+    feedback: &[Feedback],
+    answers: &[Result<Reply, ModelError>],
+    genome: &Genome,
+    attempts: &[PastAttempt],
+    tried: &[TreeId],
+    tokens: u64,
+) -> (Result<Bid, ProposeError>, Vec<Chat>) {
     let model = Arc::new(Says::new(answers));
-    let feedback = feedback();
     let brief = Brief {
         goal: "add the numbers up",
         step: 1,
@@ -96,7 +110,8 @@ fn ask_all(
         parent: VariantId([0; 20]),
         genome,
         score: Some(0.5),
-        feedback: &feedback,
+        feedback,
+        ancestors: &[],
         inspirations: &[],
         attempts,
         editable: &|_| true,
@@ -113,11 +128,14 @@ fn question(chat: &Chat) -> &str {
     &chat.messages.last().unwrap().content
 }
 
-/// The attempts that sweep over lines, ask for a function, ask for one line once more, and for a missing line.
-const LINE: usize = 0;
-const FUNCTION: usize = 3;
-const AGAIN: usize = 6;
+/// The attempts that ask for a function, sweep over lines, ask for half a function, for a first and for a missing line,
+/// and for one line once more.
+const FUNCTION: usize = 1;
+const LINE: usize = 2;
+const HALF: usize = 3;
+const FIRST: usize = 8;
 const MISSING: usize = 9;
+const AGAIN: usize = 10;
 
 fn reply(text: &str) -> Result<Reply, ModelError> {
     let usage = Usage { prompt: 100, completion: 10, estimated: false };
@@ -149,8 +167,27 @@ fn after(text: &str, turn: usize) -> Result<String, String> {
 }
 
 #[test]
-fn the_first_attempt_asks_for_the_most_suspicious_line_after_worked_examples() {
-    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &[]);
+fn the_first_attempt_shows_the_program_and_the_failing_tests() {
+    let good = FILE.replace("b -= x", "b += x");
+    let (bid, asked) = ask(reply(&format!("```python\n{good}```")), &genome(&[("a.py", FILE)]), &[]);
+    assert!(matches!(bid, Ok(Bid::Proposal { .. })));
+    let text = question(&asked[0]);
+    for words in ["add the numbers up", FILE, "f([1]): expected 1, got -1", "whole corrected file"] {
+        assert!(text.contains(words), "{words} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn an_answer_that_copies_the_program_is_followed_by_a_question_for_a_line() {
+    let copied = format!("```python\n{}```", FILE.replace("b -= x", "b -= x  # the difference"));
+    let (bid, asked) = ask_all(&[reply(&copied), reply("b += x")], &genome(&[("a.py", FILE)]), &[], &[], 50_000);
+    assert!(matches!(bid, Ok(Bid::Proposal { reason, .. }) if reason == "a.py line 4: `b -= x` -> `b += x`"));
+    assert!(question(&asked[1]).ends_with("Wrong line: b -= x"), "{}", question(&asked[1]));
+}
+
+#[test]
+fn a_sweep_asks_for_the_most_suspicious_line_after_worked_examples() {
+    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &failed(LINE));
     let chat = &asked[0];
     assert_eq!((chat.seed, chat.messages.len(), chat.messages[0].role), (1, 12, Role::System));
     let text = question(chat);
@@ -162,16 +199,22 @@ fn the_first_attempt_asks_for_the_most_suspicious_line_after_worked_examples() {
 
 #[test]
 fn lines_that_were_tried_are_named() {
-    let before = vec![
-        PastAttempt {
-            reason: "a.py line 4: `b -= x` -> `b *= x`".into(),
-            outcome: "rejected".into(),
-            feedback: String::new()
-        };
-        AGAIN
-    ];
-    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &before);
+    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &failed_line(AGAIN));
     assert!(question(&asked[0]).ends_with("Wrong line: b -= x\nAlso wrong: b *= x"), "{}", question(&asked[0]));
+}
+
+#[test]
+fn a_small_program_with_examples_is_asked_for_anew_first() {
+    let mut told = feedback();
+    told.push(ran("two", false, "f([1, 2]): expected 3, got -3", &[1, 2, 3, 4, 5]));
+    told[0].detail = "f([]): expected 0, and got it".into();
+    let genome = genome(&[("a.py", FILE)]);
+    let (_, asked) = ask_with(&told, &[reply("x")], &genome, &[], &[], 50_000);
+    let text = question(&asked[0]);
+    assert!(
+        text.contains("# to be written") && text.contains("- f([1, 2]): expected 3\n- f([]): expected 0\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -183,12 +226,24 @@ fn a_function_is_asked_for_without_its_body() {
 }
 
 #[test]
+fn a_function_is_asked_for_without_its_more_suspicious_half() {
+    let (_, asked) = ask(reply("x"), &genome(&[("a.py", FILE)]), &failed(HALF));
+    let text = question(&asked[0]);
+    assert!(text.contains("    b = 0\n    for x in a:\n        # … missing lines …\n```"), "{text}");
+    let (_, asked) = ask(reply("x"), &genome(&[("a.py", FILE)]), &failed(HALF + 2));
+    let text = question(&asked[0]);
+    assert!(text.contains("def f(a):\n    # … missing lines …\n        b -= x\n    return b\n"), "{text}");
+    let good = FILE.replace("b -= x", "b += x");
+    assert_eq!(after(&format!("```python\n{good}\nprint(f([1]))\n```"), HALF).as_deref(), Ok(&*good));
+}
+
+#[test]
 fn a_missing_line_is_put_after_the_line_that_was_named() {
     assert_eq!(after("b += 1", MISSING).as_deref(), Ok(&*FILE.replace("b -= x\n", "b -= x\n        b += 1\n")));
-    let (_, asked) = ask(reply("b += 1"), &genome(&[("a.py", FILE)]), &failed(5));
+    let (_, asked) = ask(reply("b += 1"), &genome(&[("a.py", FILE)]), &failed(FIRST));
     assert!(question(&asked[0]).ends_with("A line is missing after: def f(a):"), "{}", question(&asked[0]));
     assert_eq!(
-        after("if not a: return 0", 5).as_deref(),
+        after("if not a: return 0", FIRST).as_deref(),
         Ok(&*FILE.replace("    b = 0", "    if not a: return 0\n    b = 0"))
     );
 }
@@ -201,20 +256,20 @@ fn answers_that_bring_nothing_new_are_asked_for_again_within_the_reservation() {
     });
     let tried = [good.tree()];
     let answers = ["b -= x", "b *= x", "b += x"].map(reply);
-    let (bid, asked) = ask_all(&answers, &genome, &failed(AGAIN), &tried, 50_000);
+    let (bid, asked) = ask_all(&answers, &genome, &failed_line(AGAIN), &tried, 50_000);
     let Ok(Bid::Proposal { reason, cost, .. }) = bid else { panic!("{bid:?}") };
     assert_eq!((reason.as_str(), cost.tokens), ("a.py line 4: `b -= x` -> `b += x`", 330));
     assert!(asked.iter().all(|chat| question(chat).ends_with("Wrong line: b -= x\nAlso wrong: b *= x")));
     assert!(asked[1].temperature > asked[0].temperature && asked[1].seed != asked[0].seed);
 
-    let (bid, calls) = once("b -= x", &genome, &failed(AGAIN));
+    let (bid, calls) = once("b -= x", &genome, &failed_line(AGAIN));
     assert!(matches!(bid, Bid::Unusable { reason, cost } if reason.contains("changes nothing") && cost.tokens == 110));
     assert_eq!(calls, 1);
 }
 
 #[test]
 fn another_line_is_asked_about_after_three_useless_answers() {
-    let (bid, asked) = ask(reply(")("), &genome(&[("a.py", FILE)]), &failed(AGAIN));
+    let (bid, asked) = ask(reply(")("), &genome(&[("a.py", FILE)]), &failed_line(AGAIN));
     assert!(matches!(bid, Ok(Bid::Unusable { reason, .. }) if reason.contains("not of the language")));
     let about: Vec<bool> = asked.iter().map(|chat| question(chat).contains("Wrong line: b -= x")).collect();
     assert_eq!(about, [true, true, true, false, false]);
@@ -223,7 +278,7 @@ fn another_line_is_asked_about_after_three_useless_answers() {
 #[test]
 fn a_sweep_leaves_a_line_that_is_copied_for_the_next_one() {
     let answers = ["b -= x", "b = 1"].map(reply);
-    let (bid, asked) = ask_all(&answers, &genome(&[("a.py", FILE)]), &[], &[], 50_000);
+    let (bid, asked) = ask_all(&answers, &genome(&[("a.py", FILE)]), &failed(LINE), &[], 50_000);
     assert!(matches!(bid, Ok(Bid::Proposal { .. })));
     let named: Vec<&str> = asked.iter().map(|chat| question(chat).rsplit_once('\n').unwrap().1).collect();
     assert_eq!(named, ["Wrong line: b -= x", "Wrong line: b = 0"]);
@@ -284,6 +339,7 @@ fn an_answer_without_code_is_unusable_and_says_why() {
         ("", "empty"),
         ("The bug is that it subtracts.", "only words"),
         ("```python\nb += x\n```", "no function of the file"),
+        ("```python\ndef f(a):\n    # to be written\n```", "leaves out"),
         ("```diff\n-b -= x\n+b += x\n```", "is a diff"),
         ("<<<<<<< SEARCH\nb -= x\n=======\n", "not complete"),
     ];

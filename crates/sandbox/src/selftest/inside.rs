@@ -11,6 +11,8 @@ use super::probes::{Outcome, Probe, Run, Scene, all};
 
 /// The first argument; no command is called so.
 pub(crate) const ASKED: &str = "__probes";
+/// How the last line begins.
+pub(crate) const END: &str = "end\t";
 /// Which probes: those of every start, all, or one by its name.
 pub(crate) const QUICK: &str = "quick";
 pub(crate) const WHOLE: &str = "whole";
@@ -56,7 +58,7 @@ fn run(which: &str, scene: &Scene) -> i32 {
         }
         told += 1;
     }
-    i32::from(say(&format!("end\t{told}\n")).is_err())
+    i32::from(say(&format!("{END}{told}\n")).is_err())
 }
 
 fn line(name: &str, outcome: &Outcome) -> String {

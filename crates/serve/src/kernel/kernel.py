@@ -19,6 +19,50 @@ def show(*args, **kwargs):
     import builtins
     builtins._show_figures()
 """
+# What notebooks import of IPython, where it is not installed.
+DISPLAY = """
+import builtins
+display = builtins.display
+
+
+def clear_output(wait=False):
+    pass
+
+
+class DisplayObject:
+    binary = False
+
+    def __init__(self, data=None, url=None, filename=None, **more):
+        if data is None and filename is not None:
+            with open(filename, "rb" if self.binary else "r") as file:
+                data = file.read()
+        self.data = data
+
+    def __repr__(self):
+        return "<IPython.display.%s object>" % type(self).__name__
+
+
+def shown(name, method):
+    return type(name, (DisplayObject,), {method: lambda self: self.data})
+
+
+HTML, Markdown, Latex = shown("HTML", "_repr_html_"), shown("Markdown", "_repr_markdown_"), shown("Latex", "_repr_latex_")
+SVG, JSON = shown("SVG", "_repr_svg_"), shown("JSON", "_repr_json_")
+Javascript, Pretty = shown("Javascript", "_repr_javascript_"), shown("Pretty", "__repr__")
+
+
+class Image(DisplayObject):
+    binary = True
+
+    def __init__(self, data=None, url=None, filename=None, **more):
+        if isinstance(data, str):
+            data, filename = None, data
+        super().__init__(data, url, filename)
+
+    def _repr_mimebundle_(self):
+        data = bytes(self.data or b"")
+        return {"image/jpeg" if data[:2] == b"\\xff\\xd8" else "image/png": data}
+"""
 METHODS = (
     ("html", "_repr_html_"), ("markdown", "_repr_markdown_"), ("svg", "_repr_svg_"), ("png", "_repr_png_"),
     ("jpeg", "_repr_jpeg_"), ("pdf", "_repr_pdf_"), ("latex", "_repr_latex_"), ("json", "_repr_json_"),
@@ -141,23 +185,28 @@ def show_figures():
     plt.close("all")
 
 
-class FigureFinder:
-    """Gives matplotlib a backend that shows figures here. Made only when it is asked for."""
+class Lender:
+    """Gives modules that are not installed: a backend of matplotlib that shows figures here, and IPython's display. Made
+    only when they are asked for."""
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name != "_figures_of_the_sandbox":
+    TEXTS = {"_figures_of_the_sandbox": FIGURES, 
+             "IPython": "version_info = (8, 24, 0)\ndef get_ipython():\n    return None\n",
+             "IPython.display": DISPLAY}
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name not in cls.TEXTS:
             return None
         from importlib.machinery import ModuleSpec
-        return ModuleSpec(name, FigureFinder)
+        return ModuleSpec(name, cls, is_package=name == "IPython")
 
     @staticmethod
     def create_module(spec):
         return None
 
-    @staticmethod
-    def exec_module(module):
-        exec(FIGURES, module.__dict__)
+    @classmethod
+    def exec_module(cls, module):
+        exec(cls.TEXTS[module.__name__], module.__dict__)
 
 
 def shell(command):
@@ -314,7 +363,7 @@ def main():
     MARK[0] = b"\x1e" + start["nonce"].encode("ascii")
     sys.path[:] = [""] + [entry for entry in sys.path if entry != ""] + start.get("path", [])
     os.environ.setdefault("MPLBACKEND", "module://_figures_of_the_sandbox")
-    sys.meta_path.append(FigureFinder)
+    sys.meta_path.append(Lender)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True, errors="backslashreplace")
     import builtins

@@ -105,6 +105,15 @@ Rich()"""
 
 
 @case
+def what_notebooks_import_is_there(sbx):
+    code = "from IPython.display import display, HTML, Image\ndisplay(HTML('<i>i</i>'))\nImage(b'\\x89PNG')"
+    execution = sbx.run_code(code)
+    assert execution.error is None, execution.error.traceback
+    assert [result.html for result in execution.results] == ["<i>i</i>", None]
+    assert base64.b64decode(execution.results[1].png) == b"\x89PNG"
+
+
+@case
 def pictures_of_matplotlib_are_results(sbx):
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nplt.figure(); plt.bar([1], [2]);"
     execution = sbx.run_code(code, timeout=120)
@@ -194,14 +203,15 @@ def commands_have_output_and_exit_codes(sbx):
     assert "".join(heard) == "1\n2\n" and len(heard) == 2, heard
     assert len(sbx.commands.run("head -c 5000000 /dev/zero | tr '\\0' a").stdout) == 5_000_000
     raises(TimeoutException, lambda: sbx.commands.run("sleep 30", timeout=1))
-    assert "sleep 30" not in str(sbx.commands.list())
+    wait_for(lambda: "sleep 30" not in str(sbx.commands.list()))
     error = raises(CommandExitException, lambda: sbx.commands.run("/nonesuch/program"))
     assert error.exit_code == 127
 
 
 @case
 def commands_in_the_background(sbx):
-    handle = sbx.commands.run("echo begin; sleep 60", background=True)
+    handle = sbx.commands.run("echo begin; touch begun; sleep 60", background=True)
+    wait_for(lambda: sbx.files.exists("begun"))
     assert handle.pid in {process.pid for process in sbx.commands.list()}
     assert sbx.commands.kill(handle.pid) is True
     error = raises(CommandExitException, handle.wait)
@@ -347,7 +357,9 @@ def sandboxes_are_listed_and_described(sbx):
     while pages.has_next:
         ids += [entry.sandbox_id for entry in pages.next_items()]
     assert {sbx.sandbox_id, other.sandbox_id} <= set(ids) and len(ids) == len(set(ids))
-    assert other.commands.run("ls").stdout == "" and other.run_code("x").error.name == "NameError"
+    assert other.commands.run("ls").stdout == ""
+    execution = other.run_code("x")
+    assert execution.error.name == "NameError", execution
     assert other.kill() is True and other.kill() is False
     assert sbx.is_running() and not other.is_running()
     error = raises(Exception, lambda: other.commands.run("true"))

@@ -1,10 +1,10 @@
 //! What a run sees of the proposer: bids that apply, parse, differ, and stay inside what may change.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use meliora_domain::{Cost, Digest, Feedback, FileBody, Genome, GenomePath, TaskId, TreeId, VariantId};
-use meliora_evolve::{Bid, Brief, Proposer, Tried};
+use meliora_evolve::{Ancestor, Bid, Brief, Proposer, Tried};
 use proptest::prelude::*;
 
 use crate::mutate::Mutate;
@@ -44,6 +44,7 @@ fn brief<'a>(
         genome,
         score: None,
         feedback,
+        ancestors: &[],
         inspirations: &[],
         attempts: &[],
         editable,
@@ -229,4 +230,74 @@ proptest! {
         prop_assert_eq!(trees.len(), made.len());
         prop_assert!(!trees.contains(&genome.tree()));
     }
+}
+
+fn feedback_of(task: &str, passed: bool, lines: &[u32]) -> Feedback {
+    let lines = [("a.py".to_owned(), lines.to_vec())].into();
+    Feedback { task: TaskId(task.into()), passed, detail: String::new(), lines }
+}
+
+fn ancestor(text: &str, feedback: Vec<Feedback>) -> Ancestor {
+    Ancestor { genome: Arc::new(genome(&[("a.py", text)])), feedback: Arc::new(feedback) }
+}
+
+/// The texts of up to `most` bids in a row on a parent that was made from others.
+fn texts_after(ancestors: &[Ancestor], text: &str, feedback: &[Feedback], most: usize) -> Vec<(String, String)> {
+    let parent = genome(&[("a.py", text)]);
+    let memory = Memory::default();
+    let stood = ancestors.iter().map(|a| a.genome.tree()).chain([parent.tree()]);
+    memory.trees.lock().unwrap().extend(stood);
+    let mut made = Vec::new();
+    let mutate = Mutate::new();
+    while made.len() < most {
+        let brief = Brief { ancestors, ..brief(&parent, feedback, &all, &memory) };
+        let Bid::Proposal { change, reason, .. } = mutate.propose(&brief).unwrap() else { break };
+        let after = change.apply(&parent).unwrap();
+        assert!(memory.trees.lock().unwrap().insert(after.tree()), "{reason}");
+        made.push((text_of(&after, "a.py").to_owned(), reason));
+    }
+    made
+}
+
+const LEAP: &str = "def leap(year):\n    return year % 4 == 0 and (year % 100 != 0 and year % 400 == 0)\n";
+
+#[test]
+fn a_change_that_mended_only_some_is_taken_back_for_another() {
+    let told = |passed| vec![feedback_of("some", passed, &[1, 2]), feedback_of("rest", false, &[1, 2])];
+    let halfway = LEAP.replace("0 and (", "0 or (");
+    let made = texts_after(&[ancestor(LEAP, told(false))], &halfway, &told(true), 60);
+    let wanted = LEAP.replace("0 and year", "0 or year");
+    let (_, reason) = made.iter().find(|(text, _)| *text == wanted).expect("the change is replaced by another");
+    assert!(reason.ends_with("in place of an earlier change"), "{reason}");
+    assert!(made.iter().any(|(text, _)| text.contains("0 or (")), "and the change is also built upon");
+}
+
+#[test]
+fn what_no_failing_task_runs_stays_as_it_was_mended() {
+    let before = format!("{LEAP}\n\n{}", &PAIR[PAIR.find("def twice").unwrap()..].replace("x + x", "x * x"));
+    let after = before.replace("0 and year", "0 or year");
+    let told = |passed| vec![feedback_of("leap", passed, &[1, 2, 5]), feedback_of("twice", false, &[1, 5, 6])];
+    let made = texts_after(&[ancestor(&before, told(false))], &after, &told(true), 100_000);
+    assert!(made.iter().any(|(text, _)| text.contains("x + x")));
+    assert!(made.iter().all(|(_, reason)| !reason.contains("earlier change")));
+}
+
+#[test]
+fn of_several_changes_only_those_in_doubt_are_taken_back() {
+    let before = PAIR.replace("x + x", "x * x");
+    let first = before.replace("a - b", "a + b");
+    let second = first.replace("x * x", "x * 1");
+    let told = |add, some| {
+        vec![
+            feedback_of("add", add, &[1, 2, 5]),
+            feedback_of("one", some, &[1, 5, 6]),
+            feedback_of("two", false, &[1, 5, 6]),
+        ]
+    };
+    let line = [ancestor(&first, told(true, false)), ancestor(&before, told(false, false))];
+    let made = texts_after(&line, &second, &told(true, true), 200);
+    let wanted = first.replace("x * x", "x + x");
+    assert!(made.iter().any(|(text, reason)| *text == wanted && reason.ends_with("earlier change")));
+    let first_function = |text: &str| text.contains("a + b") || text.contains("x * 1");
+    assert!(made.iter().all(|(text, _)| first_function(text)), "the first change is never taken back");
 }
