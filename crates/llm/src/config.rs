@@ -1,6 +1,6 @@
 //! What a model client needs to know.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meliora_domain::MicroUsd;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct ModelConfig {
     pub timeout: Duration,
     /// Time for the connection alone.
     pub connect_timeout: Duration,
+    /// When the caller's own time is over: no try goes on after it, and none is begun.
+    pub until: Option<Instant>,
     /// Tries after the first one.
     pub retries: u32,
     /// Longest pause between two tries, whatever the server asks for.
@@ -57,6 +59,7 @@ impl Default for ModelConfig {
             // A small model on two busy cores writes 2,000 tokens in about four minutes.
             timeout: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
+            until: None,
             retries: 4,
             longest_wait: Duration::from_secs(60),
             usd_prompt: 0.0,

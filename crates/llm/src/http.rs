@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meliora_domain::Cost;
 use meliora_evolve::{Chat, Model, ModelError, Reply, Reservation, Usage};
@@ -19,6 +19,8 @@ const ERROR_BODY: u64 = 64 << 10;
 /// Keys at least this long are masked in answers too. Shorter ones are the `none` and `x` that local servers take;
 /// masking those would maim the answer.
 const REAL_KEY: usize = 16;
+/// What is said where the caller's own time is over.
+const OVER: &str = "the time of the run is over";
 
 /// A chat model behind an HTTP server.
 pub struct HttpModel {
@@ -76,17 +78,20 @@ impl HttpModel {
             .max_redirects_will_error(false)
             // The default would look into the environment.
             .proxy(proxy)
-            .timeout_global(Some(config.timeout))
             .timeout_connect(Some(config.connect_timeout))
             // A kept connection that the server has closed looks like a lost call.
             .max_idle_connections(0)
             .user_agent(concat!("meliora/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
+        // The server may be asked for its models however late it is.
+        let until = config.until;
+        let config = ModelConfig { until: None, ..config };
         let mut model = HttpModel { config, root, agent, waiter, dialect: Mutex::default() };
         if model.config.model.is_empty() {
             model.config.model = model.first_model()?;
         }
+        model.config.until = until;
         Ok(model)
     }
 
@@ -116,6 +121,9 @@ impl HttpModel {
         let mut spent = Cost::ZERO;
         let mut tries = 0;
         loop {
+            if self.left().is_some_and(|left| left.is_zero()) {
+                return Err(ModelError::Failed { tries, cause: OVER.into(), spent });
+            }
             let trouble = match once(tries) {
                 Ok(value) => return Ok((value, spent)),
                 Err(trouble) => trouble,
@@ -147,8 +155,22 @@ impl HttpModel {
             if last {
                 return Err(ModelError::Failed { tries, cause, spent });
             }
+            // Nobody waits for what cannot be asked any more.
+            if self.left().is_some_and(|left| pause >= left) {
+                return Err(ModelError::Failed { tries, cause: format!("{cause}; {OVER}"), spent });
+            }
             self.waiter.wait(pause);
         }
+    }
+
+    /// What is left of the caller's time, where that has an end.
+    fn left(&self) -> Option<Duration> {
+        self.config.until.map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    /// Time for one try: its own, or what is left of the caller's.
+    fn time(&self) -> Duration {
+        self.left().map_or(self.config.timeout, |left| left.min(self.config.timeout))
     }
 
     /// Sends one request: POST with a body, GET without. Gives the body of a 200 reply.
@@ -164,12 +186,17 @@ impl HttpModel {
             };
         }
         let broken = |e: ureq::http::Error| Trouble::Refused(self.scrub(&format!("{url} is no address: {e}")));
+        let time = Some(self.time().max(Duration::from_millis(1)));
         let sent = match body {
             Some(body) => {
                 let request = request.method("POST").header("content-type", "application/json");
-                self.agent.run(request.body(body.to_string()).map_err(broken)?)
+                let request = request.body(body.to_string()).map_err(broken)?;
+                self.agent.run(self.agent.configure_request(request).timeout_global(time).build())
             }
-            None => self.agent.run(request.method("GET").body(()).map_err(broken)?),
+            None => {
+                let request = request.method("GET").body(()).map_err(broken)?;
+                self.agent.run(self.agent.configure_request(request).timeout_global(time).build())
+            }
         };
         let mut response = sent.map_err(|e| self.transport(e))?;
         let status = response.status();
@@ -215,6 +242,7 @@ impl HttpModel {
             {
                 Trouble::Unreachable(told)
             }
+            Error::Timeout(_) if self.left().is_some_and(|left| left.is_zero()) => Trouble::Lost(OVER.into(), None),
             Error::Timeout(_) => {
                 Trouble::Lost(format!("no answer within {} s", self.config.timeout.as_secs_f64()), None)
             }

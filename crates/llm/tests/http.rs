@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meliora_domain::{Cost, MicroUsd};
 use meliora_evolve::{Chat, Message, Model, ModelError, Reply, Reservation, Role};
@@ -238,6 +238,25 @@ fn a_server_that_says_nothing_runs_into_the_time_out_and_is_paid_at_the_most() {
     assert!(cause.contains("no answer within 0.2 s"), "{cause}");
     // Five letters, the chat's own marks and the fifty tokens it may write, three times.
     assert_eq!(spent.tokens, 3 * (2 + 8 + 32 + 50));
+}
+
+#[test]
+fn a_call_ends_with_the_time_of_the_run() {
+    let until = |millis: u64| move |c: &mut ModelConfig| c.until = Some(Instant::now() + Duration::from_millis(millis));
+    // Under way when the time ends: cut, paid at the most, and not begun again.
+    let s = session(vec![Play::Silence, text("late", "stop")], until(200), PLENTY);
+    let (tries, cause, spent) = failed(&s);
+    assert_eq!((tries, spent.tokens, s.requests.len()), (1, 2 + 8 + 32 + 50, 1));
+    assert!(cause.contains("the time of the run is over"), "{cause}");
+    // Over before it begins: nothing is sent.
+    let s = session(vec![text("late", "stop")], until(0), PLENTY);
+    assert_eq!((failed(&s).0, failed(&s).2, s.requests.len()), (0, Cost::ZERO, 0));
+    // A pause that would outlast it is not waited for.
+    let busy = Play::Answer("429 Too Many Requests", "retry-after: 20\r\n", "{}".into());
+    let s = session(vec![busy, text("late", "stop")], until(10_000), PLENTY);
+    assert_eq!((failed(&s).0, s.waits.len(), s.requests.len()), (1, 0, 1));
+    // And with time enough nothing is different.
+    assert_eq!(session(vec![text("hi", "stop")], until(60_000), PLENTY).result.unwrap().text, "hi");
 }
 
 #[test]

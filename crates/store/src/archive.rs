@@ -8,7 +8,7 @@ use meliora_evolve::{Archive, ArchiveError, Draft, Snapshot};
 
 use crate::chain::Tail;
 use crate::error::{failed, io};
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::schema::Access;
 use crate::variants::Variants;
 
@@ -68,6 +68,10 @@ impl SqliteGitArchive {
 
 impl Archive for SqliteGitArchive {
     fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError> {
+        if events.iter().any(journal::lasting) {
+            // What the journal names is on the disk before the journal is.
+            self.variants.settle()?;
+        }
         let recorded = self.journal.append(events, at)?;
         if events.iter().any(|event| matches!(event, Event::Finished { .. })) {
             self.variants.tidy();

@@ -28,14 +28,13 @@ struct Writer {
 }
 
 /// Whether losing this event would cost more than a step that is done again: what was paid for, what happened to the
-/// user's own tree, an opening of the holdout, the end of a run. Its append waits until the disk has it, and with it
+/// user's own tree, an opening of the holdout. Its append waits until the disk has it, and with it
 /// all that was appended before; the others come to the disk at leisure, since waiting for each would make a run of
 /// short examinations several times as long (`cargo bench -p meliora-store --bench archive` prints both).
-fn lasting(event: &Event) -> bool {
+pub(crate) fn lasting(event: &Event) -> bool {
     let paid = |cost: &Cost| cost.tokens > 0 || cost.usd.0 > 0;
     match event {
         Event::Promoted { .. } | Event::RolledBack { .. } | Event::HoldoutOpened { .. } => true,
-        Event::Finished { .. } | Event::Interrupted => true,
         Event::Reserved { cost, .. } => paid(cost),
         Event::Bid(attempt) => paid(&attempt.cost),
         _ => false,
@@ -242,7 +241,9 @@ mod tests {
         assert_eq!(obeyed(reserved(Cost::evals(1))), 1);
         assert_eq!(obeyed(reserved(paid)), 2);
         assert_eq!(obeyed(Event::Warned { message: String::new() }), 1);
-        assert_eq!(obeyed(Event::Interrupted), 2);
+        let (evaluator, marks) = (Digest([7; 32]), Vec::new());
+        let scorecard = meliora_domain::Scorecard { evaluator, marks, metrics: Default::default(), seconds: 0.0 };
+        assert_eq!(obeyed(Event::HoldoutOpened { variant: VariantId([1; 20]), scorecard }), 2);
         assert_eq!(obeyed(reserved(Cost { tokens: 0, usd: MicroUsd(7), ..paid })), 2);
         assert_eq!(obeyed(Event::RunContinued), 1);
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use git2::{ObjectType, Oid};
 use meliora_domain::{FileBody, Genome, TreeId, VariantId};
@@ -79,9 +79,9 @@ pub(crate) fn commit(tree: &TreeId, draft: &Draft<'_>) -> Result<(Oid, Vec<u8>),
 /// packing does it; larger ones are left to libgit2.
 pub(crate) const PLAIN: usize = 32 << 10;
 
-/// Writes an object as a file of its own, complete under its name or not at all. `objects` is the repository's folder
+/// Writes an object as a file of its own, complete under its name or not at all, and tells where. `objects` is the repository's folder
 /// of that name; one writer at a time.
-pub(crate) fn write(objects: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write(objects: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> std::io::Result<PathBuf> {
     let mut content = format!("{} {}\0", kind.str(), bytes.len()).into_bytes();
     content.extend_from_slice(bytes);
     // The name is one that git's own cleaning knows.
@@ -94,13 +94,18 @@ pub(crate) fn write(objects: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) ->
     })?;
     file.write_all(&stored(&content))?;
     drop(file);
-    let name = oid.to_string();
-    let folder = objects.join(&name[..2]);
-    let place = folder.join(&name[2..]);
-    fs::rename(&aside, &place).or_else(|error| match error.kind() {
-        ErrorKind::NotFound => fs::create_dir_all(&folder).and_then(|()| fs::rename(&aside, &place)),
+    let place = place(objects, oid);
+    fs::rename(&aside, &place).or_else(|error| match (error.kind(), place.parent()) {
+        (ErrorKind::NotFound, Some(folder)) => fs::create_dir_all(folder).and_then(|()| fs::rename(&aside, &place)),
         _ => Err(error),
-    })
+    })?;
+    Ok(place)
+}
+
+/// Where an object that stands alone lies.
+pub(crate) fn place(objects: &Path, oid: Oid) -> PathBuf {
+    let name = oid.to_string();
+    objects.join(&name[..2]).join(&name[2..])
 }
 
 /// A zlib stream of blocks that are stored as they are (RFC 1950; RFC 1951, 3.2.4).

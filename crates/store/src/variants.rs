@@ -1,10 +1,10 @@
 //! The variants: commits in a bare git repository that any git can clone.
 //!
 //! An object is written once, complete and under its hash, before anything names it: blobs, folders, commit, tag. A
-//! process killed in between leaves objects that the next attempt finds in place. Nothing waits for the disk here; a
-//! loss of power may take the last moments, as it may with the journal.
+//! process killed in between leaves objects that the next attempt finds in place. Nothing waits for the disk until the
+//! journal must; a loss of power may take the last moments, as it may with the journal.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ const REMEMBERED: usize = 2_000_000;
 const MANY: usize = 20_000;
 /// So many are worth packing when a run ends.
 const SOME: usize = 2_000;
+/// So many files are waited for one by one; where there are more, for the whole file system.
+const FEW: usize = 64;
 
 pub(crate) struct Variants {
     inner: Mutex<Inner>,
@@ -38,6 +40,8 @@ struct Inner {
     present: HashMap<Oid, ObjectType>,
     /// Single objects in the repository, about.
     single: usize,
+    /// Files that were written and may not be on the disk yet.
+    fresh: Vec<PathBuf>,
 }
 
 impl Variants {
@@ -55,7 +59,7 @@ impl Variants {
             _ => git(&what, e),
         })?;
         let single = pack::estimate(&repository.path().join("objects"));
-        Ok(Variants { inner: Mutex::new(Inner { repository, present: HashMap::new(), single }) })
+        Ok(Variants { inner: Mutex::new(Inner { repository, present: HashMap::new(), single, fresh: Vec::new() }) })
     }
 
     /// A panic while the lock is held cannot leave half an object: each is written aside and renamed.
@@ -65,7 +69,7 @@ impl Variants {
 
     pub(crate) fn store(&self, draft: &Draft<'_>) -> Result<VariantId, ArchiveError> {
         let mut inner = self.inner();
-        let Inner { repository, present, single } = &mut *inner;
+        let Inner { repository, present, single, fresh } = &mut *inner;
         let odb = repository.odb().map_err(|e| git("open the archive's objects", e))?;
         for parent in draft.parents {
             let oid = objects::oid(&parent.0);
@@ -79,7 +83,7 @@ impl Variants {
                 return Ok(());
             }
             if !odb.exists_ext(oid, OdbLookupFlags::NO_REFRESH) {
-                write(&odb, &folder, kind, oid, bytes)?;
+                note(fresh, write(&odb, &folder, kind, oid, bytes)?);
                 *single += 1;
             }
             if present.len() >= REMEMBERED {
@@ -101,10 +105,29 @@ impl Variants {
         }
         let (oid, bytes) = objects::commit(&tree, draft)?;
         put(ObjectType::Commit, oid, &bytes)?;
-        tag(repository, &draft.tag, oid)?;
+        if let Some(path) = tag(repository, &draft.tag, oid)? {
+            note(fresh, path);
+        }
         drop(odb);
         inner.tidy(MANY);
         Ok(objects::variant(oid))
+    }
+
+    /// Waits until all that was stored is on the disk.
+    pub(crate) fn settle(&self) -> Result<(), ArchiveError> {
+        let mut inner = self.inner();
+        let fresh = std::mem::take(&mut inner.fresh);
+        let settled = if fresh.len() > FEW {
+            File::open(inner.repository.path()).and_then(|folder| Ok(rustix::fs::syncfs(folder)?))
+        } else {
+            let folders: BTreeSet<&Path> = fresh.iter().filter_map(|file| file.parent()).collect();
+            fresh.iter().map(PathBuf::as_path).chain(folders).try_for_each(|path| match File::open(path) {
+                // It was packed, and the pack is on the disk.
+                Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+                file => file?.sync_all(),
+            })
+        };
+        settled.map_err(|e| io("wait for the disk", &e))
     }
 
     /// Packs what was stored one by one, if it is worth it; for the end of a run.
@@ -199,8 +222,15 @@ fn create(path: &Path) -> Result<(), ArchiveError> {
     }
 }
 
-/// Writes an object that is not there. Its hash is that of its content, or libgit2 says so.
-fn write(odb: &Odb<'_>, folder: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> Result<(), ArchiveError> {
+/// Notes a file to be waited for, as long as it is one of a few.
+fn note(fresh: &mut Vec<PathBuf>, path: PathBuf) {
+    if fresh.len() <= FEW {
+        fresh.push(path);
+    }
+}
+
+/// Writes an object that is not there, and tells where. Its hash is that of its content, or libgit2 says so.
+fn write(odb: &Odb<'_>, folder: &Path, kind: ObjectType, oid: Oid, bytes: &[u8]) -> Result<PathBuf, ArchiveError> {
     let what = "write a variant to the archive";
     let wrong = |given: Oid| {
         let cause = format!("git gives {given} where {oid} was computed");
@@ -214,7 +244,7 @@ fn write(odb: &Odb<'_>, folder: &Path, kind: ObjectType, oid: Oid, bytes: &[u8])
         return objects::write(folder, kind, oid, bytes).map_err(|e| io(what, &e));
     }
     let written = odb.write(kind, bytes).map_err(|e| git(what, e))?;
-    if written == oid { Ok(()) } else { Err(wrong(written)) }
+    if written == oid { Ok(objects::place(folder, oid)) } else { Err(wrong(written)) }
 }
 
 fn is_commit(odb: &Odb<'_>, oid: Oid) -> bool {
@@ -265,14 +295,14 @@ fn gather(
 
 /// Makes a tag that keeps the commit reachable. Where the name is taken by another commit (a step that a crash cut off
 /// and that went otherwise the second time), the next free of `name-2`, `name-3`, … is taken: nothing is moved.
-fn tag(repository: &Repository, name: &str, oid: Oid) -> Result<(), ArchiveError> {
+fn tag(repository: &Repository, name: &str, oid: Oid) -> Result<Option<PathBuf>, ArchiveError> {
     let what = format!("tag a variant as '{name}'");
     for number in 1_u32.. {
         let name = if number == 1 { format!("refs/tags/{name}") } else { format!("refs/tags/{name}-{number}") };
         match repository.find_reference(&name).map(|reference| reference.target()) {
-            Ok(Some(there)) if there == oid => return Ok(()),
+            Ok(Some(there)) if there == oid => return Ok(None),
             Ok(_) => {}
-            Err(e) if e.code() == ErrorCode::NotFound => return write_tag(repository, &name, oid),
+            Err(e) if e.code() == ErrorCode::NotFound => return write_tag(repository, &name, oid).map(Some),
             Err(e) => return Err(git(&what, e)),
         }
     }
@@ -281,7 +311,7 @@ fn tag(repository: &Repository, name: &str, oid: Oid) -> Result<(), ArchiveError
 
 /// Writes a reference as git does: aside under the name that locks it, then renamed. libgit2 would first compare the
 /// name with every packed one, which grows with the archive.
-fn write_tag(repository: &Repository, name: &str, oid: Oid) -> Result<(), ArchiveError> {
+fn write_tag(repository: &Repository, name: &str, oid: Oid) -> Result<PathBuf, ArchiveError> {
     let what = format!("tag a variant as '{name}'");
     if !git2::Reference::is_valid_name(name) {
         return Err(failed(what, "git does not allow this name", "this is a bug of Meliora; please report it"));
@@ -296,5 +326,44 @@ fn write_tag(repository: &Repository, name: &str, oid: Oid) -> Result<(), Archiv
     });
     file.and_then(|mut file| file.write_all(format!("{oid}\n").as_bytes()))
         .and_then(|()| fs::rename(&lock, &path))
-        .map_err(|e| io(&what, &e))
+        .map_err(|e| io(&what, &e))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meliora_domain::Timestamp;
+
+    #[test]
+    fn all_that_was_stored_is_waited_for_once_however_much_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let variants = Variants::open(&dir.path().join("a.git"), Access::Write).unwrap();
+        let store = |n: u64| {
+            let body = FileBody::new(n.to_string().into_bytes(), false);
+            let genome: Genome = std::iter::once((GenomePath::new("f").unwrap(), body)).collect();
+            let tag = format!("run-1/step-{n}");
+            variants
+                .store(&Draft { genome: &genome, parents: &[], message: String::new(), date: Timestamp(0), tag })
+                .unwrap()
+        };
+        let waiting = || variants.inner().fresh.len();
+        store(1);
+        assert_eq!(waiting(), 4, "a file, a folder, a commit and a tag");
+        store(1);
+        assert_eq!(waiting(), 4, "what is there is not written again");
+        assert!(variants.inner().fresh.iter().all(|file| file.is_file()));
+        variants.settle().unwrap();
+        assert_eq!(waiting(), 0);
+        for n in 2..100 {
+            store(n);
+        }
+        assert_eq!(waiting(), FEW + 1, "many are not remembered one by one");
+        variants.settle().unwrap();
+        // One that was packed meanwhile is on the disk.
+        store(100);
+        pack::pack(&variants.inner().repository).unwrap();
+        variants.settle().unwrap();
+        assert_eq!(waiting(), 0);
+    }
 }

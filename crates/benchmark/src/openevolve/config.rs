@@ -19,12 +19,8 @@ pub struct OpenEvolveConfig {
     pub max_iterations: Option<u64>,
     /// Seed of the run; [`OpenEvolveConfig::seed`] also looks at the database's.
     pub random_seed: Option<u64>,
-    /// Whether models answer with SEARCH/REPLACE blocks (else with whole files).
-    pub diff_based_evolution: Option<bool>,
     /// Longest program, in characters.
     pub max_code_length: Option<u64>,
-    /// The program's language, as prompts name it.
-    pub language: Option<String>,
     /// The program's suffix: `.py`.
     pub file_suffix: Option<String>,
     /// Language models.
@@ -74,10 +70,6 @@ pub struct ModelSettings {
 pub struct PromptSettings {
     /// The standing instructions.
     pub system_message: Option<String>,
-    /// How many of the best programs are shown.
-    pub num_top_programs: Option<u32>,
-    /// How many other programs are shown.
-    pub num_diverse_programs: Option<u32>,
     /// Whether artifacts are shown; they are, unless this says no.
     pub include_artifacts: Option<bool>,
 }
@@ -110,9 +102,7 @@ pub struct EvaluatorSettings {
 const KNOWN: &[&str] = &[
     "max_iterations",
     "random_seed",
-    "diff_based_evolution",
     "max_code_length",
-    "language",
     "file_suffix",
     "llm.api_base",
     "llm.primary_model",
@@ -122,8 +112,6 @@ const KNOWN: &[&str] = &[
     "llm.timeout",
     "llm.retries",
     "prompt.system_message",
-    "prompt.num_top_programs",
-    "prompt.num_diverse_programs",
     "prompt.include_artifacts",
     "database.random_seed",
     "database.feature_dimensions",
@@ -241,6 +229,15 @@ mod tests {
             ignored,
             ["database.num_islands", "evolution_trace", "llm.api_key", "llm.models[].weight", "log_level"]
         );
+    }
+
+    #[test]
+    fn keys_that_would_change_nothing_are_named_and_not_taken_in_silence() {
+        let text = "diff_based_evolution: false\nlanguage: python\nprompt:\n  num_top_programs: 3\n  num_diverse_programs: 2\n";
+        let told = ["diff_based_evolution", "language", "prompt.num_diverse_programs", "prompt.num_top_programs"];
+        let mut ignored = read(text).unwrap().ignored;
+        ignored.sort();
+        assert_eq!(ignored, told);
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
     if !project.config.run.proposers.iter().any(|p| p == "rewrite") {
         return;
     }
-    match super::proposers::live(project, printer) {
+    match super::proposers::live(project, None, printer) {
         Ok(model) => {
             use meliora_evolve::Model as _;
             lines.push(good("model", format!("{} at {}", model.name(), model.url())));

@@ -1,7 +1,7 @@
 //! Builds the proposers of a run from its configuration. Keys come from the environment, here and nowhere else.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meliora_domain::{Proposer as Name, RunPlan};
 use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly, Sandbox};
@@ -25,13 +25,14 @@ pub fn build<'a>(
     sandbox: &'a dyn Sandbox,
     args: &args::Run,
     unfinished: Option<&RunPlan>,
+    until: Option<Instant>,
     printer: &Printer,
 ) -> Result<Vec<Named<'a>>, Failure> {
     let kinds: Vec<String> = match unfinished {
         Some(plan) => plan.arms.iter().map(|a| a.kind.clone()).collect(),
         None => project.config.run.proposers.clone(),
     };
-    kinds.iter().map(|kind| one(kind, project, sandbox, args, printer)).collect()
+    kinds.iter().map(|kind| one(kind, project, sandbox, args, until, printer)).collect()
 }
 
 fn one<'a>(
@@ -39,13 +40,14 @@ fn one<'a>(
     project: &Project,
     sandbox: &'a dyn Sandbox,
     args: &args::Run,
+    until: Option<Instant>,
     printer: &Printer,
 ) -> Result<Named<'a>, Failure> {
     let named = |model: Option<&str>| Name { kind: kind.to_owned(), model: model.map(str::to_owned) };
     match kind {
         "mutate" => Ok((named(None), Box::new(Mutate::new()))),
         "rewrite" => {
-            let model = live(project, printer)?;
+            let model = live(project, until, printer)?;
             let model: Arc<dyn Model> = match &args.record {
                 Some(file) => Arc::new(Recorder::new(model, file).map_err(cassette_failure)?),
                 None => Arc::new(model),
@@ -77,8 +79,8 @@ fn cassette_failure(e: CassetteError) -> Failure {
     Failure { code: Exit::Configuration, what: e.to_string(), hint: e.hint }
 }
 
-/// A model behind a server.
-pub fn live(project: &Project, printer: &Printer) -> Result<HttpModel, Failure> {
+/// A model behind a server, whose calls end with the run's time.
+pub fn live(project: &Project, until: Option<Instant>, printer: &Printer) -> Result<HttpModel, Failure> {
     let c = &project.config.model;
     if c.base_url.is_empty() {
         return Err(Failure::new(Exit::Configuration, "the rewrite proposer has no model server").hint(
@@ -99,6 +101,7 @@ pub fn live(project: &Project, printer: &Printer) -> Result<HttpModel, Failure> 
         api,
         key,
         timeout: Duration::try_from_secs_f64(c.timeout_seconds).unwrap_or(Duration::from_secs(300)),
+        until,
         retries: c.retries,
         usd_prompt: c.price_prompt,
         usd_completion: c.price_completion,

@@ -45,7 +45,9 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let continues = unfinished.is_some();
     let baseline = baseline(journal.lineage(), &archive, genome, args.fresh)?;
     let mut plan = plan(&project, &baseline);
-    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), printer)?;
+    let busy = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
+    let until = end_of(plan.minutes, busy);
+    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), until, printer)?;
     plan.arms = proposers.iter().map(|(name, _)| name.clone()).collect();
     if let Some(begun) = unfinished {
         plan = RunPlan { budget: plan.budget, minutes: plan.minutes, ..begun };
@@ -71,14 +73,20 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         stop: &stop,
         jobs: project.config.run.jobs,
     };
-    let before = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
     let started = std::time::Instant::now();
     let mut evolution = Evolution::open(&setup, journal, plan, strategy.build(), &baseline)?;
     let ended = evolution.run_to_end();
     show.close();
-    let seconds = started.elapsed().as_secs_f64() + before as f64 / 1000.0;
+    let seconds = started.elapsed().as_secs_f64() + busy as f64 / 1000.0;
     let ended = ended?;
     report(&ended, evolution.journal().lineage(), &archive, &project, seconds, printer)
+}
+
+/// When a run's minutes are over, of which it used some in earlier sittings. A model call that is under way then ends.
+fn end_of(minutes: f64, busy_millis: u64) -> Option<std::time::Instant> {
+    let left = (minutes * 60.0 - busy_millis as f64 / 1000.0).max(0.0);
+    let left = std::time::Duration::try_from_secs_f64(left).ok().filter(|_| minutes > 0.0)?;
+    std::time::Instant::now().checked_add(left)
 }
 
 fn apply_flags(config: &mut Config, args: &args::Run) {
