@@ -22,7 +22,7 @@ fn main() {
     meliora_sandbox::serve_if_asked(std::env::args_os());
     let number = |name: &str, default: usize| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let rounds = number("ROUNDS", 100);
-    let sections = std::env::var("SECTIONS").unwrap_or_else(|_| "cold,warm,rate".to_owned());
+    let sections = std::env::var("SECTIONS").unwrap_or_else(|_| "cold,warm,rate,selftest".to_owned());
     let has = |name: &str| sections.split(',').any(|section| section == name);
     let python = Python::find();
     // A host with much memory must not pay for it with each cage.
@@ -36,6 +36,9 @@ fn main() {
     }
     if has("rate") {
         rate(&python, rounds);
+    }
+    if has("selftest") {
+        quick_selftest(rounds);
     }
     if has("leaks") {
         leaks(&python, number("CAGES", 10_000));
@@ -146,6 +149,14 @@ fn cold(python: &Python, rounds: usize) {
             println!("    {:.2} x the cage", median.as_secs_f64() / cold.as_secs_f64());
         }
     }
+}
+
+/// What every run begins with.
+fn quick_selftest(rounds: usize) {
+    let sandbox = Namespaces::warm(None).expect("a cage with every layer");
+    let program = std::env::current_exe().expect("a program has a file");
+    let test = || meliora_sandbox::selftest(&sandbox, &program, meliora_sandbox::Extent::Quick).expect("it runs");
+    show("quick self-test", (0..rounds).map(|_| time(|| drop(test()))).collect());
 }
 
 /// Jobs of a warm Python, from the request to the result: a cage, a script put into it, its end. Opened on demand, and

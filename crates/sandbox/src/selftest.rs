@@ -177,7 +177,13 @@ impl<'a> Stage<'a> {
 
     /// A cage with the program in it.
     fn open(&self) -> Result<Box<dyn Cage>, SandboxError> {
+        self.open_with(false)
+    }
+
+    /// The same, with terminals or without.
+    fn open_with(&self, terminals: bool) -> Result<Box<dyn Cage>, SandboxError> {
         let mut spec = CageSpec::manual();
+        spec.terminals = terminals;
         spec.limits = self.limits.clone();
         spec.env = vec![(probes::GIVEN.to_owned(), "1".to_owned())];
         if self.bytes.is_none() {

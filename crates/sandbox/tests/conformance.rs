@@ -112,7 +112,10 @@ fn e2b() -> Result<Box<dyn Sandbox>, String> {
     Ok(Box::new(E2b::new(settings).expect("the service answers")))
 }
 
-const PROPERTIES: &[(&str, fn(&Place))] = &[
+/// What must hold of every backend.
+type Property = fn(&Place);
+
+const PROPERTIES: &[(&str, Property)] = &[
     ("a_command_runs_with_its_input_output_and_exit_code", a_command_runs_with_its_input_output_and_exit_code),
     ("a_file_that_was_put_can_be_read_changed_and_fetched", a_file_that_was_put_can_be_read_changed_and_fetched),
     ("python_runs_and_may_write_where_it_should", python_runs_and_may_write_where_it_should),
@@ -148,6 +151,9 @@ const PROPERTIES: &[(&str, fn(&Place))] = &[
     ("nothing_is_open", nothing_is_open),
 ];
 
+/// A property of one backend, by its name.
+type Test<'a> = (&'a str, Box<dyn Fn() + 'a>);
+
 fn main() {
     meliora_sandbox::serve_if_asked(std::env::args_os());
     let names: Vec<String> = BACKENDS
@@ -156,7 +162,7 @@ fn main() {
         .collect();
     // An ordinary user's own run is for the backend that promises to work for everybody.
     let ordinary = std::env::var_os("MELIORA_TEST_PYTHON").is_some();
-    let mut tests: Vec<(&str, Box<dyn Fn()>)> = Vec::new();
+    let mut tests: Vec<Test> = Vec::new();
     for ((backend, make, open_here), names) in BACKENDS.iter().zip(names.chunks(PROPERTIES.len())) {
         if ordinary && *backend != "ns" {
             continue;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use meliora_domain::Ending;
-use meliora_evolve::{Cage, CageError, EntryKind, Happening, SandboxError};
+use meliora_evolve::{Cage, CageError, Command, EntryKind, Happening, SandboxError, Terminal, run_to_end};
 
 use super::Stage;
-use super::inside::ASKED;
+use super::inside::{ASKED, parse};
 use super::probes::{Kind, Outcome};
 
 /// One of them.
@@ -78,6 +78,7 @@ pub(crate) const PAIRS: &[Pair] = &[
     },
     Pair { name: "a flood of output", kind: Kind::Limits, attempt: flood },
     Pair { name: "time on the wall", kind: Kind::Limits, attempt: wall },
+    Pair { name: "type into its own terminal", kind: Kind::Identity, attempt: type_in },
     Pair { name: "outlive the command", kind: Kind::Processes, attempt: linger },
 ];
 
@@ -183,7 +184,7 @@ fn pipe(stage: &Stage<'_>, cage: Arc<dyn Cage>) -> Result<Outcome, SandboxError>
 
 fn pour() -> std::io::Result<()> {
     let bytes = vec![b'x'; 1 << 16];
-    for _ in 0..OUTPUT * 4 >> 16 {
+    for _ in 0..(OUTPUT * 4) >> 16 {
         std::io::stdout().write_all(&bytes)?;
     }
     std::io::stdout().flush()
@@ -271,6 +272,20 @@ fn count() -> std::io::Result<()> {
     }
     std::io::stdout().write_all(format!("{others}\n").as_bytes())?;
     std::io::stdout().flush()
+}
+
+/// The probe that a cage without terminals can only find closed, at a terminal.
+fn type_in(stage: &Stage<'_>, _: Arc<dyn Cage>) -> Result<Outcome, SandboxError> {
+    let cage = match stage.open_with(true) {
+        Ok(cage) => cage,
+        Err(error) => return Ok(Outcome::NotRun(format!("there are no terminals: {error}"))),
+    };
+    let size = Terminal { columns: 80, rows: 24 };
+    let command = Command { terminal: Some(size), ..stage.command("type into a terminal") };
+    let finished = run_to_end(&*cage, &command, b"")?;
+    let text = String::from_utf8_lossy(&finished.stdout);
+    let told = text.lines().find_map(parse).map(|(_, outcome)| outcome);
+    Ok(told.unwrap_or_else(|| Outcome::NotRun(format!("it ended without an answer: {:?}", finished.ending))))
 }
 
 fn linger(stage: &Stage<'_>, cage: Arc<dyn Cage>) -> Result<Outcome, SandboxError> {

@@ -80,6 +80,7 @@ fn many(scene: &Scene) -> Outcome {
     for _ in 0..6 {
         // SAFETY: this process has one thread; the child writes its own new memory, waits and ends.
         match unsafe { libc::fork() } {
+            // SAFETY: as above.
             0 => unsafe {
                 let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
                 let rights = libc::PROT_READ | libc::PROT_WRITE;
@@ -117,6 +118,7 @@ fn forks(scene: &Scene) -> Outcome {
     for _ in 0..wanted {
         // SAFETY: this process has one thread; the child only waits.
         match unsafe { libc::fork() } {
+            // SAFETY: as above.
             0 => unsafe {
                 libc::sleep(20);
                 libc::_exit(0)
