@@ -130,14 +130,15 @@ fn links() -> std::io::Result<()> {
     }
 }
 
-/// Swaps a folder and a link to `/etc` without end.
+/// Swaps a folder and a link to `/etc`, for longer than anybody looks.
 fn swap() -> std::io::Result<()> {
     std::fs::create_dir("swap")?;
     std::fs::write("swap/passwd", INSIDE)?;
     std::os::unix::fs::symlink("/etc", "other")?;
     std::io::stdout().write_all(b"up\n")?;
     std::io::stdout().flush()?;
-    loop {
+    let start = Instant::now();
+    while start.elapsed() < LOOK * 20 {
         let exchange = libc::RENAME_EXCHANGE;
         // SAFETY: valid C strings.
         unsafe {
@@ -151,6 +152,7 @@ fn swap() -> std::io::Result<()> {
             )
         };
     }
+    Ok(())
 }
 
 const INSIDE: &[u8] = b"of the cage";
