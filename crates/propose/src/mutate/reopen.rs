@@ -70,7 +70,7 @@ fn in_doubt(ast: &Ast, failing: &BTreeSet<u32>, (from, to): (usize, usize)) -> b
     let from = if from == to { from.saturating_sub(1) } else { from };
     let last = to.saturating_sub(1).max(from);
     // The innermost node of these lines tells the function.
-    let around = ast.ids().filter(|id| ast.nodes[*id].row <= from && last <= ast.nodes[*id].last_row).next_back();
+    let around = ast.ids().rfind(|id| ast.nodes[*id].row <= from && last <= ast.nodes[*id].last_row);
     let Some(definition) = around.and_then(|id| ast.definition(id)) else { return !failing.is_empty() };
     let node = &ast.nodes[definition];
     // The head of a function runs when the file is loaded.
