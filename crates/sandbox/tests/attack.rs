@@ -178,9 +178,11 @@ def f(how):
     let told: Vec<_> =
         graded.scorecard.marks.iter().map(|m| (m.task.0.as_str(), m.status, m.detail.as_str())).collect();
     let status = |id: &str| told.iter().find(|t| t.0 == id).unwrap().1;
-    for id in ["before", "stdout", "daemon", "folders", "after"] {
+    for id in ["before", "stdout", "folders", "after"] {
         assert_eq!(status(id), MarkStatus::Passed, "{id}: {told:#?}");
     }
+    // Whether its own flood drowns its answer is a race, and its own affair.
+    assert!(matches!(status("daemon"), MarkStatus::Passed | MarkStatus::OverLimit), "{told:#?}");
     for id in ["memory", "shared", "disk", "files", "forks"] {
         assert_eq!(status(id), MarkStatus::Crashed, "{id}: {told:#?}");
     }
