@@ -27,12 +27,12 @@ struct Writer {
     waits: bool,
 }
 
-/// Whether losing this event would cost more than a step that is done again: what was paid for, what happened to the
-/// user's own tree, an opening of the holdout. Its append waits until the disk has it, and with it
+/// Whether losing this event would cost more than a step that is done again: what was paid for with money, what happened
+/// to the user's own tree, an opening of the holdout. Its append waits until the disk has it, and with it
 /// all that was appended before; the others come to the disk at leisure, since waiting for each would make a run of
 /// short examinations several times as long (`cargo bench -p meliora-store --bench archive` prints both).
 pub(crate) fn lasting(event: &Event) -> bool {
-    let paid = |cost: &Cost| cost.tokens > 0 || cost.usd.0 > 0;
+    let paid = |cost: &Cost| cost.usd.0 > 0;
     match event {
         Event::Promoted { .. } | Event::RolledBack { .. } | Event::HoldoutOpened { .. } => true,
         Event::Reserved { cost, .. } => paid(cost),
@@ -237,14 +237,15 @@ mod tests {
             journal.writer().db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
         };
         let reserved = |cost| Event::Reserved { step: 1, cost };
-        let paid = Cost { evals: 1, tokens: 5, usd: MicroUsd(0) };
+        let paid = Cost { evals: 1, tokens: 5, usd: MicroUsd(7) };
         assert_eq!(obeyed(reserved(Cost::evals(1))), 1);
+        assert_eq!(obeyed(reserved(Cost { usd: MicroUsd(0), ..paid })), 1);
         assert_eq!(obeyed(reserved(paid)), 2);
         assert_eq!(obeyed(Event::Warned { message: String::new() }), 1);
         let (evaluator, marks) = (Digest([7; 32]), Vec::new());
         let scorecard = meliora_domain::Scorecard { evaluator, marks, metrics: Default::default(), seconds: 0.0 };
         assert_eq!(obeyed(Event::HoldoutOpened { variant: VariantId([1; 20]), scorecard }), 2);
-        assert_eq!(obeyed(reserved(Cost { tokens: 0, usd: MicroUsd(7), ..paid })), 2);
+        assert_eq!(obeyed(reserved(Cost { tokens: 0, ..paid })), 2);
         assert_eq!(obeyed(Event::RunContinued), 1);
     }
 
