@@ -45,31 +45,7 @@ fn main() {
         ("a_python_that_cannot_be_warm_is_cold_and_says_why", a_python_that_cannot_be_warm_is_cold_and_says_why),
         ("ordinary_user_gets_the_same", common::again_as_an_ordinary_user),
     ];
-    let (mut wanted, mut skipped) = (Vec::new(), Vec::new());
-    let mut words = std::env::args().skip(1);
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--skip" => skipped.extend(words.next()),
-            "--test-threads" => drop(words.next()),
-            word if word.starts_with('-') => {}
-            word => wanted.push(word.to_owned()),
-        }
-    }
-    if std::env::args().any(|word| word == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
-        return;
-    }
-    let mut failed = 0;
-    for (name, test) in tests {
-        let fits = |words: &[String]| words.iter().any(|word| name.contains(word.as_str()));
-        if fits(&skipped) || !wanted.is_empty() && !fits(&wanted) {
-            continue;
-        }
-        let passed = std::panic::catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-        failed += u32::from(!passed);
-    }
-    std::process::exit(i32::from(failed > 0));
+    common::run_tests(tests);
 }
 
 fn canary() -> String {
