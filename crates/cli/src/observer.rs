@@ -94,6 +94,15 @@ impl Observer for Show {
             Event::Refused { article, reason, .. } => {
                 self.say(format!("{} refused by {}: {reason}", paint(BAD, "✗"), paint(BOLD, article)));
             }
+            Event::Asked { request, .. } => self.say(format!(
+                "{} {} waits for a person by {}: {}",
+                paint(NOTE, "?"),
+                request.id.short(),
+                paint(BOLD, &request.article),
+                request.reason
+            )),
+            Event::Paused { rule, reason } => self.say(format!("{} by {rule}: {reason}", paint(BAD, "paused"))),
+            Event::Alerted { rule, message, .. } => self.say(format!("{} {rule}: {message}", paint(NOTE, "alert:"))),
             Event::Warned { message } => self.say(format!("{} {message}", paint(NOTE, "warning:"))),
             Event::RunContinued => self.say("going on with the unfinished run".to_owned()),
             _ => {}

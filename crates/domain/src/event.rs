@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Change, Cost, Digest, Feedback, Judgement, Scorecard, Tier, TreeId, VariantId};
+use crate::{
+    Change, Cost, Decision, Digest, Feedback, Judgement, Operation, Request, Scorecard, Tier, TreeId, VariantId, Word,
+};
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug, Serialize, Deserialize)]
@@ -213,6 +215,68 @@ pub enum Event {
         /// The commit in the user's repository that undid it.
         commit: String,
         /// Who decided: `automatic` or `manual`, and why.
+        reason: String,
+    },
+    /// An operation that is no step's proposal was not allowed, or something was found altered that the law protects.
+    Violated {
+        /// `ask` where nobody had said yes.
+        decision: Decision,
+        /// The article.
+        article: String,
+        /// What exactly, and what would be lawful.
+        reason: String,
+        /// Where it was met: `review`, `hook`, `promote`, `integrity`, …
+        source: String,
+        /// The operation, where there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        operation: Option<Operation>,
+    },
+    /// Something waits for a person.
+    Asked {
+        /// The step whose proposal it is; absent for what no step proposed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<u64>,
+        /// What is asked.
+        request: Request,
+    },
+    /// A person said yes or no.
+    Answered(Word),
+    /// A yes was used up.
+    Used {
+        /// The request.
+        request: Digest,
+        /// The word's nonce.
+        nonce: Digest,
+    },
+    /// The guardian stopped the work, or a person did. Only a person lets it go on.
+    Paused {
+        /// The guardian's rule, or `person`.
+        rule: String,
+        /// What it saw.
+        reason: String,
+    },
+    /// A person let the work go on.
+    Resumed {
+        /// Why, in the person's words; may be empty.
+        reason: String,
+    },
+    /// The guardian told someone.
+    Alerted {
+        /// The guardian's rule.
+        rule: String,
+        /// What it saw.
+        message: String,
+        /// Who was told, without secrets: `terminal`, `command`, `webhook`.
+        to: String,
+        /// Why it could not be delivered, after all retries; absent if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<String>,
+    },
+    /// A step that did not come back was given up, to be done anew.
+    Restarted {
+        /// The step.
+        step: u64,
+        /// Why.
         reason: String,
     },
     /// Something a person should know.

@@ -9,6 +9,7 @@ mod event;
 mod genome;
 mod id;
 mod mark;
+mod operation;
 mod task;
 mod verdict;
 
@@ -19,5 +20,6 @@ pub use event::{Attempt, BidOutcome, Event, FinishReason, Proposer, Recorded, Ru
 pub use genome::{FileBody, Genome, GenomePath, PathError};
 pub use id::{Digest, TaskId, TreeId, VariantId};
 pub use mark::{Feedback, Mark, MarkStatus, Scorecard};
+pub use operation::{Decision, Operation, Request, Word};
 pub use task::{Kind, Split, Tier};
 pub use verdict::{Judgement, Verdict};

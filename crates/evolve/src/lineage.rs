@@ -231,7 +231,17 @@ impl Lineage {
                     run.finished = Some(reason.clone());
                 }
             }
-            Event::Reexamined { .. } | Event::Warned { .. } | Event::Interrupted => {}
+            Event::Reexamined { .. }
+            | Event::Violated { .. }
+            | Event::Asked { .. }
+            | Event::Answered(_)
+            | Event::Used { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Alerted { .. }
+            | Event::Restarted { .. }
+            | Event::Warned { .. }
+            | Event::Interrupted => {}
         }
     }
 

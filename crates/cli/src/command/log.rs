@@ -109,6 +109,30 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
             to.short(),
             short(commit)
         ),
+        Event::Violated { decision, article, reason, source, .. } => {
+            format!("{} by {article} ({decision}, {source}): {reason}", paint(BAD, "violation"))
+        }
+        Event::Asked { request, .. } => {
+            format!(
+                "{} {} by {}: {}",
+                paint(NOTE, "waits for a person"),
+                request.id.short(),
+                request.article,
+                request.reason
+            )
+        }
+        Event::Answered(word) => {
+            let answer = if word.granted { paint(GOOD, "approved") } else { paint(BAD, "denied") };
+            format!("{answer} {}: {}", word.request.short(), word.reason)
+        }
+        Event::Used { request, .. } => format!("approval {} used", request.short()),
+        Event::Paused { rule, reason } => format!("{} by {rule}: {reason}", paint(BAD, "paused")),
+        Event::Resumed { reason } => format!("{} {reason}", paint(GOOD, "resumed")),
+        Event::Alerted { rule, message, to, failed } => {
+            let failed = failed.as_ref().map(|why| format!(" (not delivered: {why})")).unwrap_or_default();
+            format!("{} to {to} by {rule}: {message}{failed}", paint(NOTE, "alert"))
+        }
+        Event::Restarted { step, reason } => format!("step {step} is done anew: {reason}"),
         Event::Warned { message } => format!("{} {message}", paint(NOTE, "warning:")),
         Event::Interrupted => "interrupted; `meliora run` goes on".into(),
         Event::Finished { reason, .. } => match reason {
