@@ -86,6 +86,7 @@ api! {
     PyUnicode_AsUTF8String: fn(Object) -> Object;
     PyBytes_AsString: fn(Object) -> *const c_char;
     PyLong_AsLong: fn(Object) -> libc::c_long;
+    PyObject_Malloc: fn(usize) -> *mut c_void;
     PyErr_ExceptionMatches: fn(Object) -> c_int;
     PyErr_Fetch: fn(*mut Object, *mut Object, *mut Object);
     PyErr_NormalizeException: fn(*mut Object, *mut Object, *mut Object);
@@ -198,6 +199,7 @@ impl Interpreter {
                 env: warm.env.clone(),
             };
             interpreter.prepare(prepare, warm)?;
+            crate::holes::fill(interpreter.api.PyObject_Malloc);
             Ok(interpreter)
         }
     }
