@@ -270,9 +270,7 @@ impl Suite {
     /// second: in the tier `split`. The first one's result is graded. `None` in other tiers.
     pub fn split(&self, genome: &Genome, order: &Order<'_>) -> Option<Pair> {
         match &self.plan {
-            Plan::OpenEvolve(suite) if suite.split => {
-                Some(suite.pair(genome, order))
-            }
+            Plan::OpenEvolve(suite) if suite.split => Some(suite.pair(genome, order)),
             _ => None,
         }
     }

@@ -339,6 +339,33 @@ def end():
     return 0
 
 
+LIMBER = """
+class Some:
+    def __init__(self, given):
+        self.given = [float(x) for x in given]
+
+    def sum(self, *more, by=1):
+        return sum(x * by for x in self.given if x > 0)
+
+
+def show(value):
+    try:
+        return "%s, %d" % (value, int(value)) + f"{value:.3f}".strip().replace(".", ",")
+    except (ValueError, TypeError) as error:
+        return str(error)
+
+
+found = {}
+for number, name in enumerate(sorted(("b", "a"), key=len), 1):
+    found[name] = show(Some(range(9)).sum(by=number)), None, show("x"), b"x".decode("utf-8")
+found = [*found.items()][0][:1] + tuple(isinstance(x, str) and x.split(",") for x in "a b".split())
+"""
+
+
+def limber():
+    exec(compile(LIMBER, "<limber>", "exec", dont_inherit=True), {"__builtins__": __builtins__, "__name__": "limber"})
+
+
 def flush():
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not getattr(stream, "closed", False):
