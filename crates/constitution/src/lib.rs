@@ -5,6 +5,7 @@
 mod article;
 mod block;
 mod file;
+mod guardian;
 mod path;
 mod review;
 mod seal;
@@ -15,6 +16,9 @@ use meliora_domain::Digest;
 
 pub use article::{Article, article, articles, bind};
 pub use file::{Law, Operation, Requirement, Rule, template};
+pub use guardian::{
+    BudgetBurn, Degradation, GuardianRules, Measure, Repeated, SandboxFailures, Silence, Stall, ViolationRate,
+};
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use seal::{Seal, seal};
 
