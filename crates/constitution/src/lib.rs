@@ -6,6 +6,7 @@ mod article;
 mod block;
 mod file;
 mod guardian;
+pub mod key;
 mod path;
 mod review;
 mod seal;
