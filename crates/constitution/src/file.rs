@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use crate::{Article, LawError, Seal, articles, bind, seal};
+use crate::{Article, GuardianRules, LawError, Seal, articles, bind, seal};
 
 /// Largest constitution that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -25,6 +25,8 @@ pub struct Law {
     pub rules: Vec<Rule>,
     /// What happens without asking, by name.
     pub operations: BTreeMap<String, Operation>,
+    /// When the guardian acts.
+    pub guardian: GuardianRules,
     /// Whether its signature holds.
     pub seal: Seal,
 }
@@ -108,6 +110,8 @@ struct LawText {
     immutable_constraints: Vec<Spanned<String>>,
     #[serde(default)]
     autonomous_operations: BTreeMap<String, OperationText>,
+    #[serde(default)]
+    guardian: GuardianRules,
     version: Option<u64>,
     signature: Option<String>,
 }
@@ -154,8 +158,10 @@ impl Law {
             });
         }
         let operations = parsed.autonomous_operations.into_iter().map(operation).collect::<Result<_, _>>()?;
+        let guardian = parsed.guardian;
+        guardian.check().map_err(|what| LawError { what, hint: Some("docs/guardian.md lists the rules".into()) })?;
         let seal = seal::examine(text, parsed.signature.as_deref())?;
-        Ok(Law { version: parsed.version, rules, operations, seal })
+        Ok(Law { version: parsed.version, rules, operations, guardian, seal })
     }
 }
 

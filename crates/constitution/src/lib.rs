@@ -3,6 +3,7 @@
 //! Everything is decided before anything runs, and everything that is not understood is refused.
 
 mod article;
+mod ask;
 mod block;
 mod file;
 mod guardian;
@@ -10,6 +11,7 @@ pub mod key;
 mod path;
 mod review;
 mod seal;
+pub mod word;
 
 use std::path::Path;
 
@@ -23,6 +25,7 @@ pub use guardian::{
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use seal::{Seal, seal};
 
+use key::PublicKey;
 use path::Bounds;
 
 /// What lies within reach of a change, from the project's configuration.
@@ -44,6 +47,7 @@ pub struct Constitution {
     bounds: Bounds,
     max_bytes: u64,
     digest: Digest,
+    people: Vec<PublicKey>,
 }
 
 /// The law does not load, so nothing may run.
@@ -89,7 +93,18 @@ impl Constitution {
         let parts = [text.as_bytes(), &max, &counts[0], &counts[1]].into_iter();
         let lists = reach.editable.iter().chain(&reach.protected).map(String::as_bytes);
         let digest = Digest::of(parts.chain(lists));
-        Ok(Constitution { law, bounds: Bounds::new(reach)?, max_bytes: reach.max_bytes, digest })
+        Ok(Constitution { law, bounds: Bounds::new(reach)?, max_bytes: reach.max_bytes, digest, people: Vec::new() })
+    }
+
+    /// The same law, under which the words of those people count whose keys these are. Without a key no word does.
+    pub fn under(mut self, people: Vec<PublicKey>) -> Self {
+        self.people = people;
+        self
+    }
+
+    /// The keys of the people whose words count.
+    pub fn people(&self) -> &[PublicKey] {
+        &self.people
     }
 
     /// What the constitution says, each rule with the article that enforces it.
@@ -100,6 +115,11 @@ impl Constitution {
     /// Whether a path may be written at all: of plain form, not protected, editable.
     pub fn may_write(&self, path: &str) -> bool {
         self.bounds.check(path).is_ok()
+    }
+
+    /// When the guardian acts.
+    pub fn guardian(&self) -> &GuardianRules {
+        &self.law.guardian
     }
 
     /// Digest of the law in force: of the file's bytes (or the default's) and the reach.

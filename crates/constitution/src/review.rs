@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath};
+use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath, Operation, Request, Timestamp, VariantId, Word};
 
 use crate::path::{differ_by_case, refuse};
+use crate::word::{self, WordError};
 use crate::{Constitution, block};
 
 /// A file may always grow by so many bytes; beyond that, to [`GROWTH`] times its size.
@@ -20,12 +21,13 @@ const GROWTH: usize = 4;
 ///
 /// ```
 /// use meliora_constitution::{Constitution, Reach, Ruling, Subject};
-/// use meliora_domain::{FileBody, Genome, GenomePath};
+/// use meliora_domain::{FileBody, Genome, GenomePath, Timestamp};
 ///
 /// let genome = Genome::new().with(GenomePath::new("a.py").unwrap(), FileBody::new(*b"x = 1\n", false));
 /// let reach = Reach { editable: vec!["*.py".into()], protected: vec![], max_bytes: 1 << 20 };
 /// let law = Constitution::load("no such file".as_ref(), reach).unwrap();
-/// assert!(matches!(law.review(Subject::Baseline(&genome)), Ruling::Lawful(_)));
+/// let ruling = law.review(Subject::Baseline(&genome), &[], Timestamp(0));
+/// assert!(matches!(ruling, Ruling::Lawful(_)));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lawful {
@@ -46,6 +48,8 @@ pub enum Subject<'a> {
     Baseline(&'a Genome),
     /// A change to a genome that was let through before.
     Proposal {
+        /// Id of the parent.
+        variant: VariantId,
         /// The parent.
         parent: &'a Genome,
         /// The change.
@@ -69,19 +73,36 @@ pub enum Ruling {
     Lawful(Lawful),
     /// It may not.
     Refused(Refusal),
+    /// Nothing else speaks against it, but a person must say yes to exactly this first.
+    NeedsApproval(Box<Request>),
 }
 
 impl Constitution {
-    /// Reviews a subject. Pure: the same subject gets the same ruling.
-    pub fn review(&self, subject: Subject<'_>) -> Ruling {
+    /// Reviews a subject at this time. Of the words, those count that a person signed, on exactly this subject, under
+    /// exactly this constitution; which were used before, the caller knows and leaves out. Pure.
+    pub fn review(&self, subject: Subject<'_>, words: &[Word], now: Timestamp) -> Ruling {
         let genome = match subject {
             Subject::Baseline(genome) => self.baseline(genome),
-            Subject::Proposal { parent, change } => self.proposal(parent, change),
+            Subject::Proposal { parent, change, .. } => self.proposal(parent, change),
         };
-        match genome {
-            Ok(genome) => Ruling::Lawful(Lawful { genome }),
-            Err(refusal) => Ruling::Refused(refusal),
+        let lawful = match genome {
+            Ok(genome) => Lawful { genome },
+            Err(refusal) => return Ruling::Refused(refusal),
+        };
+        let Subject::Proposal { variant, parent, change } = subject else { return Ruling::Lawful(lawful) };
+        let Some(wanted) = self.asks(parent, change) else { return Ruling::Lawful(lawful) };
+        let operation = Operation::Change { parent: variant, change: change.clone() };
+        let request = word::request(operation, self.digest(), wanted.article, wanted.reason, wanted.risk);
+        if words.iter().any(|word| word.granted && self.hears(word, &request.id, now).is_ok()) {
+            return Ruling::Lawful(lawful);
         }
+        Ruling::NeedsApproval(Box::new(request))
+    }
+
+    /// Whether a word holds: signed by the person whose word counts here, on this request, under this constitution, now.
+    /// Says why not. Whether it was used before is for the journal to say.
+    pub fn hears(&self, word: &Word, request: &meliora_domain::Digest, now: Timestamp) -> Result<(), WordError> {
+        word::holds(word, request, &self.digest(), self.people(), now)
     }
 
     fn baseline(&self, genome: &Genome) -> Result<Genome, Refusal> {
