@@ -55,3 +55,10 @@ pub enum EvolveError {
         hint: Option<String>,
     },
 }
+
+impl EvolveError {
+    /// A person's own genome as it stands is asked about by no law; should one do so, it stops.
+    pub(crate) fn baseline_asks(request: &meliora_domain::Request) -> Self {
+        EvolveError::Baseline(meliora_constitution::Refusal { article: "approval", reason: request.reason.clone() })
+    }
+}

@@ -2,7 +2,7 @@
 
 use meliora_benchmark::Suite;
 use meliora_constitution::{Constitution, Ruling, Subject};
-use meliora_domain::{Event, Genome, Scorecard, Split, Tier, VariantId, Verdict};
+use meliora_domain::{Event, Genome, Scorecard, Split, Tier, Timestamp, VariantId, Verdict};
 use meliora_judge::{Policy, Standing};
 
 use crate::brief::scorecards;
@@ -175,11 +175,12 @@ pub struct Examiner<'a> {
 impl Examiner<'_> {
     /// One examination of a genome on these splits.
     pub fn card(&self, genome: &Genome, splits: &[Split]) -> Result<Scorecard, EvolveError> {
-        match self.constitution.review(Subject::Baseline(genome)) {
+        match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
             Ruling::Lawful(lawful) => {
                 Ok(examine(self.suite, self.sandbox, &lawful, splits, false, self.nonce)?.scorecard)
             }
             Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),
+            Ruling::NeedsApproval(request) => Err(EvolveError::baseline_asks(&request)),
         }
     }
 }
@@ -236,6 +237,7 @@ pub fn reexamine(
         score: mean(&now),
         reference: mean(&reference),
         reason: reason.clone(),
+        dropped: matches!(verdict, Standing::Dropped(_)),
     }])?;
     if !matches!(verdict, Standing::Dropped(_)) {
         return Ok(Reexamination::Stands(reason));
