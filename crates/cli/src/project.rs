@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meliora_benchmark::{OpenEvolveConfig, Suite, SuiteSource, Toolbox};
-use meliora_constitution::{Constitution, Reach};
+use meliora_constitution::{Constitution, GuardianRules, Reach};
 use meliora_domain::{Digest, Genome, Kind, Limits, Tier, Timestamp, VariantId};
 use meliora_evolve::{Archive, Lineage};
 use meliora_judge::Policy;
@@ -158,7 +158,14 @@ impl Project {
 
     /// What decides.
     pub fn policy(&self) -> Policy {
-        Policy { kind: self.suite.kind(), alpha: self.config.judge.alpha, margin: self.config.judge.margin }
+        let judge = &self.config.judge;
+        let policy = Policy { kind: self.suite.kind(), alpha: judge.alpha, margin: judge.margin };
+        meliora_evolve::stricter(&policy, self.guardian())
+    }
+
+    /// When the guardian acts.
+    pub fn guardian(&self) -> &GuardianRules {
+        self.constitution.guardian()
     }
 
     /// One line on how trustworthy its scores are.
@@ -215,11 +222,12 @@ pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constit
         protected: protected(dir, config, native),
         max_bytes: config.genome.max_bytes,
     };
-    Constitution::load(&dir.join(LAW), reach).map_err(|e| Failure {
+    let law = Constitution::load(&dir.join(LAW), reach).map_err(|e| Failure {
         code: Exit::Constitution,
         what: format!("the constitution does not load: {}", e.what),
         hint: e.hint,
-    })
+    })?;
+    Ok(law.under(crate::keys::pinned()?))
 }
 
 /// Paths relative to the genome's root that nothing may change.
