@@ -4,6 +4,7 @@
 
 mod article;
 mod block;
+mod door;
 mod file;
 mod path;
 mod review;
@@ -14,6 +15,7 @@ use std::path::Path;
 use meliora_domain::Digest;
 
 pub use article::{Article, article, articles, bind};
+pub use door::Matcher;
 pub use file::{Law, Operation, Requirement, Rule, template};
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use seal::{Seal, seal};
