@@ -4,7 +4,9 @@
 
 mod article;
 mod block;
+mod door;
 mod file;
+mod guardian;
 pub mod key;
 mod path;
 mod review;
@@ -15,7 +17,11 @@ use std::path::Path;
 use meliora_domain::Digest;
 
 pub use article::{Article, article, articles, bind};
+pub use door::Matcher;
 pub use file::{Law, Operation, Requirement, Rule, template};
+pub use guardian::{
+    BudgetBurn, Degradation, GuardianRules, Measure, Repeated, SandboxFailures, Silence, Stall, ViolationRate,
+};
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use seal::{Seal, seal};
 
