@@ -15,6 +15,7 @@ use crate::cages;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keys;
 use crate::printer::Printer;
 
 /// The folder in a project that is Meliora's own.
@@ -222,12 +223,16 @@ pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constit
         protected: protected(dir, config, native),
         max_bytes: config.genome.max_bytes,
     };
-    let law = Constitution::load(&dir.join(LAW), reach).map_err(|e| Failure {
+    let trust = keys::trust(dir, now())?;
+    let law = Constitution::load(&dir.join(LAW), reach, &trust).map_err(|e| Failure {
         code: Exit::Constitution,
         what: format!("the constitution does not load: {}", e.what),
         hint: e.hint,
     })?;
-    Ok(law.under(crate::keys::pinned()?))
+    if let Some(seen) = law.seen() {
+        keys::remember(dir, trust.seen.as_ref(), seen)?;
+    }
+    Ok(law.under(trust.keys))
 }
 
 /// Paths relative to the genome's root that nothing may change.

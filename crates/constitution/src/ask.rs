@@ -2,31 +2,16 @@
 
 use meliora_domain::{Change, Edit, Genome};
 
-use crate::{Constitution, Requirement};
-
-/// Why a person is asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Wanted {
-    /// Id of the article that wants it.
-    pub(crate) article: String,
-    /// What exactly, and why.
-    pub(crate) reason: String,
-    /// What could go wrong.
-    pub(crate) risk: String,
-}
+use crate::{Consent, Constitution};
 
 impl Constitution {
-    /// Whether a lawful change needs a person's word, and why.
-    pub(crate) fn asks(&self, parent: &Genome, change: &Change) -> Option<Wanted> {
-        let wants = self.law.operations.iter().find(|(_, o)| o.requires.contains(&Requirement::Approval));
-        wants.map(|(name, _)| Wanted {
-            article: "approval".to_owned(),
-            reason: format!(
-                "autonomous_operations.{name} requires `approval`, and the change {}",
-                summary(parent, change)
-            ),
-            risk: risk(change),
-        })
+    /// Whether a lawful change needs a person's word, and what that person should know.
+    pub(crate) fn asks(&self, parent: &Genome, change: &Change) -> Option<Consent> {
+        let Consent { article, reason, risk } = self.consent(change)?;
+        let reason = format!("{reason}; the change {}", summary(parent, change));
+        let risk =
+            [risk, consequences(change)].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+        Some(Consent { article, reason, risk })
     }
 }
 
@@ -55,7 +40,7 @@ fn summary(parent: &Genome, change: &Change) -> String {
     parts.join(", ")
 }
 
-fn risk(change: &Change) -> String {
+fn consequences(change: &Change) -> String {
     let deletes = change.edits.iter().any(|edit| matches!(edit, Edit::Delete { .. }));
     format!(
         "{}once approved it runs in a cage, and if its marks prove it better, it can become the champion and the parent \

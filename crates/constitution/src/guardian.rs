@@ -2,10 +2,11 @@
 //!
 //! Values only. A rule that is left out has its default; a number of zero turns a rule off, as with budgets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When the guardian acts. Every key may be left out; unknown keys are errors.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuardianRules {
     /// Too many violations of the law.
@@ -25,7 +26,7 @@ pub struct GuardianRules {
 }
 
 /// What follows when a rule is met. A pause is also told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// Somebody is told.
@@ -35,7 +36,7 @@ pub enum Measure {
 }
 
 /// `violations`: more than `most` within `within_minutes`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ViolationRate {
     /// So many are borne; 0 turns the rule off, at most 1000.
@@ -53,7 +54,7 @@ impl Default for ViolationRate {
 }
 
 /// `degradation`: a promoted variant is examined again every `every_minutes`, and rolled back after a proven drop.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Degradation {
     /// The relative drop that counts, between 0 and 1: 0.05 is 5 %. 0 turns the rule off.
@@ -69,7 +70,7 @@ impl Default for Degradation {
 }
 
 /// `sandbox_failures`: more than `most` within `within_minutes`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SandboxFailures {
     /// So many are borne; 0 turns the rule off, at most 1000.
@@ -87,7 +88,7 @@ impl Default for SandboxFailures {
 }
 
 /// `stall`: a step takes longer than `minutes`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Stall {
     /// Minutes; 0 turns the rule off.
@@ -103,7 +104,7 @@ impl Default for Stall {
 }
 
 /// `budget`: more than this share of the run's tokens or money is spent.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetBurn {
     /// Share of the limit, between 0 and 1; 0 turns the rule off.
@@ -119,7 +120,7 @@ impl Default for BudgetBurn {
 }
 
 /// `repeated`: more than `most` proposals in a row that had been tried or asked before.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Repeated {
     /// So many in a row are borne; 0 turns the rule off.
@@ -135,7 +136,7 @@ impl Default for Repeated {
 }
 
 /// `silence`: the guardian has not moved for `seconds`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Silence {
     /// Seconds; 0 turns the rule off.

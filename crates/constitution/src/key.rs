@@ -153,6 +153,12 @@ pub fn signer(signature: &str) -> Result<String, KeyError> {
     minisign::SignatureBox::from_string(signature).map(|signed| hexadecimal(signed.keynum())).map_err(malformed)
 }
 
+/// The comment of a signature, which is signed too. It proves something only once [`PublicKey::verify`] has agreed.
+pub fn comment(signature: &str) -> Result<String, KeyError> {
+    let malformed = |e: minisign_verify::Error| KeyError::Malformed { what: "signature", why: e.to_string() };
+    minisign_verify::Signature::decode(signature).map(|signed| signed.trusted_comment().to_owned()).map_err(malformed)
+}
+
 /// Whether a secret key's file is protected by a password: the third and fourth of its bytes name the function that
 /// makes a key of one, zeros none (minisign's format).
 fn protected(text: &str) -> bool {

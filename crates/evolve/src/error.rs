@@ -59,6 +59,9 @@ pub enum EvolveError {
 impl EvolveError {
     /// A person's own genome as it stands is asked about by no law; should one do so, it stops.
     pub(crate) fn baseline_asks(request: &meliora_domain::Request) -> Self {
-        EvolveError::Baseline(meliora_constitution::Refusal { article: "approval", reason: request.reason.clone() })
+        EvolveError::Baseline(meliora_constitution::Refusal {
+            article: request.article.clone(),
+            reason: request.reason.clone(),
+        })
     }
 }

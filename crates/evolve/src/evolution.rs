@@ -252,7 +252,7 @@ impl<'a> Evolution<'a> {
             outcome: outcome.bid,
         }));
         if let Some((refusal, change)) = outcome.refused {
-            events.push(Event::Refused { step, article: refusal.article.to_owned(), reason: refusal.reason, change });
+            events.push(Event::Refused { step, article: refusal.article, reason: refusal.reason, change });
         }
         if let Some(asked) = outcome.asked {
             let now = (self.setup.clock)();

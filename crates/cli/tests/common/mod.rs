@@ -171,8 +171,7 @@ impl Project {
         let keys = self.keys();
         if !keys.exists() {
             std::fs::create_dir(&keys).unwrap();
-            let key = SecretKey::generate().unwrap();
-            std::fs::write(keys.join("meliora.key"), key.encode().unwrap()).unwrap();
+            let key = secret_key(&keys);
             std::fs::write(keys.join("meliora.pub"), key.public().encode()).unwrap();
         }
         self.write("CONSTITUTION.yaml", text);
@@ -183,7 +182,7 @@ impl Project {
     pub fn strange_keys(&self) -> PathBuf {
         let keys = self.dir.parent().unwrap().join("strange");
         std::fs::create_dir_all(&keys).unwrap();
-        std::fs::write(keys.join("meliora.key"), SecretKey::generate().unwrap().encode().unwrap()).unwrap();
+        secret_key(&keys);
         std::fs::copy(self.keys().join("meliora.pub"), keys.join("meliora.pub")).unwrap();
         keys
     }
@@ -258,6 +257,15 @@ impl Project {
         out.pop();
         out
     }
+}
+
+/// A new secret key in this folder, which its owner alone can read.
+fn secret_key(folder: &Path) -> SecretKey {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (key, file) = (SecretKey::generate().unwrap(), folder.join("meliora.key"));
+    std::fs::write(&file, key.encode().unwrap()).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    key
 }
 
 fn redacted(word: &str) -> String {
