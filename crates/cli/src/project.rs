@@ -221,6 +221,10 @@ pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constit
         if trust.seen.is_some() {
             note_altered(dir, &e.what);
         }
+        if let (false, Some(note)) = (dir.join(LAW).exists(), keys::folder().map(|folder| keys::note(&folder, dir))) {
+            let hint = e.hint.map(|hint| format!("{hint}; if this is another project, remove {}", note.display()));
+            return Failure { code: Exit::Constitution, what: e.what, hint };
+        }
         Failure { code: Exit::Constitution, what: format!("the constitution does not load: {}", e.what), hint: e.hint }
     })?;
     if let Some(seen) = law.seen() {

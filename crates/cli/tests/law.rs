@@ -187,6 +187,22 @@ fn keys_that_others_can_read_or_that_lie_in_the_project_are_refused() {
 }
 
 #[test]
+fn no_cage_is_shown_the_keys() {
+    let project = under(SEED);
+    let folder = keys(&project).canonicalize().unwrap();
+    for path in [folder.join("meliora.key"), folder.clone(), folder.parent().unwrap().to_owned()] {
+        let path = path.to_str().unwrap();
+        project.meliora(&["sandbox", "run", "--read-only", path, "--", "true"]).exits(3).says(&["keys", "hint:"]);
+        let argv = format!("[command]\nargv = [\"cat\"]\nread_only = [{path:?}]");
+        project.write("meliora.toml", toml(&["*.py"], &argv));
+        project.meliora(&["run", ".", "--proposer", "command"]).exits(3).says(&["would show your keys"]);
+    }
+    let key = folder.join("meliora.key");
+    project.write("meliora.toml", toml(&["*.py"], &format!("[command]\nargv = [\"cat\", {key:?}]")));
+    project.meliora(&["run", ".", "--proposer", "command"]).exits(3).says(&["would show your keys"]);
+}
+
+#[test]
 fn what_passed_before_must_pass_for_a_promotion_where_the_law_requires_it() {
     let requires = |list: &str| SEED.replace("[\"tests_pass\", \"git_commit\"]", list);
     for (law, promoted) in [(requires("[tests_pass]"), false), (requires("[benchmark_improved]"), true)] {
