@@ -116,6 +116,18 @@ fn existing(path: &Path) -> Result<Option<SecretKey>, Failure> {
     SecretKey::decode(&text, password.as_deref()).map(Some).map_err(|e| bad(e.to_string(), hint()))
 }
 
+/// Fails if one of these paths would show the secret key to what runs in a cage.
+pub fn stay_out<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    let Some(folder) = folder().and_then(|folder| folder.canonicalize().ok()) else { return Ok(()) };
+    match paths.into_iter().find(|path| folder.starts_with(path) || path.starts_with(&folder)) {
+        None => Ok(()),
+        Some(path) => {
+            Err(Failure::new(Exit::Configuration, format!("{} would show your keys to a cage", path.display()))
+                .hint(format!("keys lie in {}; show the cage a folder of its own", folder.display())))
+        }
+    }
+}
+
 /// What the constitution of a project is held against.
 pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
     let Some(folder) = folder() else { return Ok(Trust { now, ..Trust::default() }) };

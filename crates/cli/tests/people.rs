@@ -243,9 +243,9 @@ fn server(hangs: u64) -> String {
 #[test]
 fn a_step_that_stalls_is_done_anew_stays_charged_and_pauses_the_work_when_it_stalls_again() {
     for (hangs, code, restarts) in [(1, 0, 1), (9, 13, 2)] {
-        let project = project("\"tests_pass\"", "", "guardian:\n  stall: {minutes: 0.02, restarts: 2}\n");
+        let project = project("\"tests_pass\"", "", "guardian:\n  stall: {minutes: 0.1, restarts: 2}\n");
         let model =
-            "[model]\nname = \"m\"\ntimeout_seconds = 6\nretries = 0\n\n[run]\njobs = 1\nproposers = [\"rewrite\"]";
+            "[model]\nname = \"m\"\ntimeout_seconds = 15\nretries = 0\n\n[run]\njobs = 1\nproposers = [\"rewrite\"]";
         project.write("meliora.toml", toml(&["sums.py"], model));
         let ran = project.meliora(&["run", ".", "--json", "--base-url", &server(hangs), "--evals", "20"]).exits(code);
         let redone = project.events("restarted");
@@ -264,4 +264,60 @@ fn a_step_that_stalls_is_done_anew_stays_charged_and_pauses_the_work_when_it_sta
         }
         project.chain_holds();
     }
+}
+
+/// The score is the candidate's constant times what an installed package says, which is no part of the evaluator.
+const WEIGHED: &str = "import importlib.util\nimport meliora_test_package\n\n\ndef evaluate(path):\n    \
+    spec = importlib.util.spec_from_file_location('candidate', path)\n    \
+    module = importlib.util.module_from_spec(spec)\n    spec.loader.exec_module(module)\n    \
+    return {'combined_score': float(module.VALUE) * meliora_test_package.WEIGHT}\n";
+
+#[test]
+fn what_was_promoted_and_gets_worse_while_a_run_is_at_work_is_rolled_back_at_once() {
+    if !common::have("python3") {
+        return;
+    }
+    let project = Project::openevolve(WEIGHED, "evaluator:\n  timeout: 10\n");
+    project.constitute(
+        "immutable_constraints: [\"Never modify this constitution file\"]\n\
+         guardian: {degradation: {margin: 0.05, every_minutes: 0.01}}\n",
+    );
+    let env = project.dir().parent().unwrap().join("env");
+    let made = std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&env).status();
+    assert!(made.unwrap().success());
+    let site = std::fs::read_dir(env.join("lib")).unwrap().next().unwrap().unwrap().path().join("site-packages");
+    let weigh = |weight: &str| {
+        std::fs::write(site.join("meliora_test_package.py"), format!("WEIGHT = {weight}\n")).unwrap();
+        let _ = std::fs::remove_dir_all(site.join("__pycache__"));
+    };
+    weigh("1.0");
+    project.git_init();
+    let env = env.to_str().unwrap();
+    let run = ["run", ".", "--json", "--proposer", "mutate", "--jobs", "1", "--python", env, "--evals"];
+    project.meliora(&[&run[..], &["8"]].concat()).exits(0);
+    project.meliora(&["promote"]).exits(0);
+    assert!(!project.read("initial_program.py").contains("VALUE = 0\n"));
+
+    let (mut child, lines) = project.start(&[&run[..], &["400"]].concat());
+    let mut stood = 0;
+    for line in lines.map_while(Result::ok) {
+        let event: Value = serde_json::from_str(&line).unwrap();
+        match event["event"].as_str().unwrap() {
+            "reexamined" if event["dropped"] != true => stood += 1,
+            "rolled_back" => {
+                assert!(event["reason"].as_str().unwrap().starts_with("automatic"), "{event}");
+                break;
+            }
+            "finished" => panic!("nothing was rolled back: {event}"),
+            _ => {}
+        }
+        if stood == 2 {
+            weigh("0.5");
+        }
+    }
+    assert!(stood >= 2, "it stood as long as it did well, and was looked at while the run was at work");
+    common::signal(&child, rustix::process::Signal::KILL);
+    child.wait().unwrap();
+    assert!(project.read("initial_program.py").contains("VALUE = 0\n"));
+    project.chain_holds();
 }

@@ -151,7 +151,7 @@ impl Constitution {
     /// Whether it still governs: its files are as they were when it was loaded, and it has not expired. To be asked
     /// before each step; costs the reading of two small files.
     pub fn holds(&self, now: Timestamp) -> Result<(), LawError> {
-        if self.law.expires.is_some_and(|end| now >= end) {
+        if self.expired(now) {
             return Err(LawError {
                 what: "the constitution has expired".into(),
                 hint: Some("give it a later `expires`, then run `meliora constitution sign`".into()),
@@ -170,14 +170,19 @@ impl Constitution {
         })
     }
 
+    /// Whether its time is over.
+    pub fn expired(&self, now: Timestamp) -> bool {
+        self.law.expires.is_some_and(|end| now >= end)
+    }
+
     /// What is to be remembered of it outside of the project, for the next [`Trust`]. `None` for the compiled-in law.
     pub fn seen(&self) -> Option<&Seen> {
         self.seen.as_ref()
     }
 
-    /// What a change takes: the requirements of every autonomous operation that one of its files belongs to.
-    pub fn requires(&self, change: &Change) -> BTreeSet<Requirement> {
-        self.autonomy.requires(change.edits.iter().map(Edit::path))
+    /// What a change to these files takes: the requirements of every autonomous operation that one of them belongs to.
+    pub fn requires<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> BTreeSet<Requirement> {
+        self.autonomy.requires(paths)
     }
 
     /// Why a change needs a person's word, if it does. Says nothing about whether it is lawful otherwise.

@@ -208,7 +208,7 @@ fn a_scope_is_named_once_used_and_inside_the_workspace() {
     };
     let law = load(scoped("docs: ['docs/**']", "docs")).unwrap();
     let change = |path: &str| Change { edits: vec![Edit::Write { path: path.into(), content: String::new() }] };
-    assert_eq!(law.requires(&change("docs/a")), [Requirement::TestsPass, Requirement::GitCommit].into());
+    assert_eq!(law.requires(["docs/a"]), [Requirement::TestsPass, Requirement::GitCommit].into());
     assert_eq!(law.consent(&change("docs/a")), None);
     assert_eq!(law.consent(&change("src/a")).unwrap().article, "autonomous-operations");
     fails(scoped("docs: ['docs/**'], b: [a]", "docs"), &["line 1", "\"b\"", "used by no operation"]);
@@ -326,5 +326,14 @@ proptest! {
         let _ = Law::parse(&text);
         let sealed = seal(&text);
         prop_assert_eq!(seal(&sealed), sealed.clone());
+    }
+
+    #[test]
+    fn no_damage_to_a_whole_constitution_makes_it_panic(cut in 0usize..4000, gone in 0usize..40, put in "[ -~\n]{0,12}") {
+        let text = seal(template());
+        let from = text.floor_char_boundary(cut.min(text.len()));
+        let to = text.floor_char_boundary((from + gone).min(text.len()));
+        let damaged = format!("{}{put}{}", &text[..from], &text[to..]);
+        let _ = (Law::parse(&damaged), Law::trial(&damaged));
     }
 }

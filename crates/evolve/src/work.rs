@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use meliora_constitution::{Lawful, Refusal, Ruling, Subject};
-use meliora_domain::{BidOutcome, Change, Cost, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word};
+use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
+use meliora_domain::{
+    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word,
+};
 
 use crate::approval::Approved;
 use crate::brief::{Errand, Seen};
@@ -80,7 +82,14 @@ impl Workshop<'_> {
         };
         let subject = Subject::Proposal { variant: errand.parents[0], parent: &errand.genome, change: &change };
         let words: Vec<Word> = errand.approved.iter().map(|approved| approved.word.clone()).collect();
-        let lawful = match self.setup.constitution.review(subject, &words, (self.setup.clock)()) {
+        let ruling = self.setup.constitution.review(subject, &words, (self.setup.clock)());
+        if !matches!(ruling, Ruling::Refused(_)) && outcome.reason.trim().is_empty() && self.wants_a_reason(&change) {
+            let reason = "references_change is required, and the proposal gives no reason; lawful is one that says why";
+            let refusal = Refusal { article: "autonomous-operations".into(), reason: reason.into() };
+            outcome.refused = Some((refusal, change));
+            return Ok(outcome);
+        }
+        let lawful = match ruling {
             Ruling::Lawful(lawful) => lawful,
             Ruling::Refused(refusal) => {
                 outcome.refused = Some((refusal, change));
@@ -112,6 +121,11 @@ impl Workshop<'_> {
             }
             None => self.propose(errand),
         }
+    }
+
+    fn wants_a_reason(&self, change: &Change) -> bool {
+        let paths = change.edits.iter().map(Edit::path);
+        self.setup.constitution.requires(paths).contains(&Requirement::ReferencesChange)
     }
 
     fn propose(&self, errand: &Errand) -> Result<Bid, EvolveError> {
