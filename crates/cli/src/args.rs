@@ -93,6 +93,21 @@ pub enum Command {
         #[arg(long, default_value = ".")]
         dir: PathBuf,
     },
+    /// What waits for a person, and your word on it.
+    Approvals {
+        /// What to do.
+        #[command(subcommand)]
+        command: Approvals,
+    },
+    /// Let the work go on after the guardian has paused it.
+    Resume {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Why, for the journal.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Is everything here that is needed, and why did the last run not do better?
     Doctor {
         /// Folder of the project.
@@ -124,17 +139,78 @@ pub enum Command {
 /// What to do with the constitution.
 #[derive(Subcommand, Debug)]
 pub enum Constitution {
-    /// Load it and list what each rule is bound to.
+    /// Load it as a run would, and list what each rule is bound to.
     Check {
         /// Folder of the project.
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Write the signature line that fits the file as it is now.
+    /// Sign the file as it is now; makes your key if you have none.
     Sign {
         /// Folder of the project.
         #[arg(default_value = ".")]
         dir: PathBuf,
+    },
+    /// Who signed it, and whether it is the newest and holds.
+    Verify {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Try the examples of your own articles, before or after signing.
+    Test {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Print the JSON Schema of CONSTITUTION.yaml.
+    Schema,
+}
+
+/// What to do with what waits for a person.
+#[derive(Subcommand, Debug)]
+pub enum Approvals {
+    /// List what waits.
+    List {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// Also what was answered.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one request: what, why, by which article, at which risk, with its diff.
+    Show {
+        /// The first digits of its id.
+        id: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Say yes to exactly this, once. Signed with your secret key.
+    Approve {
+        /// The first digits of its id.
+        id: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Why, for the journal.
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// For so many hours, up to 720; after that it is void.
+        #[arg(long, value_name = "H", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=720))]
+        hours: u32,
+    },
+    /// Say no.
+    Deny {
+        /// The first digits of its id.
+        id: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Why, for the journal.
+        #[arg(long, default_value = "")]
+        reason: String,
     },
 }
 

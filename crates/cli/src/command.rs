@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+mod approvals;
 mod bench;
 mod checkout;
 mod constitution;
@@ -10,6 +11,7 @@ mod lineage;
 mod log;
 mod promote;
 mod proposers;
+mod resume;
 mod rollback;
 mod run;
 mod sandbox;
@@ -33,6 +35,8 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Lineage { dir, all } => lineage::lineage(dir, *all, printer),
         Command::Promote { id, dir, unproven } => promote::promote(id, dir, *unproven, printer),
         Command::Rollback { id, dir } => rollback::rollback(id.as_deref(), dir, printer),
+        Command::Approvals { command } => approvals::approvals(command, printer),
+        Command::Resume { dir, reason } => resume::resume(dir, reason, printer),
         Command::Doctor { dir, python, backend } => doctor::doctor(dir, python.as_deref(), *backend, printer),
         Command::Sandbox { command } => sandbox::sandbox(command, printer),
         Command::Constitution { command } => constitution::constitution(command, printer),

@@ -45,6 +45,9 @@ pub struct Config {
     /// What decides.
     #[serde(default)]
     pub judge: Judge,
+    /// How you are told what the guardian saw.
+    #[serde(default)]
+    pub alerts: Alerts,
 }
 
 /// `[genome]`
@@ -249,6 +252,26 @@ impl Default for Judge {
     }
 }
 
+/// `[alerts]`: the terminal and the journal are always told.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// Program and arguments that get the alert as JSON on standard input; run in the project's folder, without a shell.
+    pub command: Vec<String>,
+    /// Name of the environment variable that holds a webhook's address, as Slack and what understands Slack give one.
+    pub webhook_env: Option<String>,
+    /// Tries after the first one.
+    pub retries: u32,
+    /// Seconds before the second try; doubled before each further one.
+    pub wait_seconds: f64,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Alerts { command: Vec::new(), webhook_env: None, retries: 4, wait_seconds: 1.0 }
+    }
+}
+
 /// Reads a native project's configuration, with the user's file beneath it and the environment above it.
 pub fn load(project_file: &Path) -> Result<Config, Failure> {
     let bad = |what: String| Failure::new(Exit::Configuration, what).hint("docs/configuration.md lists every key");
@@ -284,6 +307,10 @@ pub fn check(config: &Config) -> Result<(), String> {
     let j = &config.judge;
     if !(j.alpha > 0.0 && j.alpha < 1.0 && j.margin > 0.0 && j.margin < 1.0) {
         return Err("[judge] alpha and margin lie between 0 and 1".into());
+    }
+    let a = &config.alerts;
+    if !(0.0..=600.0).contains(&a.wait_seconds) || a.retries > 20 {
+        return Err("[alerts] wait_seconds lies between 0 and 600, retries between 0 and 20".into());
     }
     if config.run.jobs == 0 || config.run.jobs > 256 {
         return Err("[run] jobs lies between 1 and 256".into());
@@ -339,7 +366,7 @@ fn user_file() -> Option<PathBuf> {
 
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
-    let sections = ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge"];
+    let sections = ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts"];
     let mut table = toml::Table::new();
     for (name, value) in vars {
         let Some(key) = name.strip_prefix("MELIORA_").map(str::to_lowercase) else { continue };

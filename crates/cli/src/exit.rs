@@ -17,6 +17,8 @@ pub enum Exit {
     Machinery,
     /// Interrupted; the state is saved.
     Interrupted,
+    /// The guardian paused the work; only a person lets it go on.
+    Paused,
     /// The self-test found something open: a cage lets out what it should hold.
     Open,
     /// The exit code of a command that was run for its own sake.
@@ -34,6 +36,7 @@ impl Exit {
             Exit::NoImprovement => 5,
             Exit::Machinery => 6,
             Exit::Open => 12,
+            Exit::Paused => 13,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
         }

@@ -1,11 +1,14 @@
 //! The `meliora` program: arguments, configuration, wiring, output, exit codes. It decides nothing.
 
+mod alerts;
 mod args;
 mod cages;
 mod command;
 mod config;
+mod desk;
 mod exit;
 mod failure;
+mod keys;
 mod observer;
 mod printer;
 mod project;

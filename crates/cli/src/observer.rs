@@ -52,6 +52,11 @@ impl Show {
         }
     }
 
+    /// Shows an alert at once, whether or not it is in the journal yet.
+    pub fn alert(&self, alert: &meliora_evolve::Alert) {
+        self.say(format!("{} {}: {}", paint(NOTE, "alert:"), alert.rule, alert.message));
+    }
+
     fn say(&self, line: String) {
         match &self.bar {
             Some(bar) => bar.suspend(|| self.printer.talk(line)),
@@ -102,7 +107,19 @@ impl Observer for Show {
                 request.reason
             )),
             Event::Paused { rule, reason } => self.say(format!("{} by {rule}: {reason}", paint(BAD, "paused"))),
-            Event::Alerted { rule, message, .. } => self.say(format!("{} {rule}: {message}", paint(NOTE, "alert:"))),
+            Event::Alerted { to, failed: Some(why), .. } => {
+                self.say(format!("{} an alert did not reach the {to}: {why}", paint(NOTE, "warning:")));
+            }
+            Event::Restarted { step, reason } => {
+                self.say(format!("{} step {step} is done anew: {reason}", paint(NOTE, "warning:")));
+            }
+            Event::Answered(word) => {
+                let answer = if word.granted { paint(GOOD, "approved") } else { paint(BAD, "denied") };
+                self.say(format!("{answer} {}", word.request.short()));
+            }
+            Event::Violated { article, reason, .. } => {
+                self.say(format!("{} violation of {}: {reason}", paint(BAD, "✗"), paint(BOLD, article)));
+            }
             Event::Warned { message } => self.say(format!("{} {message}", paint(NOTE, "warning:"))),
             Event::RunContinued => self.say("going on with the unfinished run".to_owned()),
             _ => {}

@@ -143,6 +143,66 @@ fn a_dgm_run_killed_after_any_event_ends_as_if_never_killed() {
 }
 
 #[test]
+fn a_run_with_approved_proposals_killed_after_any_event_uses_each_yes_once_and_ends_as_if_never_killed() {
+    let propose = ["run", ".", "--json", "--jobs", "1", "--seed", "7", "--evals", "30"];
+    let examine = ["run", ".", "--json", "--jobs", "1", "--seed", "7", "--evals", "30", "--fresh"];
+    let approved = || {
+        let project = Project::arithmetic();
+        project.constitute(
+            "immutable_constraints: [\"Never modify this constitution file\"]\nautonomous_operations:\n  \
+             code_modifications: {scope: \"agent workspace\", requires: [\"approval\"]}\n",
+        );
+        project.meliora(&propose).exits(5);
+        let asks = project.meliora(&["approvals", "list", "--json"]).exits(0).objects();
+        assert!(asks.len() >= 6, "{} asks", asks.len());
+        for ask in &asks[..6] {
+            project.meliora(&["approvals", "approve", ask["request"]["id"].as_str().unwrap()]).exits(0);
+        }
+        project
+    };
+    let whole = approved();
+    let expected = whole.meliora(&examine).last();
+    assert_eq!(whole.events("used").len(), 6);
+
+    let project = approved();
+    let mut random = scatter(17);
+    // The first start alone is fresh; the others go on with it.
+    let mut args = examine.to_vec();
+    let mut kills = 0;
+    let last = loop {
+        let (mut child, mut lines) = project.start(&args);
+        let mut last = None;
+        for _ in 0..1 + random(8) {
+            last = lines.next().map(Result::unwrap).or(last);
+        }
+        if kills < 12 {
+            signal(&child, Signal::KILL);
+        }
+        last = lines.map_while(Result::ok).last().or(last);
+        child.wait().unwrap();
+        let line: Option<Value> = last.and_then(|l| serde_json::from_str(&l).ok());
+        if let Some(line) = line.filter(|l| l["event"] == "finished") {
+            break line;
+        }
+        kills += 1;
+        // It ran ahead of what was read, and was killed between the journal's last event and its own last line.
+        if project.events("finished").len() == 2 {
+            break expected.clone();
+        }
+        if project.events("run_started").len() == 2 {
+            args = propose.to_vec();
+        }
+    };
+    assert!(kills >= 3, "only {kills} kills");
+    assert_eq!(outcome(&last), outcome(&expected));
+    let without_words = |p: &Project| story(p).into_iter().filter(|s| s != "answered").collect::<Vec<_>>();
+    assert_eq!(without_words(&project), without_words(&whole));
+    let used: Vec<Value> = project.events("used").iter().map(|e| e["request"].clone()).collect();
+    assert_eq!(used.len(), used.iter().map(Value::to_string).collect::<std::collections::HashSet<_>>().len());
+    project.chain_holds();
+}
+
+#[test]
 fn a_run_killed_at_random_times_ends_as_if_never_killed() {
     let args = ["run", ".", "--json", "--jobs", "1", "--seed", "3", "--strategy", "dgm", "--evals", "24"];
     let whole = Project::arithmetic();

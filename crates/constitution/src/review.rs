@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath};
+use meliora_domain::{
+    Change, Decision, Edit, FileBody, Genome, GenomePath, Operation, Request, Timestamp, VariantId, Word,
+};
 
+use crate::article::own;
 use crate::path::{differ_by_case, refuse};
+use crate::word::{self, WordError};
 use crate::{Constitution, block};
 
 /// A file may always grow by so many bytes; beyond that, to [`GROWTH`] times its size.
@@ -20,12 +24,13 @@ const GROWTH: usize = 4;
 ///
 /// ```
 /// use meliora_constitution::{Constitution, Reach, Ruling, Subject};
-/// use meliora_domain::{FileBody, Genome, GenomePath};
+/// use meliora_domain::{FileBody, Genome, GenomePath, Timestamp};
 ///
 /// let genome = Genome::new().with(GenomePath::new("a.py").unwrap(), FileBody::new(*b"x = 1\n", false));
 /// let reach = Reach { editable: vec!["*.py".into()], protected: vec![], max_bytes: 1 << 20 };
-/// let law = Constitution::load("no such file".as_ref(), reach).unwrap();
-/// assert!(matches!(law.review(Subject::Baseline(&genome)), Ruling::Lawful(_)));
+/// let law = Constitution::builtin(reach).unwrap();
+/// let ruling = law.review(Subject::Baseline(&genome), &[], Timestamp(0));
+/// assert!(matches!(ruling, Ruling::Lawful(_)));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lawful {
@@ -46,6 +51,8 @@ pub enum Subject<'a> {
     Baseline(&'a Genome),
     /// A change to a genome that was let through before.
     Proposal {
+        /// Id of the parent.
+        variant: VariantId,
         /// The parent.
         parent: &'a Genome,
         /// The change.
@@ -57,7 +64,7 @@ pub enum Subject<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
     /// Id of the article: `editable-paths`, `evolve-block`, `change-applies`, `size`, …; see [`crate::articles`].
-    pub article: &'static str,
+    pub article: String,
     /// What exactly is refused, and what would be lawful.
     pub reason: String,
 }
@@ -69,19 +76,36 @@ pub enum Ruling {
     Lawful(Lawful),
     /// It may not.
     Refused(Refusal),
+    /// Nothing else speaks against it, but a person must say yes to exactly this first.
+    NeedsApproval(Box<Request>),
 }
 
 impl Constitution {
-    /// Reviews a subject. Pure: the same subject gets the same ruling.
-    pub fn review(&self, subject: Subject<'_>) -> Ruling {
+    /// Reviews a subject at this time. Of the words, those count that a person signed, on exactly this subject, under
+    /// exactly this constitution; which were used before, the caller knows and leaves out. Pure.
+    pub fn review(&self, subject: Subject<'_>, words: &[Word], now: Timestamp) -> Ruling {
         let genome = match subject {
             Subject::Baseline(genome) => self.baseline(genome),
-            Subject::Proposal { parent, change } => self.proposal(parent, change),
+            Subject::Proposal { parent, change, .. } => self.proposal(parent, change),
         };
-        match genome {
-            Ok(genome) => Ruling::Lawful(Lawful { genome }),
-            Err(refusal) => Ruling::Refused(refusal),
+        let lawful = match genome {
+            Ok(genome) => Lawful { genome },
+            Err(refusal) => return Ruling::Refused(refusal),
+        };
+        let Subject::Proposal { variant, parent, change } = subject else { return Ruling::Lawful(lawful) };
+        let Some(wanted) = self.asks(parent, change) else { return Ruling::Lawful(lawful) };
+        let operation = Operation::Change { parent: variant, change: change.clone() };
+        let request = word::request(operation, self.digest(), wanted.article, wanted.reason, wanted.risk);
+        if words.iter().any(|word| word.granted && self.hears(word, &request.id, now).is_ok()) {
+            return Ruling::Lawful(lawful);
         }
+        Ruling::NeedsApproval(Box::new(request))
+    }
+
+    /// Whether a word holds: signed by the person whose word counts here, on this request, under this constitution, now.
+    /// Says why not. Whether it was used before is for the journal to say.
+    pub fn hears(&self, word: &Word, request: &meliora_domain::Digest, now: Timestamp) -> Result<(), WordError> {
+        word::holds(word, request, &self.digest(), self.people(), now)
     }
 
     fn baseline(&self, genome: &Genome) -> Result<Genome, Refusal> {
@@ -99,10 +123,11 @@ impl Constitution {
             databases_stay(parent, edit, &path)?;
             touched.insert(path);
         }
+        self.own_articles(change)?;
         distinct_names(parent, &touched)?;
 
         let after = change.apply(parent).map_err(|e| Refusal {
-            article: "change-applies",
+            article: "change-applies".into(),
             reason: format!("{e}; nothing of the change was applied, lawful is one that fits the parent's files"),
         })?;
         for path in &touched {
@@ -113,6 +138,18 @@ impl Constitution {
         }
         self.whole(&after)?;
         Ok(after)
+    }
+
+    /// Refuses what an article of the user's own forbids.
+    fn own_articles(&self, change: &Change) -> Result<(), Refusal> {
+        match own::strictest(&self.law.articles, &own::implied(change)) {
+            Some((own, matched)) if own.decision == Decision::Forbid => {
+                let why =
+                    if own.justification.is_empty() { String::new() } else { format!(" ({})", own.justification) };
+                refuse(&own.id, format!("{matched:?}: {}{why}; lawful is a change that leaves it alone", own.text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What holds for every genome.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
 use meliora_constitution::{Constitution, Reach, Ruling, Subject, article};
-use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath};
+use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath, Timestamp, VariantId};
 use proptest::prelude::*;
 
 fn genome(files: &[(&str, &str)]) -> Genome {
@@ -16,7 +16,7 @@ fn law(editable: &[&str]) -> Constitution {
         protected: vec!["suite".into(), "Eval/key.json".into(), "./grader.py".into()],
         max_bytes: 300_000,
     };
-    Constitution::load("no such file".as_ref(), reach).unwrap()
+    Constitution::builtin(reach).unwrap()
 }
 
 fn write(path: &str, content: &str) -> Edit {
@@ -31,12 +31,17 @@ fn swap(path: &str, search: &str, replace: &str) -> Edit {
     Edit::Replace { path: path.into(), search: search.into(), replace: replace.into() }
 }
 
+fn review(law: &Constitution, parent: &Genome, change: &Change) -> Ruling {
+    law.review(Subject::Proposal { variant: VariantId([0; 20]), parent, change }, &[], Timestamp(0))
+}
+
 /// The article that refuses, or `lawful`.
 fn ruling(law: &Constitution, parent: &Genome, edits: Vec<Edit>) -> String {
-    match law.review(Subject::Proposal { parent, change: &Change { edits } }) {
+    match review(law, parent, &Change { edits }) {
         Ruling::Lawful(_) => "lawful".into(),
+        Ruling::NeedsApproval(request) => panic!("{request:?}"),
         Ruling::Refused(refusal) => {
-            assert!(article(refusal.article).is_some(), "{refusal:?}");
+            assert!(article(&refusal.article).is_some(), "{refusal:?}");
             assert!(refusal.reason.chars().all(|c| !c.is_control()), "{refusal:?}");
             refusal.article.into()
         }
@@ -188,12 +193,13 @@ fn a_database_in_the_genome_is_neither_deleted_nor_overwritten() {
 #[test]
 fn baselines_need_a_file_and_hold_nothing_protected() {
     let law = law(&["**"]);
-    let says = |files: &[(&str, &str)]| match law.review(Subject::Baseline(&genome(files))) {
+    let says = |files: &[(&str, &str)]| match law.review(Subject::Baseline(&genome(files)), &[], Timestamp(0)) {
         Ruling::Lawful(lawful) => {
             assert_eq!(lawful.genome(), &genome(files));
-            "lawful"
+            "lawful".to_owned()
         }
         Ruling::Refused(refusal) => refusal.article,
+        Ruling::NeedsApproval(request) => panic!("{request:?}"),
     };
     assert_eq!(says(&[("a.py", "x")]), "lawful");
     assert_eq!(says(&[]), "empty-genome");
@@ -236,7 +242,7 @@ fn outside_evolve_blocks_not_a_byte_changes() {
 fn a_refusal_outside_a_block_names_file_and_line() {
     let (law, parent) = (law(&["**"]), genome(&[("a.py", BLOCKS)]));
     let change = Change { edits: vec![swap("a.py", "print(x)", "print(y)")] };
-    let Ruling::Refused(refusal) = law.review(Subject::Proposal { parent: &parent, change: &change }) else { panic!() };
+    let Ruling::Refused(refusal) = review(&law, &parent, &change) else { panic!() };
     assert!(refusal.reason.contains("\"a.py\"") && refusal.reason.contains("line 5"), "{}", refusal.reason);
 }
 
@@ -268,7 +274,7 @@ proptest! {
         let parent = genome(&[("src/a.py", "x = 1\n"), ("src/x/a.py", "x")]);
         for edit in [write(&path, &content), delete(&path), swap(&path, "x", &content)] {
             let change = Change { edits: vec![write("src/b.py", "b"), edit] };
-            if let Ruling::Lawful(lawful) = law.review(Subject::Proposal { parent: &parent, change: &change }) {
+            if let Ruling::Lawful(lawful) = review(&law, &parent, &change) {
                 prop_assert!(path.starts_with("src/") && law.may_write(&path), "{:?}", path);
                 for (file, body) in lawful.genome().files() {
                     let parts: Vec<&str> = file.as_str().split('/').collect();
@@ -286,7 +292,7 @@ proptest! {
         let cut = cut.min(BLOCKS.len());
         let text = format!("{}{new}{}", &BLOCKS[..cut], &BLOCKS[cut..]).replace("x = 1", &inner);
         let change = Change { edits: vec![write("a.py", &text)] };
-        if let Ruling::Lawful(_) = law.review(Subject::Proposal { parent: &parent, change: &change }) {
+        if let Ruling::Lawful(_) = review(&law, &parent, &change) {
             prop_assert!(text.starts_with("import os\n# EVOLVE-BLOCK-START\n"), "{text}");
             prop_assert!(text.contains("\n# EVOLVE-BLOCK-END\nprint(x)\n# EVOLVE-BLOCK-START\n"), "{text}");
             prop_assert!(text.ends_with("\n# EVOLVE-BLOCK-END\nend = 1"), "{text}");

@@ -205,6 +205,9 @@ pub enum Event {
         reference: f64,
         /// What followed, in words.
         reason: String,
+        /// Whether it proved a drop that counts.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dropped: bool,
     },
     /// A promotion was undone.
     RolledBack {
@@ -259,6 +262,9 @@ pub enum Event {
     Resumed {
         /// Why, in the person's words; may be empty.
         reason: String,
+        /// The person's word on the pause; without it nothing goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        word: Option<Word>,
     },
     /// The guardian told someone.
     Alerted {
@@ -294,6 +300,19 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         counts: BTreeMap<String, u64>,
     },
+}
+
+impl Event {
+    /// The law itself was found altered; says what.
+    pub fn altered(what: &str) -> Self {
+        Event::Violated {
+            decision: Decision::Forbid,
+            article: "constitution-immutable".into(),
+            reason: what.into(),
+            source: "integrity".into(),
+            operation: None,
+        }
+    }
 }
 
 /// An event as the journal holds it.

@@ -7,6 +7,7 @@ use meliora_domain::{
     BidOutcome, Cost, Digest, Event, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId,
 };
 
+use crate::approval::Approved;
 use crate::error::EvolveError;
 use crate::lineage::Lineage;
 use crate::port::{Ancestor, Archive, Inspiration, PastAttempt, Tried};
@@ -45,25 +46,29 @@ pub struct Errand {
     pub inspirations: Vec<Inspiration>,
     /// What did not help.
     pub attempts: Vec<PastAttempt>,
+    /// What is to be tried, where a person said yes to it: then nobody is asked for a proposal.
+    pub approved: Option<Approved>,
 }
 
 /// Trees and ideas that were tried, those under way included. Shared by all workers.
 #[derive(Debug, Default)]
 pub struct Seen {
-    trees: Mutex<HashSet<TreeId>>,
+    /// Each with the step that claimed it; none for what an earlier sitting tried.
+    trees: Mutex<HashMap<TreeId, Option<u64>>>,
     ideas: Mutex<HashSet<Digest>>,
 }
 
 impl Seen {
-    /// Claims a tree; `false` if it was tried or is under way.
-    pub fn claim(&self, tree: TreeId) -> bool {
-        self.trees.lock().unwrap_or_else(PoisonError::into_inner).insert(tree)
+    /// Claims a tree for a step; `false` if it was tried or is under way. A step that is done anew finds its own claim.
+    pub fn claim(&self, tree: TreeId, step: u64) -> bool {
+        let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
+        *trees.entry(tree).or_insert(Some(step)) == Some(step)
     }
 }
 
 impl Tried for Seen {
     fn tree(&self, tree: &TreeId) -> bool {
-        self.trees.lock().unwrap_or_else(PoisonError::into_inner).contains(tree)
+        self.trees.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tree)
     }
 
     fn idea(&self, idea: &Digest) -> bool {
@@ -96,6 +101,7 @@ impl<'a> Memory<'a> {
 
     /// Begins with what the journal's run has tried.
     pub fn begin(&mut self, trees: HashSet<TreeId>, ideas: HashSet<Digest>) {
+        let trees = trees.into_iter().map(|tree| (tree, None)).collect();
         self.seen = Arc::new(Seen { trees: Mutex::new(trees), ideas: Mutex::new(ideas) });
     }
 
@@ -155,6 +161,7 @@ impl<'a> Memory<'a> {
             ancestors,
             inspirations,
             attempts,
+            approved: None,
         })
     }
 

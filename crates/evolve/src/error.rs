@@ -20,6 +20,9 @@ pub enum EvolveError {
     /// The law refuses the user's own genome.
     #[error("the law refuses the genome as it stands ({}): {}", .0.article, .0.reason)]
     Baseline(meliora_constitution::Refusal),
+    /// The law does not govern any more: it was altered or has expired.
+    #[error(transparent)]
+    Law(#[from] meliora_constitution::LawError),
     /// The evaluator gives no readable verdict on the baseline.
     #[error("the evaluator gave no verdict on the genome as it stands (task '{task}'): {detail}")]
     Evaluator {
@@ -54,4 +57,14 @@ pub enum EvolveError {
         /// What would be.
         hint: Option<String>,
     },
+}
+
+impl EvolveError {
+    /// A person's own genome as it stands is asked about by no law; should one do so, it stops.
+    pub(crate) fn baseline_asks(request: &meliora_domain::Request) -> Self {
+        EvolveError::Baseline(meliora_constitution::Refusal {
+            article: request.article.clone(),
+            reason: request.reason.clone(),
+        })
+    }
 }

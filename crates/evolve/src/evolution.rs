@@ -3,22 +3,26 @@
 //! A step has three parts. `choose` decides on the journal alone; `carry_out` does the work and may run on any thread;
 //! `record` appends all that came of it as one unit, and only then is anyone told.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
 
 use meliora_benchmark::Suite;
-use meliora_constitution::{Constitution, Subject};
+use meliora_constitution::{Constitution, GuardianRules};
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp, Verdict,
+    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp,
+    Verdict,
 };
 use meliora_judge::Policy;
 
+use crate::approval;
 use crate::brief::{Errand, Memory};
 use crate::budget::Budget;
 use crate::error::EvolveError;
 use crate::examine::Nonce;
 use crate::journal::Journal;
-use crate::port::{Archive, Draft, Observer, Proposer, Sandbox};
+use crate::lineage::Pause;
+use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
 use crate::rng::Rng;
 use crate::strategy::{Action, Strategy};
 use crate::work::{Outcome, Workshop};
@@ -59,24 +63,38 @@ pub struct Setup<'a> {
     pub stop: &'a AtomicBool,
     /// How many steps are dealt with at once; at least 1.
     pub jobs: usize,
+    /// When the guardian acts.
+    pub guardian: &'a GuardianRules,
+    /// Where people's words come in.
+    pub desk: &'a dyn Desk,
+    /// Who tells people.
+    pub herald: &'a dyn Herald,
+    /// The user's own tree, where the guardian may undo a promotion.
+    pub target: Option<&'a dyn Target>,
 }
 
 /// How a run ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Ended {
     /// It is over.
     Finished(FinishReason),
     /// It was stopped from outside and can go on.
     Interrupted,
+    /// The guardian stopped it; it can go on when a person lets it.
+    Paused(Box<Pause>),
 }
 
 /// One run.
 pub struct Evolution<'a> {
-    setup: &'a Setup<'a>,
-    journal: Journal<'a>,
+    pub(crate) setup: &'a Setup<'a>,
+    pub(crate) journal: Journal<'a>,
     strategy: Box<dyn Strategy>,
-    budget: Arc<Budget>,
-    memory: Memory<'a>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) memory: Memory<'a>,
+    /// Requests whose approved proposals are being dealt with.
+    pub(crate) dealing: BTreeSet<Digest>,
+    /// When it was last looked whether a promoted variant still stands as it should.
+    pub(crate) looked: Timestamp,
     barren: u32,
     stale: u32,
 }
@@ -93,7 +111,9 @@ impl<'a> Evolution<'a> {
         let continues = journal.lineage().unfinished().is_some();
         let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
         let memory = Memory::new(setup.archive);
-        let mut evolution = Evolution { setup, journal, strategy, budget, memory, barren: 0, stale: 0 };
+        let (dealing, looked) = (BTreeSet::new(), (setup.clock)());
+        let mut evolution =
+            Evolution { setup, journal, strategy, budget, memory, dealing, looked, barren: 0, stale: 0 };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
         } else {
@@ -113,11 +133,17 @@ impl<'a> Evolution<'a> {
 
     /// Runs to the end.
     pub fn run_to_end(&mut self) -> Result<Ended, EvolveError> {
-        let ended = if self.setup.jobs <= 1 { self.alone()? } else { self.together()? };
-        self.journal.record(&[match &ended {
-            Ended::Finished(reason) => Event::Finished { reason: reason.clone(), counts: self.counts() },
-            Ended::Interrupted => Event::Interrupted,
-        }])?;
+        let ended = self.together()?;
+        match &ended {
+            Ended::Finished(reason) => {
+                self.journal.record(&[Event::Finished { reason: reason.clone(), counts: self.counts() }])?;
+            }
+            Ended::Interrupted => {
+                self.journal.record(&[Event::Interrupted])?;
+            }
+            // The journal says so already.
+            Ended::Paused(_) => {}
+        }
         self.journal.keep_snapshot()?;
         Ok(ended)
     }
@@ -132,90 +158,26 @@ impl<'a> Evolution<'a> {
         self.journal
     }
 
-    fn alone(&mut self) -> Result<Ended, EvolveError> {
-        loop {
-            match self.choose(0)? {
-                Next::Errand(errand) => {
-                    let outcome = self.workshop().carry_out(&errand);
-                    self.settle(&errand, outcome)?;
-                }
-                Next::Wait => return Ok(Ended::Finished(FinishReason::Exhausted)),
-                Next::End(ended) => return Ok(ended),
-            }
-        }
-    }
-
-    /// Several steps at once: this thread chooses and records, the others carry out.
-    fn together(&mut self) -> Result<Ended, EvolveError> {
-        let workshop = self.workshop();
-        let (errands, inbox) = mpsc::sync_channel::<Box<Errand>>(self.setup.jobs);
-        let inbox = std::sync::Mutex::new(inbox);
-        let (results, outbox) = mpsc::channel();
-        std::thread::scope(|scope| {
-            for _ in 0..self.setup.jobs {
-                let (workshop, inbox, results) = (workshop.clone(), &inbox, results.clone());
-                scope.spawn(move || {
-                    loop {
-                        let errand = inbox.lock().ok().and_then(|inbox| inbox.recv().ok());
-                        let Some(errand) = errand else { return };
-                        let outcome = workshop.carry_out(&errand);
-                        if results.send((errand, outcome)).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            let ended = self.lead(&errands, &outbox);
-            drop(errands);
-            ended
-        })
-    }
-
-    fn lead(
-        &mut self,
-        errands: &mpsc::SyncSender<Box<Errand>>,
-        outbox: &mpsc::Receiver<(Box<Errand>, Result<Outcome, EvolveError>)>,
-    ) -> Result<Ended, EvolveError> {
-        let mut under_way = 0;
-        let mut ended = None;
-        let mut broken = None;
-        loop {
-            while ended.is_none() && broken.is_none() && under_way < self.setup.jobs {
-                match self.choose(under_way) {
-                    Ok(Next::Errand(errand)) => {
-                        under_way += 1;
-                        errands.send(errand).map_err(|_| EvolveError::Worker)?;
-                    }
-                    Ok(Next::Wait) => break,
-                    Ok(Next::End(end)) => {
-                        // What is under way may change the decision; without it, this is the end.
-                        if under_way == 0 || matches!(end, Ended::Interrupted) {
-                            ended = Some(end);
-                        }
-                        break;
-                    }
-                    Err(e) => broken = Some(e),
-                }
-            }
-            if under_way == 0 {
-                return broken.map_or(Ok(ended.unwrap_or(Ended::Finished(FinishReason::Exhausted))), Err);
-            }
-            let (errand, outcome) = outbox.recv().map_err(|_| EvolveError::Worker)?;
-            under_way -= 1;
-            match self.settle(&errand, outcome) {
-                Ok(()) => {}
-                Err(e) => broken = broken.or(Some(e)),
-            }
-        }
-    }
-
     /// Decides on the next step and sets its cost aside.
-    fn choose(&mut self, under_way: usize) -> Result<Next, EvolveError> {
+    pub(crate) fn choose(&mut self, under_way: usize) -> Result<Next, EvolveError> {
+        if let Some(pause) = self.journal.lineage().watched.paused() {
+            return Ok(Next::End(Ended::Paused(Box::new(pause.clone()))));
+        }
         if self.setup.stop.load(Ordering::Relaxed) {
             return Ok(Next::End(Ended::Interrupted));
         }
+        self.still_governed()?;
         if self.solved() {
             return Ok(Next::End(Ended::Finished(FinishReason::Solved)));
+        }
+        let run = self.run();
+        self.budget.clock(run.busy_millis as f64 / 1000.0, run.longest_exam);
+        if let Some(errand) = self.approved_errand()? {
+            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
+                return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
+            }
+            self.dealing.extend(errand.approved.iter().map(|approved| approved.request));
+            return Ok(Next::Errand(Box::new(errand)));
         }
         if self.barren >= PATIENCE {
             return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
@@ -225,7 +187,6 @@ impl<'a> Evolution<'a> {
         }
         let run = self.run();
         let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
-        self.budget.clock(run.busy_millis as f64 / 1000.0, run.longest_exam);
         let mut rng = Rng::of(seed, number, step);
         let (parents, inspirations, arm) = match self.strategy.next(self.journal.lineage(), &self.budget, &mut rng) {
             Action::Expand { parents, inspirations, arm } => (parents, inspirations, arm),
@@ -253,9 +214,19 @@ impl<'a> Evolution<'a> {
         Ok(Next::Errand(Box::new(errand)))
     }
 
+    /// Nothing more happens under a law that was altered since it was loaded, or that has expired.
+    fn still_governed(&mut self) -> Result<(), EvolveError> {
+        let now = (self.setup.clock)();
+        let Err(lapse) = self.setup.constitution.holds(now) else { return Ok(()) };
+        if !self.setup.constitution.expired(now) {
+            self.journal.record(&[Event::altered(&lapse.what)])?;
+        }
+        Err(lapse.into())
+    }
+
     /// Journals what came of a step. A proposer that broke is an attempt too: what it spent is known, and only a crash
     /// leaves the whole reservation charged.
-    fn settle(&mut self, errand: &Errand, outcome: Result<Outcome, EvolveError>) -> Result<(), EvolveError> {
+    pub(crate) fn settle(&mut self, errand: &Errand, outcome: Result<Outcome, EvolveError>) -> Result<(), EvolveError> {
         match outcome {
             Ok(outcome) => self.record(errand, outcome),
             Err(EvolveError::Propose(e)) => {
@@ -279,15 +250,24 @@ impl<'a> Evolution<'a> {
             _ => self.stale + 1,
         };
         let step = errand.step;
-        let mut events = vec![Event::Bid(Attempt {
+        let mut events = Vec::new();
+        if let Some(approved) = &errand.approved {
+            self.dealing.remove(&approved.request);
+            events.push(Event::Used { request: approved.request, nonce: approved.word.nonce });
+        }
+        events.push(Event::Bid(Attempt {
             step,
             parents: errand.parents.clone(),
             arm: errand.arm,
             cost: outcome.cost,
             outcome: outcome.bid,
-        })];
+        }));
         if let Some((refusal, change)) = outcome.refused {
-            events.push(Event::Refused { step, article: refusal.article.to_owned(), reason: refusal.reason, change });
+            events.push(Event::Refused { step, article: refusal.article, reason: refusal.reason, change });
+        }
+        if let Some(asked) = outcome.asked {
+            let now = (self.setup.clock)();
+            events.push(approval::asked(self.journal.lineage(), step, asked, now));
         }
         events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree }));
         if let (Some(subject), Some(judgement)) = (outcome.subject, outcome.judgement) {
@@ -343,78 +323,7 @@ impl<'a> Evolution<'a> {
         ))
     }
 
-    /// The baseline: reviewed, stored, examined twice (an exact suite must mark it the same both times).
-    fn begin(&mut self, genome: &Genome) -> Result<(), EvolveError> {
-        let lawful = match self.setup.constitution.review(Subject::Baseline(genome)) {
-            meliora_constitution::Ruling::Lawful(lawful) => lawful,
-            meliora_constitution::Ruling::Refused(refusal) => return Err(EvolveError::Baseline(refusal)),
-        };
-        let known = self.journal.lineage().find_tree(&genome.tree()).map(|i| self.journal.lineage().node(i).id);
-        let variant = match known {
-            Some(variant) => variant,
-            None => self.store(genome, &[], 0, "baseline")?,
-        };
-        let mut events = vec![Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() }];
-        let mut cards = Vec::new();
-        for _ in 0..2 {
-            if self.budget.reserve(Cost::evals(1)).is_err() {
-                break;
-            }
-            cards.push(self.workshop().examine(&lawful)?);
-        }
-        let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
-        if let Some(mark) = first.of(Split::Validation).find(|m| m.status == meliora_domain::MarkStatus::Missing) {
-            return Err(EvolveError::Evaluator { task: mark.task.to_string(), detail: mark.detail.clone() });
-        }
-        if first.of(Split::Validation).all(|m| m.status == meliora_domain::MarkStatus::Garbled) {
-            let mark = first.of(Split::Validation).next();
-            let detail = mark.map(|m| m.detail.clone()).unwrap_or_default();
-            return Err(EvolveError::Evaluator { task: mark.map(|m| m.task.to_string()).unwrap_or_default(), detail });
-        }
-        let differ = cards.windows(2).any(|w| w[0].mean(Split::Validation) != w[1].mean(Split::Validation));
-        if differ && self.setup.policy.kind == meliora_domain::Kind::Exact {
-            events.push(Event::Warned {
-                message: "two examinations of the same baseline gave different scores, so this suite is not exact; \
-                          declare `kind = \"sample\"`, or make the evaluator deterministic"
-                    .to_owned(),
-            });
-        }
-        if first.unviable(Split::Validation) {
-            let detail = first.of(Split::Validation).next().map(|m| m.detail.clone()).unwrap_or_default();
-            events.push(Event::Warned { message: format!("the baseline does no task at all: {detail}") });
-        }
-        let score = first.mean(Split::Validation).unwrap_or(0.0);
-        events.extend(cards.into_iter().map(|scorecard| Event::Examined { step: 0, variant, scorecard }));
-        events.push(Event::Crowned { variant, score });
-        self.journal.record(&events)?;
-        // A run that goes on knows the baseline as tried from the journal; one that begins must know it too.
-        self.memory.seen().claim(genome.tree());
-        self.setup.archive.point_champion(&variant)?;
-        Ok(())
-    }
-
-    /// Gathers what the train tasks tell of a parent with the lines they run, once, for proposers that look at lines.
-    fn trace(
-        &mut self,
-        proposer: &dyn Proposer,
-        parent: &meliora_domain::VariantId,
-        genome: &Genome,
-    ) -> Result<(), EvolveError> {
-        let wanted = proposer.wants_lines() && self.setup.suite.count(Split::Train) > 0;
-        if !wanted || self.memory.traced(parent)? || self.budget.reserve(Cost::evals(1)).is_err() {
-            return Ok(());
-        }
-        let meliora_constitution::Ruling::Lawful(lawful) = self.setup.constitution.review(Subject::Baseline(genome))
-        else {
-            return Ok(());
-        };
-        let feedback = self.workshop().feedback(&lawful)?;
-        self.memory.keep_feedback(*parent, feedback.clone());
-        self.journal.record(&[Event::Traced { variant: *parent, feedback }])?;
-        Ok(())
-    }
-
-    fn store(
+    pub(crate) fn store(
         &self,
         genome: &Genome,
         parents: &[meliora_domain::VariantId],
@@ -445,7 +354,7 @@ impl<'a> Evolution<'a> {
         self.memory.begin(trees, ideas);
     }
 
-    fn run(&self) -> &crate::lineage::Run {
+    pub(crate) fn run(&self) -> &crate::lineage::Run {
         self.journal.lineage().run.as_ref().expect("a run was started when this value was made")
     }
 
@@ -455,6 +364,7 @@ impl<'a> Evolution<'a> {
             ("attempts", run.attempts),
             ("accepted", run.accepted),
             ("refused", run.refused),
+            ("asked", run.asked),
             ("duplicates", run.duplicates),
             ("unusable", run.unusable),
         ]
@@ -462,12 +372,13 @@ impl<'a> Evolution<'a> {
         .into()
     }
 
-    fn workshop(&self) -> Workshop<'a> {
+    pub(crate) fn workshop(&self) -> Workshop<'a> {
         Workshop { setup: self.setup, seen: self.memory.seen(), budget: self.budget.clone() }
     }
 }
 
-enum Next {
+/// What is to be done next.
+pub(crate) enum Next {
     Errand(Box<Errand>),
     Wait,
     End(Ended),

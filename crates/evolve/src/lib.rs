@@ -2,29 +2,37 @@
 //!
 //! Synchronous. Never prints, never reads the environment, never opens a file.
 
+mod approval;
+mod baseline;
 mod brief;
 mod budget;
+mod crew;
 mod diagnosis;
 mod error;
 mod evolution;
 mod examine;
+mod guardian;
 mod journal;
 mod lineage;
 mod port;
 mod promotion;
 mod relay;
+mod requirement;
 mod rng;
 mod strategy;
 mod work;
 
+pub use approval::{answer, granted, pause_in_force, resume};
 pub use brief::scorecards;
 pub use budget::{Budget, Over};
+pub use crew::tell_of_pause;
 pub use diagnosis::{Circumstances, Finding, diagnose};
 pub use error::EvolveError;
 pub use evolution::{Ended, Evolution, Setup};
 pub use examine::{Nonce, examine};
+pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
-pub use lineage::{Lineage, Node, NodeIndex, Run, Standing};
+pub use lineage::{Answer, Ask, Asks, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
 pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;

@@ -2,7 +2,9 @@
 //!
 //! A projection: replaying the journal gives it, and nothing else may. It decides nothing.
 
+mod asks;
 mod parts;
+mod watched;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +13,13 @@ use meliora_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use asks::{Answer, Ask, Asks};
 pub use parts::{Node, Run, Standing, Tried};
+pub(crate) use watched::CAGE_FAILED;
+pub use watched::{Pause, Watched};
+
+use asks::Bred;
+use parts::Pending;
 
 /// How many failed attempts of a parent are remembered for briefs.
 const REMEMBERED_ATTEMPTS: usize = 24;
@@ -47,6 +55,12 @@ pub struct Lineage {
     pub fallen: BTreeSet<VariantId>,
     /// The newest drop that a re-examination showed.
     pub last_drop: Option<String>,
+    /// What a person is asked, and what came of it.
+    pub asks: Asks,
+    /// What the guardian needs to know.
+    pub watched: Watched,
+    /// Whether a run is at work, as far as the journal tells.
+    at_work: bool,
     /// Nodes that changed, in order, for strategies that keep an index. Not part of the state.
     #[serde(skip)]
     touched: Touched,
@@ -134,14 +148,23 @@ impl Lineage {
     /// Takes the next event in.
     pub fn take(&mut self, recorded: &Recorded) {
         let waited = recorded.at.0.saturating_sub(self.at);
-        if let Some(run) = self.run.as_mut().filter(|r| r.finished.is_none())
-            && !matches!(recorded.event, Event::RunContinued | Event::RunStarted(_))
-        {
+        // What comes between two sittings of a run is no time at work: a person's word, a look at the tree.
+        let idle = matches!(recorded.event, Event::RunContinued | Event::RunStarted(_) | Event::Resumed { .. });
+        if let Some(run) = self.run.as_mut().filter(|r| r.finished.is_none() && self.at_work && !idle) {
             run.busy_millis += waited;
+        }
+        match recorded.event {
+            Event::RunStarted(_) | Event::RunContinued => self.at_work = true,
+            Event::Interrupted | Event::Finished { .. } | Event::Resumed { .. } => self.at_work = false,
+            _ => {}
         }
         self.seq = recorded.seq;
         self.hash = recorded.hash;
         self.at = recorded.at.0;
+        if let Event::Asked { step, request } = &recorded.event {
+            self.asks.asked(recorded, *step, request, self.bred(*step));
+        }
+        self.watched.take(recorded);
         self.take_event(&recorded.event);
     }
 
@@ -231,15 +254,29 @@ impl Lineage {
                     run.finished = Some(reason.clone());
                 }
             }
+            Event::Asked { step, request } => {
+                if let Some(run) = &mut self.run {
+                    run.asked += u64::from(step.is_some());
+                }
+                if let Some(step) = step {
+                    self.failed(*step, format!("waits for a person ({})", request.article), String::new());
+                }
+            }
+            Event::Answered(word) => self.asks.answered(word),
+            Event::Used { request, .. } => self.asks.used(request),
+            Event::Restarted { step, .. } => {
+                // What was set aside for the try that is given up may have been spent: it stays charged.
+                if let Some(run) = &mut self.run
+                    && let Some(lost) = run.reserved.remove(step)
+                {
+                    run.spent += lost;
+                }
+            }
             Event::Reexamined { .. }
             | Event::Violated { .. }
-            | Event::Asked { .. }
-            | Event::Answered(_)
-            | Event::Used { .. }
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Alerted { .. }
-            | Event::Restarted { .. }
             | Event::Warned { .. }
             | Event::Interrupted => {}
         }
@@ -252,7 +289,7 @@ impl Lineage {
         let known = self.by_id.get(&variant).copied();
         let index = known.unwrap_or(self.nodes.len() as NodeIndex);
         if known.is_none() {
-            let reason = run.pending.get(&step).map(|(_, reason, _)| reason.clone()).unwrap_or_default();
+            let reason = run.pending.get(&step).map(|p| p.reason.clone()).unwrap_or_default();
             for parent in &parents {
                 self.nodes[*parent as usize].children += 1;
                 self.touched.0.push(*parent);
@@ -275,19 +312,20 @@ impl Lineage {
     fn bid(&mut self, attempt: &meliora_domain::Attempt) {
         let parents: Vec<NodeIndex> = attempt.parents.iter().filter_map(|p| self.find(p)).collect();
         let Some(run) = &mut self.run else { return };
+        let arm = attempt.arm;
         run.reserved.remove(&attempt.step);
         run.spent += attempt.cost;
         run.last_step = run.last_step.max(attempt.step);
         match &attempt.outcome {
             BidOutcome::Proposed { reason, idea } => {
                 run.attempts += 1;
-                run.pending.insert(attempt.step, (parents, reason.clone(), *idea));
+                run.pending.insert(attempt.step, Pending { parents, arm, reason: reason.clone(), idea: *idea });
             }
             BidOutcome::Unusable { reason } => {
                 run.attempts += 1;
                 run.unusable += 1;
                 run.trouble(format!("unusable answer: {reason}"));
-                run.pending.insert(attempt.step, (parents, String::new(), None));
+                run.pending.insert(attempt.step, Pending { parents, arm, reason: String::new(), idea: None });
                 self.failed(attempt.step, format!("unusable answer: {reason}"), String::new());
             }
             BidOutcome::Exhausted => {
@@ -323,6 +361,13 @@ impl Lineage {
         }
     }
 
+    /// Where the proposal of a step that is being dealt with came from.
+    fn bred(&self, step: Option<u64>) -> Option<Bred> {
+        let pending = self.run.as_ref()?.pending.get(&step?)?;
+        let parents = pending.parents.iter().map(|p| self.node(*p).id).collect();
+        Some(Bred { parents, arm: pending.arm, reason: pending.reason.clone() })
+    }
+
     /// Puts a judged variant among the best, if it belongs there.
     fn rank(&mut self, index: NodeIndex) {
         let nodes = &self.nodes;
@@ -339,7 +384,7 @@ impl Lineage {
     /// A step's proposal did not help: its parent and its idea are remembered.
     fn failed(&mut self, step: u64, outcome: String, feedback: String) {
         let Some(run) = &mut self.run else { return };
-        let Some((parents, reason, idea)) = run.pending.remove(&step) else { return };
+        let Some(Pending { parents, reason, idea, .. }) = run.pending.remove(&step) else { return };
         run.ideas.extend(idea);
         if let Some(parent) = parents.first() {
             let attempts = &mut self.nodes[*parent as usize].attempts;

@@ -2,11 +2,13 @@
 
 mod archive;
 mod model;
+mod people;
 mod proposer;
 mod sandbox;
 
 pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target, TargetError};
 pub use model::{Chat, Message, Model, ModelError, Reply, Reservation, Role, Usage};
+pub use people::{Alert, Delivery, Desk, Herald, Letter, Nobody};
 pub use proposer::{Ancestor, Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
 pub use sandbox::{
     Cage, CageEntry, CageError, CageSpec, CageUsage, Command, EntryKind, Happening, Process, Purpose, ReadOnly,

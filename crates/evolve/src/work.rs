@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use meliora_constitution::{Lawful, Refusal, Ruling, Subject};
-use meliora_domain::{BidOutcome, Change, Cost, Feedback, Judgement, Scorecard, Split, TreeId, Verdict};
+use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
+use meliora_domain::{
+    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word,
+};
 
+use crate::approval::Approved;
 use crate::brief::{Errand, Seen};
 use crate::budget::Budget;
 use crate::error::EvolveError;
@@ -33,6 +36,8 @@ pub struct Outcome {
     pub cost: Cost,
     /// Set if the law refused it.
     pub refused: Option<(Refusal, Change)>,
+    /// Set if a person must say yes to it first: what is asked, and the tree and change that it is about.
+    pub asked: Option<(Request, TreeId, Change)>,
     /// Set if the genome had been tried before.
     pub duplicate: Option<TreeId>,
     /// The variant, if it was examined.
@@ -53,6 +58,7 @@ impl Outcome {
             reason,
             cost,
             refused: None,
+            asked: None,
             duplicate: None,
             subject: None,
             cards: Vec::new(),
@@ -65,7 +71,7 @@ impl Outcome {
 impl Workshop<'_> {
     /// Propose, review, examine, judge.
     pub fn carry_out(&self, errand: &Errand) -> Result<Outcome, EvolveError> {
-        let (change, mut outcome) = match self.propose(errand)? {
+        let (change, mut outcome) = match self.bid(errand)? {
             Bid::Exhausted => return Ok(Outcome::of(BidOutcome::Exhausted, String::new(), Cost::ZERO)),
             Bid::Unusable { reason, cost } => {
                 return Ok(Outcome::of(BidOutcome::Unusable { reason }, String::new(), cost));
@@ -74,16 +80,30 @@ impl Workshop<'_> {
                 (change, Outcome::of(BidOutcome::Proposed { reason: reason.clone(), idea }, reason, cost))
             }
         };
-        let subject = Subject::Proposal { parent: &errand.genome, change: &change };
-        let lawful = match self.setup.constitution.review(subject) {
+        let subject = Subject::Proposal { variant: errand.parents[0], parent: &errand.genome, change: &change };
+        let words: Vec<Word> = errand.approved.iter().map(|approved| approved.word.clone()).collect();
+        let ruling = self.setup.constitution.review(subject, &words, (self.setup.clock)());
+        if !matches!(ruling, Ruling::Refused(_)) && outcome.reason.trim().is_empty() && self.wants_a_reason(&change) {
+            let reason = "references_change is required, and the proposal gives no reason; lawful is one that says why";
+            let refusal = Refusal { article: "autonomous-operations".into(), reason: reason.into() };
+            outcome.refused = Some((refusal, change));
+            return Ok(outcome);
+        }
+        let lawful = match ruling {
             Ruling::Lawful(lawful) => lawful,
             Ruling::Refused(refusal) => {
                 outcome.refused = Some((refusal, change));
                 return Ok(outcome);
             }
+            Ruling::NeedsApproval(request) => {
+                // It was let through but for a person's word, so it applies.
+                let tree = change.apply(&errand.genome).map_or(errand.genome.tree(), |genome| genome.tree());
+                outcome.asked = Some((*request, tree, change));
+                return Ok(outcome);
+            }
         };
         let tree = lawful.genome().tree();
-        if !self.seen.claim(tree) {
+        if !self.seen.claim(tree, errand.step) {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
@@ -91,6 +111,21 @@ impl Workshop<'_> {
         outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
         outcome.subject = Some(lawful);
         Ok(outcome)
+    }
+
+    /// What is to be tried: what a person said yes to, or what the proposer comes back with.
+    fn bid(&self, errand: &Errand) -> Result<Bid, EvolveError> {
+        match &errand.approved {
+            Some(Approved { change, reason, .. }) => {
+                Ok(Bid::Proposal { change: change.clone(), reason: reason.clone(), idea: None, cost: Cost::ZERO })
+            }
+            None => self.propose(errand),
+        }
+    }
+
+    fn wants_a_reason(&self, change: &Change) -> bool {
+        let paths = change.edits.iter().map(Edit::path);
+        self.setup.constitution.requires(paths).contains(&Requirement::ReferencesChange)
     }
 
     fn propose(&self, errand: &Errand) -> Result<Bid, EvolveError> {

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Digest, Event, Judgement, Mark, MarkStatus, Proposer, Recorded, RunPlan, Scorecard,
-    Split, TaskId, Timestamp, TreeId, VariantId, Verdict,
+    Attempt, BidOutcome, Change, Cost, Digest, Edit, Event, Judgement, Mark, MarkStatus, Operation, Proposer, Recorded,
+    Request, RunPlan, Scorecard, Split, TaskId, Timestamp, TreeId, VariantId, Verdict, Word,
 };
 use meliora_evolve::{Action, Budget, Lineage, Rng, StrategyKind};
 use proptest::prelude::*;
@@ -63,7 +63,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
         let bid = |outcome| Event::Bid(Attempt { step, parents: vec![old], arm: (*b % 2) as usize, cost, outcome });
         let idea = b.is_multiple_of(3).then_some(Digest([*b as u8; 32]));
         let proposed = || bid(BidOutcome::Proposed { reason: format!("try {b}"), idea });
-        match kind % 14 {
+        match kind % 23 {
             0..=4 => {
                 let new = variant(known);
                 known += 1;
@@ -109,10 +109,63 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 commit: "c".into(),
                 reason: "manual: asked for".into(),
             }),
-            _ => out.push(Event::Traced { variant: old, feedback: vec![] }),
+            13 => out.push(Event::Traced { variant: old, feedback: vec![] }),
+            14..=15 => {
+                out.push(proposed());
+                let step = b.is_multiple_of(4).then_some(step + 1).or(Some(step));
+                out.push(Event::Asked { step, request: request(old, a % 5) });
+            }
+            16 => out.push(Event::Answered(word(request(old, a % 5).id, *b))),
+            17 => out.push(Event::Used { request: request(old, a % 5).id, nonce: Digest([*b as u8; 32]) }),
+            18 => out.push(Event::Paused { rule: "violations".into(), reason: format!("{a}") }),
+            19 => {
+                // Of the pause just before it, if there is one; `recorded` gives the hashes.
+                let pause = Digest([out.len() as u8; 32]);
+                let word = word(meliora_constitution::word::on_pause(&pause), *b);
+                out.push(Event::Resumed { reason: String::new(), word: Some(word) });
+            }
+            20 => {
+                let (rule, message, to) = ("repeated".to_owned(), String::new(), "terminal".to_owned());
+                out.push(Event::Alerted { rule, message, to, failed: None });
+            }
+            21 => out.push(Event::Restarted { step, reason: "the cage failed: x".into() }),
+            _ => out.push(Event::Reexamined {
+                variant: old,
+                score: 0.1,
+                reference: 0.2,
+                reason: String::new(),
+                dropped: b % 2 == 0,
+            }),
         }
     }
     out
+}
+
+fn request(parent: VariantId, n: u64) -> Request {
+    let edit = Edit::Delete { path: format!("{n}.py") };
+    let operation = Operation::Change { parent, change: Change { edits: vec![edit] } };
+    let (article, text) = ("approval".to_owned(), String::new());
+    Request {
+        id: operation.digest(),
+        operation,
+        constitution: Digest::default(),
+        article,
+        reason: text.clone(),
+        risk: text,
+    }
+}
+
+fn word(request: Digest, n: u64) -> Word {
+    Word {
+        request,
+        constitution: Digest::default(),
+        granted: n.is_multiple_of(2),
+        nonce: Digest([n as u8; 32]),
+        expires: Timestamp(n % 5000),
+        reason: String::new(),
+        key: String::new(),
+        signature: String::new(),
+    }
 }
 
 fn recorded(events: Vec<Event>) -> Vec<Recorded> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use meliora_domain::Limits;
-use meliora_evolve::{CageSpec, Circumstances, Command, diagnose, lineage_of, run_to_end};
+use meliora_evolve::{CageSpec, Circumstances, Command, Lineage, diagnose, lineage_of, run_to_end};
 
 use crate::args::Overrides;
 use crate::cages::{self, Backend};
@@ -11,7 +11,7 @@ use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
-use crate::project::{Project, STATE, archive_to_read};
+use crate::project::{Project, STATE, archive_to_read, now};
 
 /// One line of the examination.
 #[derive(serde::Serialize)]
@@ -151,6 +151,21 @@ fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
     }
 }
 
+/// What waits for a person.
+fn people(project: &Project, lineage: &Lineage, lines: &mut Vec<Line>) {
+    let mut waits = |check: &str, what: String, mend: &str| {
+        let (check, mend) = (check.to_owned(), Some(mend.to_owned()));
+        lines.push(Line { check, good: false, needed: false, what, mend });
+    };
+    if let Some(pause) = lineage.watched.paused() {
+        waits("paused", format!("by {}: {}", pause.rule, pause.reason), "`meliora resume` lets the work go on");
+    }
+    let open = lineage.asks.open(&project.constitution.digest(), now());
+    if open > 0 {
+        waits("approvals", format!("{open} requests wait for a person"), "`meliora approvals list`");
+    }
+}
+
 fn last_run(project: &Project, dir: &Path, lines: &mut Vec<Line>) -> Result<(), Failure> {
     if !dir.join(STATE).join("journal.db").is_file() {
         lines.push(good("last run", "none yet; `meliora run` begins"));
@@ -160,6 +175,7 @@ fn last_run(project: &Project, dir: &Path, lines: &mut Vec<Line>) -> Result<(), 
     let events = archive.verify()?;
     lines.push(good("journal", format!("{events} events, the chain holds")));
     let lineage = lineage_of(&archive)?;
+    people(project, &lineage, lines);
     let Some(run) = &lineage.run else { return Ok(()) };
     let score = |node: Option<&meliora_evolve::Node>| {
         node.and_then(|n| n.score).map_or("–".to_owned(), |s| format!("{s:.4}"))

@@ -99,7 +99,7 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         Event::Promoted { variant, commit, .. } => {
             format!("{} {} as commit {}", paint(GOOD, "promoted"), variant.short(), short(commit))
         }
-        Event::Reexamined { variant, score, reference, reason } => {
+        Event::Reexamined { variant, score, reference, reason, .. } => {
             format!("{} re-examined: {score:.4}, was {reference:.4}: {reason}", variant.short())
         }
         Event::RolledBack { from, to, commit, reason } => format!(
@@ -127,7 +127,7 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         }
         Event::Used { request, .. } => format!("approval {} used", request.short()),
         Event::Paused { rule, reason } => format!("{} by {rule}: {reason}", paint(BAD, "paused")),
-        Event::Resumed { reason } => format!("{} {reason}", paint(GOOD, "resumed")),
+        Event::Resumed { reason, .. } => format!("{} {reason}", paint(GOOD, "resumed")),
         Event::Alerted { rule, message, to, failed } => {
             let failed = failed.as_ref().map(|why| format!(" (not delivered: {why})")).unwrap_or_default();
             format!("{} to {to} by {rule}: {message}{failed}", paint(NOTE, "alert"))

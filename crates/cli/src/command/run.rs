@@ -5,18 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use meliora_domain::{Cost, Event, FinishReason, Genome, MicroUsd, Proposer, RunPlan, Split};
 use meliora_evolve::{
-    Archive, Ended, Evolution, Examiner, Journal, Lineage, Reexamination, Run, Sandbox, Setup, StrategyKind, reexamine,
+    Alert, Archive, Ended, Evolution, Examiner, Journal, Lineage, Pause, Reexamination, Run, Sandbox, Setup,
+    StrategyKind, Target, pause_in_force, reexamine, tell_of_pause,
 };
 
 use super::proposers;
+use crate::alerts::Alerts;
 use crate::args;
 use crate::cages;
 use crate::config::Config;
+use crate::desk::Words;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::observer::Show;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, diff_lines, paint, table};
-use crate::project::{Project, law_digest, nonce, now};
+use crate::project::{Project, STATE, law_digest, nonce, now};
 
 /// Cages of each kind that wait to be used: enough for two jobs at once.
 const AHEAD: usize = 2;
@@ -34,6 +37,12 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let archive = project.archive()?;
     let show = Show::new(*printer, project.config.budget.evals);
     let mut journal = Journal::open(&archive, &show, &now)?;
+    let tell = |alert: &Alert| show.alert(alert);
+    let herald = Alerts::new(&project.config.alerts, &project.config.name, &project.dir, &tell)?;
+    if let Some(pause) = pause_in_force(&mut journal, &project.constitution)? {
+        tell_of_pause(&mut journal, &herald)?;
+        return Ok(still_paused(&pause, printer));
+    }
     if !args.fresh {
         look_again(&mut journal, &archive, &project, sandbox, printer)?;
     }
@@ -59,6 +68,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     on_interrupt(&stop, printer)?;
     let boxed: Vec<Box<dyn meliora_evolve::Proposer + '_>> = proposers.into_iter().map(|(_, p)| p).collect();
+    // A tree in no git repository has no promotions either.
+    let target = project.target().ok();
     let setup = Setup {
         goal: &project.config.goal,
         constitution: &project.constitution,
@@ -72,6 +83,10 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         nonce: &nonce,
         stop: &stop,
         jobs: project.config.run.jobs,
+        guardian: project.guardian(),
+        desk: &Words::of(&project.dir.join(STATE)),
+        herald: &herald,
+        target: target.as_ref().map(|target| target as &dyn Target),
     };
     let started = std::time::Instant::now();
     let mut evolution = Evolution::open(&setup, journal, plan, strategy.build(), &baseline)?;
@@ -80,6 +95,18 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let seconds = started.elapsed().as_secs_f64() + busy as f64 / 1000.0;
     let ended = ended?;
     report(&ended, evolution.journal().lineage(), &archive, &project, seconds, printer)
+}
+
+/// What is said of a project that is paused.
+fn still_paused(pause: &Pause, printer: &Printer) -> Exit {
+    if printer.json() {
+        printer.object(&serde_json::json!({ "event": "paused", "rule": pause.rule, "reason": pause.reason }));
+    } else {
+        printer.talk(format!("{} by {}: {}", paint(BAD, "paused"), paint(BOLD, &pause.rule), pause.reason));
+        printer.talk("  meliora log       shows what happened");
+        printer.talk("  meliora resume    lets the work go on; it needs your key");
+    }
+    Exit::Paused
 }
 
 /// When a run's minutes are over, of which it used some in earlier sittings. A model call that is under way then ends.
@@ -259,6 +286,7 @@ struct Summary {
     attempts: u64,
     accepted: u64,
     refused: u64,
+    asked: u64,
     tier: meliora_domain::Tier,
     reason: String,
 }
@@ -277,6 +305,7 @@ fn report(
     let improved = run.champion != run.baseline;
     let reason = match ended {
         Ended::Interrupted => "interrupted".to_owned(),
+        Ended::Paused(pause) => format!("paused by {}: {}", pause.rule, pause.reason),
         Ended::Finished(FinishReason::Solved) => "solved".to_owned(),
         Ended::Finished(FinishReason::Budget(which)) => format!("budget of {which} is used up"),
         Ended::Finished(FinishReason::Exhausted) => "the proposers have nothing more to offer".to_owned(),
@@ -284,6 +313,7 @@ fn report(
     };
     let exit = match ended {
         Ended::Interrupted => Exit::Interrupted,
+        Ended::Paused(_) => Exit::Paused,
         Ended::Finished(FinishReason::Solved) => Exit::Done,
         Ended::Finished(_) if improved => Exit::Done,
         Ended::Finished(_) => Exit::NoImprovement,
@@ -301,6 +331,7 @@ fn report(
             attempts: run.attempts,
             accepted: run.accepted,
             refused: run.refused,
+            asked: run.asked,
             tier: project.suite.tier(),
             reason,
         });
@@ -329,6 +360,10 @@ fn report(
     printer.data(paint(FAINT, costs(run, seconds)));
     printer.data(paint(FAINT, project.standing()));
     next_steps(ended, improved, project, printer);
+    let open = lineage.asks.open(&project.constitution.digest(), now());
+    if open > 0 {
+        printer.data(format!("  meliora approvals list    {open} requests wait for a person"));
+    }
     Ok(exit)
 }
 
@@ -378,6 +413,9 @@ fn next_steps(ended: &Ended, improved: bool, project: &Project, printer: &Printe
     printer.data("");
     printer.data(paint(BOLD, "next"));
     let unproven = if project.suite.tier() == meliora_domain::Tier::Together { " --unproven" } else { "" };
+    if matches!(ended, Ended::Paused(_)) {
+        printer.data(format!("  meliora resume{dir}    lets it go on; it needs your key"));
+    }
     if matches!(ended, Ended::Interrupted) {
         printer.data(format!("  meliora run{dir}    goes on where it stopped"));
     }
@@ -391,7 +429,7 @@ fn next_steps(ended: &Ended, improved: bool, project: &Project, printer: &Printe
         printer.data("  add harder tasks: what the suite cannot see cannot get better");
         printer
             .data(format!("  meliora promote champion{flag}{unproven}    if it does not stand in your repository yet"));
-    } else if !matches!(ended, Ended::Interrupted) {
+    } else if matches!(ended, Ended::Finished(_)) {
         printer.data(format!("  meliora doctor{dir}    tells likely causes"));
     }
 }

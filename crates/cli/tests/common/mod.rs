@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
 
+use meliora_constitution::key::SecretKey;
 use serde_json::Value;
 
 /// The program under test.
@@ -155,8 +156,35 @@ impl Project {
             }
         }
         command.env("XDG_CONFIG_HOME", self.dir.join("../no-settings")).env("NO_COLOR", "1");
+        command.env("MELIORA_KEYS", self.keys());
         command.env_remove("OPENAI_API_KEY").env_remove("http_proxy").env_remove("HTTP_PROXY");
         command
+    }
+
+    /// The folder of the person's keys, outside of the project. Empty until [`Project::constitute`].
+    pub fn keys(&self) -> PathBuf {
+        self.dir.parent().unwrap().join("keys")
+    }
+
+    /// Makes this its constitution, signed with the person's key, which is made if there is none.
+    pub fn constitute(&self, text: &str) {
+        let keys = self.keys();
+        if !keys.exists() {
+            std::fs::create_dir(&keys).unwrap();
+            let key = secret_key(&keys);
+            std::fs::write(keys.join("meliora.pub"), key.public().encode()).unwrap();
+        }
+        self.write("CONSTITUTION.yaml", text);
+        self.meliora(&["constitution", "sign"]).exits(0);
+    }
+
+    /// A folder with a secret key that nobody pinned, beside the public key that is pinned.
+    pub fn strange_keys(&self) -> PathBuf {
+        let keys = self.dir.parent().unwrap().join("strange");
+        std::fs::create_dir_all(&keys).unwrap();
+        secret_key(&keys);
+        std::fs::copy(self.keys().join("meliora.pub"), keys.join("meliora.pub")).unwrap();
+        keys
     }
 
     /// Runs the program in the project.
@@ -229,6 +257,15 @@ impl Project {
         out.pop();
         out
     }
+}
+
+/// A new secret key in this folder, which its owner alone can read.
+fn secret_key(folder: &Path) -> SecretKey {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (key, file) = (SecretKey::generate().unwrap(), folder.join("meliora.key"));
+    std::fs::write(&file, key.encode().unwrap()).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    key
 }
 
 fn redacted(word: &str) -> String {

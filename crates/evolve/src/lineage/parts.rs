@@ -105,14 +105,25 @@ pub struct Run {
     pub trees: HashSet<TreeId>,
     /// Ideas that did not help.
     pub ideas: HashSet<Digest>,
-    /// Steps whose proposals are being dealt with: reason and idea.
-    pub(super) pending: BTreeMap<u64, (Vec<NodeIndex>, String, Option<Digest>)>,
+    /// Proposals that wait for a person.
+    pub asked: u64,
+    /// Steps whose proposals are being dealt with.
+    pub(super) pending: BTreeMap<u64, Pending>,
     /// The best variants, best first.
     pub best: Vec<NodeIndex>,
     /// Longest examination, in seconds.
     pub longest_exam: f64,
     /// Whether it ended, and why.
     pub finished: Option<FinishReason>,
+}
+
+/// A step's proposal that is being dealt with.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Pending {
+    pub(super) parents: Vec<NodeIndex>,
+    pub(super) arm: usize,
+    pub(super) reason: String,
+    pub(super) idea: Option<Digest>,
 }
 
 impl Node {
@@ -159,6 +170,7 @@ impl Run {
             refusals: BTreeMap::new(),
             duplicates: 0,
             unusable: 0,
+            asked: 0,
             verdicts: BTreeMap::new(),
             troubles: Vec::new(),
             trees: HashSet::new(),

@@ -1,0 +1,211 @@
+//! `meliora approvals`: what waits for a person, and the person's word on it.
+
+use std::path::Path;
+
+use meliora_constitution::word::{Terms, give};
+use meliora_domain::{Digest, Operation, Timestamp, Word};
+use meliora_evolve::{Answer, Archive as _, Ask, Journal, Lineage, lineage_of};
+use meliora_store::{LockError, ProjectLock};
+
+use super::promote::Silent;
+use crate::args::Approvals;
+use crate::desk::Words;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::keys;
+use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint, table};
+use crate::project::{Project, STATE, archive_to_read, nonce, now};
+
+const HOUR: u64 = 60 * 60 * 1000;
+
+/// Lists, shows, or answers.
+pub fn approvals(command: &Approvals, printer: &Printer) -> Result<Exit, Failure> {
+    match command {
+        Approvals::List { dir, all } => list(dir, *all, printer),
+        Approvals::Show { id, dir } => show(id, dir, printer),
+        Approvals::Approve { id, dir, reason, hours } => say(id, dir, true, reason, *hours, printer),
+        Approvals::Deny { id, dir, reason } => say(id, dir, false, reason, 24, printer),
+    }
+}
+
+fn list(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure> {
+    let lineage = lineage_of(&archive_to_read(dir)?)?;
+    let asks: Vec<&Ask> =
+        lineage.asks.all().into_iter().filter(|ask| all || ask.answer(now()) == Answer::Open).collect();
+    if printer.json() {
+        asks.iter().for_each(|ask| printer.object(&said(ask)));
+        return Ok(Exit::Done);
+    }
+    if asks.is_empty() {
+        printer.data("nothing waits for a person");
+        return Ok(Exit::Done);
+    }
+    let row = |ask: &&Ask| {
+        let reason: String = ask.request.reason.chars().take(90).collect();
+        let asked = super::log::time(ask.at);
+        vec![ask.request.id.short(), painted(ask.answer(now())), asked, ask.request.article.clone(), reason]
+    };
+    let rows: Vec<Vec<String>> = asks.iter().map(row).collect();
+    for line in table(&["request", "answer", "asked (UTC)", "article", "what"], &rows) {
+        printer.data(line);
+    }
+    printer.talk(paint(FAINT, "`meliora approvals show ID` shows one with its diff"));
+    Ok(Exit::Done)
+}
+
+fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
+    let archive = archive_to_read(dir)?;
+    let lineage = lineage_of(&archive)?;
+    let ask = find(&lineage, id)?;
+    if printer.json() {
+        printer.object(&said(ask));
+        return Ok(Exit::Done);
+    }
+    let request = &ask.request;
+    printer.data(format!("{} {}  {}", paint(BOLD, "request"), request.id, painted(ask.answer(now()))));
+    printer.data(format!("asked   {} UTC{}", super::log::time(ask.at), step(ask)));
+    printer.data(format!("article {}", request.article));
+    printer.data(format!("what    {}", request.reason));
+    printer.data(format!("risk    {}", request.risk));
+    if !ask.reason.is_empty() {
+        printer.data(format!("why     {} (the proposer's words)", ask.reason));
+    }
+    if let Some(word) = &ask.word {
+        let until = super::log::time(word.expires);
+        printer.data(format!("word    {}, good until {until} UTC: {}", answer_of(word), word.reason));
+    }
+    printer.data("");
+    match &request.operation {
+        Operation::Change { parent, change } => {
+            let before = archive.load(parent)?;
+            let after = change.apply(&before).map_err(|e| Failure::new(Exit::Machinery, e.to_string()))?;
+            super::diff::print_diff(&before, &after, printer);
+        }
+        other => printer.data(serde_json::to_string_pretty(other).unwrap_or_default()),
+    }
+    if ask.answer(now()) == Answer::Open {
+        let id = request.id.short();
+        printer.data("");
+        printer.data(format!("  meliora approvals approve {id}    says yes to exactly this, once"));
+        printer.data(format!("  meliora approvals deny {id}       says no"));
+    }
+    Ok(Exit::Done)
+}
+
+fn say(id: &str, dir: &Path, granted: bool, reason: &str, hours: u32, printer: &Printer) -> Result<Exit, Failure> {
+    let project = Project::open_without_examining(dir, printer)?;
+    let key = keys::secret()?;
+    let lineage = lineage_of(&archive_to_read(dir)?)?;
+    let ask = find(&lineage, id)?;
+    let request = ask.request.id;
+    if ask.request.constitution != project.constitution.digest() {
+        let what = format!("{} was asked under another constitution than the one in force", request.short());
+        return Err(Failure::new(Exit::Usage, what).hint("run again: what still needs a person is asked anew"));
+    }
+    if ask.answer(now()) == Answer::Used {
+        return Err(Failure::new(Exit::Usage, format!("{} was approved and done already", request.short())));
+    }
+    let word = give(
+        Terms {
+            request,
+            constitution: ask.request.constitution,
+            granted,
+            nonce: fresh(),
+            expires: Timestamp(now().0 + u64::from(hours) * HOUR),
+            reason: reason.to_owned(),
+        },
+        &key,
+    )
+    .map_err(|e| Failure::new(Exit::Machinery, e.to_string()))?;
+    trusted(&project, &word)?;
+    let taken = deliver(&project, &word)?;
+    if printer.json() {
+        printer.object(&word);
+        return Ok(Exit::Done);
+    }
+    printer.data(format!("{} {}  {taken}", answer_of(&word), paint(BOLD, request.short())));
+    if granted {
+        printer.data(paint(FAINT, format!("good once, until {} UTC", super::log::time(word.expires))));
+    }
+    Ok(Exit::Done)
+}
+
+/// To the run that is at work, or into the journal where none is.
+fn deliver(project: &Project, word: &Word) -> Result<&'static str, Failure> {
+    let state = project.dir.join(STATE);
+    match ProjectLock::take(&state, "meliora approvals", now()) {
+        Ok(_lock) => {
+            let archive = project.archive()?;
+            let mut journal = Journal::open(&archive, &Silent, &now)?;
+            meliora_evolve::answer(&mut journal, &project.constitution, word, now())?;
+            Ok(if word.granted { "the next `meliora run` takes it up" } else { "it is not tried again" })
+        }
+        Err(LockError::Held(_)) => {
+            Words::of(&state)
+                .put(word)
+                .map_err(|e| Failure::new(Exit::Machinery, format!("the word cannot be left for the run: {e}")))?;
+            Ok("the run that is at work takes it in at its next step")
+        }
+        Err(e @ LockError::Failed { .. }) => Err(Failure::new(Exit::Machinery, e.to_string())),
+    }
+}
+
+/// Fails where the person's key is not one whose word counts on this machine.
+pub fn trusted(project: &Project, word: &Word) -> Result<(), Failure> {
+    project.constitution.hears(word, &word.request, now()).map_err(|e| {
+        Failure::new(Exit::Constitution, format!("your word would not count here: {e}"))
+            .hint("the public key that fits your secret key must be pinned; `meliora constitution verify` says where")
+    })
+}
+
+/// A nonce that nobody has drawn before.
+pub fn fresh() -> Digest {
+    Digest::of([nonce().as_slice(), &nonce()])
+}
+
+fn find<'a>(lineage: &'a Lineage, id: &str) -> Result<&'a Ask, Failure> {
+    let plain = (4..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
+    let id = id.to_lowercase();
+    let all = lineage.asks.all();
+    let fits: Vec<&&Ask> = all.iter().filter(|ask| plain && ask.request.id.to_string().starts_with(&id)).collect();
+    match fits.as_slice() {
+        [one] => Ok(one),
+        [] => Err(Failure::new(Exit::Usage, format!("there is no request '{id}'"))
+            .hint("4 to 64 hexadecimal digits; `meliora approvals list --all` lists them")),
+        _ => Err(Failure::new(Exit::Usage, format!("'{id}' fits more than one request; give more digits"))),
+    }
+}
+
+fn step(ask: &Ask) -> String {
+    ask.step.map_or(String::new(), |step| format!(", step {step}"))
+}
+
+fn answer_of(word: &Word) -> String {
+    if word.granted { paint(GOOD, "approved") } else { paint(BAD, "denied") }
+}
+
+fn name(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Open => "waits",
+        Answer::Granted => "approved",
+        Answer::Denied => "denied",
+        Answer::Used => "done",
+    }
+}
+
+fn painted(answer: Answer) -> String {
+    let style = match answer {
+        Answer::Open => NOTE,
+        Answer::Granted => GOOD,
+        Answer::Denied => BAD,
+        Answer::Used => FAINT,
+    };
+    paint(style, name(answer))
+}
+
+fn said(ask: &Ask) -> serde_json::Value {
+    serde_json::json!({
+        "request": ask.request, "answer": name(ask.answer(now())), "asked": ask.at, "step": ask.step,
+        "proposer_reason": ask.reason, "word": ask.word,
+    })
+}
