@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+mod audit;
 mod bench;
 mod checkout;
 mod constitution;
@@ -14,6 +15,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod show;
+mod store;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -36,6 +38,8 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Doctor { dir, python, backend } => doctor::doctor(dir, python.as_deref(), *backend, printer),
         Command::Sandbox { command } => sandbox::sandbox(command, printer),
         Command::Constitution { command } => constitution::constitution(command, printer),
+        Command::Audit { command } => audit::audit(command, printer),
+        Command::Store { command } => store::store(command, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);
             if let Ok(text) = serde_json::to_string_pretty(&schema) {

@@ -19,6 +19,8 @@ pub enum Exit {
     Interrupted,
     /// The self-test found something open: a cage lets out what it should hold.
     Open,
+    /// The journal is not what was written, or nothing vouches for it.
+    Tampered,
     /// The exit code of a command that was run for its own sake.
     Command(u8),
 }
@@ -34,6 +36,7 @@ impl Exit {
             Exit::NoImprovement => 5,
             Exit::Machinery => 6,
             Exit::Open => 12,
+            Exit::Tampered => 13,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
         }

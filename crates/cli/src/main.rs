@@ -4,6 +4,7 @@ mod args;
 mod cages;
 mod command;
 mod config;
+mod custody;
 mod exit;
 mod failure;
 mod observer;
