@@ -5,6 +5,7 @@
 mod article;
 mod block;
 mod file;
+pub mod key;
 mod path;
 mod review;
 mod seal;
