@@ -6,7 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use meliora_constitution::key::{PublicKey, SecretKey};
 use meliora_store::{Address, Book, GitArchive, Sign, Witness};
@@ -32,6 +32,10 @@ impl Place {
     /// The place that the settings name; `dir` is the project's folder, absolute.
     pub fn of(dir: &Path, store: &Store) -> Result<Place, Failure> {
         let url = store.url.as_deref().filter(|url| !url.is_empty());
+        if store.checkpoints.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+            return Err(Failure::new(Exit::Configuration, "[store] checkpoints names no folder")
+                .hint("leave it out for the user's folder of state"));
+        }
         Ok(Place {
             state: dir.join(STATE),
             address: url.map(Address::parse).transpose()?,
@@ -64,10 +68,10 @@ impl Place {
 
     /// The checkpoints of any journal that this machine has vouched for.
     pub fn book_of(&self, origin: &str) -> Result<Book, Failure> {
-        let folder = match &self.checkpoints {
+        let folder = plain(&match &self.checkpoints {
             Some(folder) => folder.clone(),
             None => folder()?.join("checkpoints"),
-        };
+        });
         if let Some(project) = self.state.parent().filter(|project| folder.starts_with(project)) {
             return Err(Failure::new(
                 Exit::Configuration,
@@ -115,6 +119,20 @@ impl Place {
             failure.hint("`meliora audit verify` tells what does not fit")
         })
     }
+}
+
+/// The path without `.` and `..`, and without links as far as it exists.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(out.pop()),
+            Component::CurDir => {}
+            other => out.push(other),
+        }
+        out = out.canonicalize().unwrap_or(out);
+    }
+    out
 }
 
 /// Whether this key signed; says why not.
@@ -193,5 +211,38 @@ fn put_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
     match linked {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => Err(e),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_never_lie_in_the_project_that_they_vouch_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = dir.path().canonicalize().unwrap().join("project");
+        std::fs::create_dir_all(project.join("in")).unwrap();
+        std::os::unix::fs::symlink(project.join("in"), dir.path().join("link")).unwrap();
+        let book = |folder: &str| {
+            let store = Store { url: None, checkpoints: Some(folder.into()) };
+            Place::of(&project, &store).unwrap().book().map(|book| book.path().to_owned())
+        };
+        for inside in ["here", "../project/here", "./in/../in", "../link/x"] {
+            assert_eq!(book(inside).unwrap_err().code, Exit::Configuration, "{inside}");
+        }
+        assert!(book("../beside").unwrap().starts_with(project.parent().unwrap().join("beside")));
+    }
+
+    #[test]
+    fn a_key_that_is_there_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("machine.key");
+        put_new(&path, "one", 0o600).unwrap();
+        put_new(&path, "two", 0o600).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "one");
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -173,7 +173,7 @@ fn two_writers_make_one_chain_and_neither_goes_on_where_its_own_events_are_gone(
     assert_eq!(two.append(&[Event::Interrupted], Timestamp(9)).unwrap()[0].seq, 3);
     assert_eq!(one.append(&[Event::Interrupted], Timestamp(9)).unwrap()[0].seq, 4);
     assert_eq!(two.verify().unwrap(), 4);
-    for sql in ["DELETE FROM journal WHERE seq >= 3", "UPDATE journal SET hash = zeroblob(32) WHERE seq = 4"] {
+    for sql in ["DELETE FROM journal WHERE seq >= 3", "UPDATE journal SET hash = zeroblob(32) WHERE seq = 3"] {
         let one = GitArchive::open(dir.path()).unwrap();
         tamper(dir.path(), sql);
         let error = one.append(&[Event::Interrupted], Timestamp(9)).unwrap_err();

@@ -155,8 +155,14 @@ impl Project {
             }
         }
         command.env("XDG_CONFIG_HOME", self.dir.join("../no-settings")).env("NO_COLOR", "1");
+        command.env("XDG_STATE_HOME", self.state());
         command.env_remove("OPENAI_API_KEY").env_remove("http_proxy").env_remove("HTTP_PROXY");
         command
+    }
+
+    /// The user's folder of state: the machine's key and checkpoints of journals, outside of the project.
+    pub fn state(&self) -> PathBuf {
+        self.dir.parent().unwrap().join("state")
     }
 
     /// Runs the program in the project.

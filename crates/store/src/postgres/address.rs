@@ -50,8 +50,10 @@ impl Address {
         let ports = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
         let options = config.get_options().map(|o| format!("?options={o}")).unwrap_or_default();
         let origin = format!("postgres://{}:{ports}/{database}{options}", hosts.join(","));
+        if config.get_application_name().is_none() {
+            config.application_name("meliora");
+        }
         config
-            .application_name("meliora")
             .connect_timeout(Duration::from_secs(10))
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(30));

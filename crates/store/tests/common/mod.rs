@@ -55,6 +55,21 @@ impl Database {
         self.client().batch_execute(&format!("{off} {sql}")).unwrap();
     }
 
+    /// The address as another role, which needs no password.
+    pub fn url_as(&self, role: &str) -> String {
+        let url = self.url();
+        let (scheme, rest) = url.split_once("://").unwrap();
+        let (authority, place) = rest.split_once('/').unwrap();
+        let host = authority.rsplit('@').next().unwrap();
+        format!("{scheme}://{role}@{host}/{place}")
+    }
+
+    /// Host and port.
+    pub fn server(&self) -> String {
+        let url = server();
+        url.split("://").nth(1).unwrap().split('/').next().unwrap().rsplit('@').next().unwrap().to_owned()
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
