@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub use self::record::{Audit, AuditVerify, Store};
 pub use self::sandbox::{Image, Sandbox, SandboxRun, SandboxServe, SelfTest};
 use crate::cages::Backend;
 
+mod record;
 mod sandbox;
 
 /// Makes programs better by themselves, and keeps only improvements that it can prove.
@@ -131,6 +133,18 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: Constitution,
+    },
+    /// The journal as evidence: whether it is what was written.
+    Audit {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Audit,
+    },
+    /// The database of the journal.
+    Store {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Store,
     },
     /// Print the JSON Schema of meliora.toml.
     Schema,

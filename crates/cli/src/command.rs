@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 mod approvals;
+mod audit;
 mod bench;
 mod checkout;
 mod constitution;
@@ -16,6 +17,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod show;
+mod store;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -40,6 +42,8 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Doctor { dir, python, backend } => doctor::doctor(dir, python.as_deref(), *backend, printer),
         Command::Sandbox { command } => sandbox::sandbox(command, printer),
         Command::Constitution { command } => constitution::constitution(command, printer),
+        Command::Audit { command } => audit::audit(command, printer),
+        Command::Store { command } => store::store(command, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);
             if let Ok(text) = serde_json::to_string_pretty(&schema) {

@@ -48,6 +48,9 @@ pub struct Config {
     /// How you are told what the guardian saw.
     #[serde(default)]
     pub alerts: Alerts,
+    /// Where the journal is kept.
+    #[serde(default)]
+    pub store: Store,
 }
 
 /// `[genome]`
@@ -272,6 +275,16 @@ impl Default for Alerts {
     }
 }
 
+/// `[store]`
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// A Postgres database, such as postgres://user@127.0.0.1:5432/agent_audit; without it, a SQLite file in `.meliora`.
+    pub url: Option<String>,
+    /// Folder of the signed checkpoints; without it, `meliora/checkpoints` in the user's folder of state.
+    pub checkpoints: Option<PathBuf>,
+}
+
 /// Reads a native project's configuration, with the user's file beneath it and the environment above it.
 pub fn load(project_file: &Path) -> Result<Config, Failure> {
     let bad = |what: String| Failure::new(Exit::Configuration, what).hint("docs/configuration.md lists every key");
@@ -281,16 +294,34 @@ pub fn load(project_file: &Path) -> Result<Config, Failure> {
     })?;
     // The project's file alone first: its errors carry lines.
     toml::from_str::<Config>(&text).map_err(|e| bad(format!("{}: {e}", project_file.display())))?;
-    let mut merged = toml::Table::new();
-    if let Some(path) = user_file().filter(|p| p.is_file()) {
-        let text = std::fs::read_to_string(&path).map_err(|e| bad(format!("{}: {e}", path.display())))?;
-        merge(&mut merged, parse(&text).map_err(|e| bad(format!("{}: {e}", path.display())))?);
-    }
-    merge(&mut merged, parse(&text).map_err(|e| bad(format!("{}: {e}", project_file.display())))?);
-    merge(&mut merged, from_environment(std::env::vars()));
+    let merged = merged(Some(project_file))?;
     let config: Config = merged.try_into().map_err(|e| bad(format!("settings of all sources together: {e}")))?;
     check(&config).map_err(bad)?;
     Ok(config)
+}
+
+/// The `[store]` of a folder, whatever else it is: a project's file need not be whole for its journal to be read.
+pub fn store(dir: &Path) -> Result<Store, Failure> {
+    let file = dir.join("meliora.toml");
+    let store = merged(file.is_file().then_some(&*file))?.remove("store");
+    let bad = |e: toml::de::Error| Failure::new(Exit::Configuration, format!("[store]: {}", e.message()));
+    store.map_or(Ok(Store::default()), |store| store.try_into().map_err(bad))
+}
+
+/// The settings of all sources: the user's file, the project's, the environment.
+fn merged(project_file: Option<&Path>) -> Result<toml::Table, Failure> {
+    let mut merged = toml::Table::new();
+    let user_file = user_file().filter(|path| path.is_file());
+    for path in [user_file.as_deref(), project_file].into_iter().flatten() {
+        let bad = |e: &dyn std::fmt::Display| {
+            Failure::new(Exit::Configuration, format!("{}: {e}", path.display()))
+                .hint("docs/configuration.md lists every key")
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| bad(&e))?;
+        merge(&mut merged, parse(&text).map_err(|e| bad(&e))?);
+    }
+    merge(&mut merged, from_environment(std::env::vars()));
+    Ok(merged)
 }
 
 /// What types cannot say.
@@ -366,7 +397,8 @@ fn user_file() -> Option<PathBuf> {
 
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
-    let sections = ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts"];
+    let sections =
+        ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store"];
     let mut table = toml::Table::new();
     for (name, value) in vars {
         let Some(key) = name.strip_prefix("MELIORA_").map(str::to_lowercase) else { continue };

@@ -21,6 +21,8 @@ pub enum Exit {
     Paused,
     /// The self-test found something open: a cage lets out what it should hold.
     Open,
+    /// The journal is not what was written, or nothing vouches for it.
+    Tampered,
     /// The exit code of a command that was run for its own sake.
     Command(u8),
 }
@@ -37,6 +39,7 @@ impl Exit {
             Exit::Machinery => 6,
             Exit::Open => 12,
             Exit::Paused => 13,
+            Exit::Tampered => 14,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
         }

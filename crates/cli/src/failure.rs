@@ -46,7 +46,7 @@ impl From<ArchiveError> for Failure {
             ArchiveError::Broken { .. } => (
                 Exit::Machinery,
                 Some(
-                    "nothing more is written to it; the variants are still in .meliora/archive.git (`git clone` it), \
+                    "`meliora audit verify` tells what exactly; nothing more is written to it; the variants are still in .meliora/archive.git (`git clone` it), \
                      and a copy of .meliora from before the damage can be put back"
                         .to_owned(),
                 ),

@@ -6,6 +6,7 @@ mod cages;
 mod command;
 mod config;
 mod desk;
+mod custody;
 mod exit;
 mod failure;
 mod keys;

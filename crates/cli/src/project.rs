@@ -8,11 +8,12 @@ use meliora_constitution::{Constitution, GuardianRules, Reach};
 use meliora_domain::{Digest, Event, Genome, Kind, Limits, Tier, Timestamp, VariantId};
 use meliora_evolve::{Archive, Lineage};
 use meliora_judge::Policy;
-use meliora_store::{GitTarget, Globs, LockError, ProjectLock, SqliteGitArchive};
+use meliora_store::{GitArchive, GitTarget, Globs, LockError, ProjectLock};
 
 use crate::args::Overrides;
 use crate::cages;
 use crate::config::{self, Config};
+use crate::custody::Place;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys;
@@ -131,7 +132,7 @@ impl Project {
     }
 
     /// The archive, made if it does not exist.
-    pub fn archive(&self) -> Result<SqliteGitArchive, Failure> {
+    pub fn archive(&self) -> Result<GitArchive, Failure> {
         let state = self.dir.join(STATE);
         std::fs::create_dir_all(&state).map_err(|e| {
             Failure::new(Exit::Machinery, format!("{} cannot be made: {e}", state.display()))
@@ -142,19 +143,12 @@ impl Project {
         if !ignore.exists() {
             let _ = std::fs::write(&ignore, "*\n");
         }
-        Ok(SqliteGitArchive::open(&state)?)
+        Place::of(&self.dir, &self.config.store)?.write()
     }
 
     /// The right to write to the project.
     pub fn lock(&self, command: &str) -> Result<ProjectLock, Failure> {
-        let state = self.dir.join(STATE);
-        std::fs::create_dir_all(&state)
-            .map_err(|e| Failure::new(Exit::Machinery, format!("{} cannot be made: {e}", state.display())))?;
-        ProjectLock::take(&state, command, now()).map_err(|e| match &e {
-            LockError::Held(held) => Failure::new(Exit::Machinery, e.to_string())
-                .hint(format!("wait for it, or stop it with Ctrl-C or `kill {}`; it saves its state", held.pid)),
-            LockError::Failed { .. } => Failure::new(Exit::Machinery, e.to_string()),
-        })
+        lock_folder(&self.dir.join(STATE), command)
     }
 
     /// What decides.
@@ -183,14 +177,31 @@ impl Project {
     }
 }
 
+/// The right to write to the project whose folder of state this is.
+pub fn lock_folder(state: &Path, command: &str) -> Result<ProjectLock, Failure> {
+    std::fs::create_dir_all(state)
+        .map_err(|e| Failure::new(Exit::Machinery, format!("{} cannot be made: {e}", state.display())))?;
+    ProjectLock::take(state, command, now()).map_err(|e| match &e {
+        LockError::Held(held) => Failure::new(Exit::Machinery, e.to_string())
+            .hint(format!("wait for it, or stop it with Ctrl-C or `kill {}`; it saves its state", held.pid)),
+        LockError::Failed { .. } => Failure::new(Exit::Machinery, e.to_string()),
+    })
+}
+
+/// Where the journal of a folder lies, without its suite, law or tools.
+pub fn place(dir: &Path) -> Result<Place, Failure> {
+    let dir = folder(dir)?;
+    Place::of(&dir, &config::store(&dir)?)
+}
+
 /// An archive to read from, without the suite, the law or the tools.
-pub fn archive_to_read(dir: &Path) -> Result<SqliteGitArchive, Failure> {
-    let state = folder(dir)?.join(STATE);
-    if !state.join("journal.db").is_file() {
+pub fn archive_to_read(dir: &Path) -> Result<GitArchive, Failure> {
+    let place = place(dir)?;
+    if !place.begun() {
         return Err(Failure::new(Exit::Configuration, format!("nothing has run in {} yet", dir.display()))
             .hint("`meliora run` begins"));
     }
-    Ok(SqliteGitArchive::open_readonly(&state)?)
+    place.read()
 }
 
 /// The variant that a text means: `champion`, `baseline`, or the first digits of an id.
@@ -325,6 +336,7 @@ fn foreign(dir: &Path, printer: &Printer) -> Result<Config, Failure> {
     if !config.model.base_url.is_empty() {
         config.run.proposers = vec!["rewrite".into()];
     }
+    config.store = config::store(dir)?;
     config::check(&config).map_err(|what| Failure::new(Exit::Configuration, what))?;
     Ok(config)
 }

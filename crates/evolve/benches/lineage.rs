@@ -10,7 +10,7 @@ use meliora_domain::{
     Split, TaskId, Timestamp, TreeId, VariantId, Verdict,
 };
 use meliora_evolve::{Action, Budget, Journal, Observer, Rng, StrategyKind, lineage_of, replayed_in_full};
-use meliora_store::SqliteGitArchive;
+use meliora_store::GitArchive;
 
 struct Silent;
 impl Observer for Silent {
@@ -28,7 +28,7 @@ fn main() {
 
 fn measure(n: u64) {
     let folder = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(folder.path()).unwrap();
+    let archive = GitArchive::open(folder.path()).unwrap();
     let clock = || Timestamp(1);
     let mut journal = Journal::open(&archive, &Silent, &clock).unwrap();
     journal.record(&[Event::RunStarted(plan())]).unwrap();
@@ -53,7 +53,7 @@ fn measure(n: u64) {
     drop(archive);
 
     let start = Instant::now();
-    let archive = SqliteGitArchive::open(folder.path()).unwrap();
+    let archive = GitArchive::open(folder.path()).unwrap();
     let journal = Journal::open(&archive, &Silent, &clock).unwrap();
     let mut strategy = StrategyKind::Dgm.build();
     let budget = Budget::new(Cost::ZERO, 0.0, Cost::ZERO, 0.0);

@@ -36,14 +36,32 @@ impl<'a> Journal<'a> {
         &self.lineage
     }
 
-    /// Appends the events as one unit, takes them in, and tells the observer.
+    /// Appends the events as one unit, takes them in, and tells the observer. What other processes appended before them is
+    /// taken in first.
     pub fn record(&mut self, events: &[Event]) -> Result<Vec<Recorded>, EvolveError> {
         let recorded = self.archive.append(events, (self.clock)())?;
+        if let Some(first) = recorded.first().filter(|first| first.seq > self.lineage.seq + 1) {
+            self.take_in(first.seq)?;
+        }
         for event in &recorded {
             self.lineage.take(event);
             self.observer.notice(event);
         }
         Ok(recorded)
+    }
+
+    /// Takes in the events up to this position that others appended.
+    fn take_in(&mut self, before: u64) -> Result<(), EvolveError> {
+        let Journal { archive, observer, lineage, .. } = self;
+        archive.replay(lineage.seq, &mut |event| {
+            let foreign = event.seq < before;
+            if foreign {
+                lineage.take(&event);
+                observer.notice(&event);
+            }
+            foreign
+        })?;
+        Ok(())
     }
 
     /// Keeps a snapshot if enough has happened since the last one.

@@ -10,7 +10,7 @@ use meliora_domain::{
     Cost, Digest, Event, FileBody, Genome, GenomePath, Mark, MarkStatus, Scorecard, Split, TaskId, Timestamp, VariantId,
 };
 use meliora_evolve::{Archive, Draft};
-use meliora_store::SqliteGitArchive;
+use meliora_store::GitArchive;
 
 /// Functions in the genome, one file each; a variant changes one of them.
 const FILES: u64 = 12;
@@ -51,7 +51,7 @@ fn step(n: u64) -> [Event; 4] {
 
 fn journal() {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     let rate = |what: &str, events: u64, start: Instant| {
         println!("{what}: {:.0} events/s", events as f64 / start.elapsed().as_secs_f64());
     };
@@ -75,7 +75,7 @@ fn journal() {
     rate("append one by one what waits for the disk", 500, start);
     drop(archive);
     let start = Instant::now();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     println!("open with 400,500 events: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     let start = Instant::now();
     let events = archive.verify().unwrap();
@@ -85,7 +85,7 @@ fn journal() {
 
 fn variants(size: u64) {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     let file = |n: u64| GenomePath::new(&format!("src/f{n}.py")).unwrap();
     let base: Genome = (0..FILES).map(|n| (file(n), FileBody::new(vec![b'x'; 600], false))).collect();
     let (mut parents, mut ids) = (Vec::new(), Vec::new());
@@ -111,7 +111,7 @@ fn variants(size: u64) {
     println!("point champion: {:.2} ms", start.elapsed().as_secs_f64() * 1e3);
     drop(archive);
     let start = Instant::now();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     println!("open: {:.2} ms", start.elapsed().as_secs_f64() * 1e3);
     let some: Vec<VariantId> = ids.iter().step_by((ids.len() / 1000).max(1)).copied().collect();
     let start = Instant::now();

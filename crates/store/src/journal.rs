@@ -1,14 +1,17 @@
-//! The journal on SQLite: append, replay, verify, snapshots.
+//! The journal on SQLite: one file, which several processes of one machine may append to in turn.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use meliora_domain::{Cost, Digest, Event, Recorded, Timestamp, VariantId};
 use meliora_evolve::{ArchiveError, Snapshot};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, TransactionBehavior, params};
 
 use crate::chain::{self, Line, Tail};
-use crate::error::{failed, sqlite};
+use crate::error::{failed, io, sqlite};
+use crate::ledger::{Each, Ledger, replaced};
 use crate::schema::{self, Access};
 
 /// How many snapshots are kept: one more than the newest, should that one not fit.
@@ -28,13 +31,14 @@ struct Writer {
 }
 
 /// Whether losing this event would cost more than a step that is done again: what was paid for with money, what happened
-/// to the user's own tree, an opening of the holdout. Its append waits until the disk has it, and with it
+/// to the user's own tree, an opening of the holdout, what a person said and what stops the work. Its append waits until the disk has it, and with it
 /// all that was appended before; the others come to the disk at leisure, since waiting for each would make a run of
 /// short examinations several times as long (`cargo bench -p meliora-store --bench archive` prints both).
 pub(crate) fn lasting(event: &Event) -> bool {
     let paid = |cost: &Cost| cost.usd.0 > 0;
     match event {
         Event::Promoted { .. } | Event::RolledBack { .. } | Event::HoldoutOpened { .. } => true,
+        Event::Answered(_) | Event::Used { .. } | Event::Paused { .. } | Event::Resumed { .. } => true,
         Event::Reserved { cost, .. } => paid(cost),
         Event::Bid(attempt) => paid(&attempt.cost),
         _ => false,
@@ -55,7 +59,25 @@ impl Journal {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError> {
+    fn select(db: &Connection, rest: &str, value: &dyn ToSql, each: &mut Each<'_>) -> Result<(), ArchiveError> {
+        let fail = |e| sqlite("read the journal", e);
+        let columns = "SELECT seq, at, prev, hash, kind, variant, body FROM journal";
+        let mut select = db.prepare_cached(&format!("{columns} {rest}")).map_err(fail)?;
+        let mut rows = select.query([value]).map_err(fail)?;
+        let mut before = 0;
+        while let Some(row) = rows.next().map_err(fail)? {
+            let line = line(row, before + 1)?;
+            before = line.seq;
+            if !each(&line)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Ledger for Journal {
+    fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError> {
         let what = "append to the journal";
         let fail = |e| sqlite(what, e);
         let mut writer = self.writer();
@@ -66,17 +88,17 @@ impl Journal {
             db.pragma_update(None, "synchronous", if lasting { "FULL" } else { "NORMAL" }).map_err(fail)?;
             *waits = lasting;
         }
-        let mut end = *known;
-        let lines = events.iter().map(|e| chain::bind(&mut end, e, at)).collect::<Result<Vec<_>, _>>()?;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         let stored = tail(&transaction).map_err(fail)?;
-        if stored != *known {
-            return Err(failed(
-                what,
-                format!("it ends at event {} and should end at {}: another process wrote to it", stored.seq, known.seq),
-                "let one process at a time work on a project, then run the command again",
-            ));
+        // Another process may have appended meanwhile, and nothing but that.
+        if stored != *known
+            && (stored.seq <= known.seq
+                || known.seq > 0 && hash_at(&transaction, known.seq).map_err(fail)? != Some(known.hash))
+        {
+            return Err(replaced(*known));
         }
+        let mut end = stored;
+        let lines = events.iter().map(|e| chain::bind(&mut end, e, at)).collect::<Result<Vec<_>, _>>()?;
         {
             let mut insert = transaction
                 .prepare_cached("INSERT INTO journal (seq, at, prev, hash, kind, variant, body) VALUES (?,?,?,?,?,?,?)")
@@ -95,58 +117,24 @@ impl Journal {
     }
 
     /// Reads on a connection of its own, so that `each` may append.
-    pub(crate) fn replay(&self, after: u64, each: &mut dyn FnMut(Recorded) -> bool) -> Result<(), ArchiveError> {
-        let what = "read the journal";
-        let fail = |e| sqlite(what, e);
+    fn lines(&self, after: u64, each: &mut Each<'_>) -> Result<(), ArchiveError> {
         let db = schema::open(&self.path, Access::Read)?;
-        let mut end = match after {
-            0 => Tail::default(),
-            seq => Tail { seq, hash: hash_at(&db, seq).map_err(fail)?.ok_or_else(|| missing(seq))? },
-        };
-        let mut select = db
-            .prepare("SELECT seq, at, prev, hash, kind, variant, body FROM journal WHERE seq > ? ORDER BY seq")
-            .map_err(fail)?;
-        let mut rows = select.query([signed(after, what)?]).map_err(fail)?;
-        while let Some(row) = rows.next().map_err(fail)? {
-            let line = line(row, end.seq + 1)?;
-            let prev = end.hash;
-            chain::follow(&mut end, &line)?;
-            let event = chain::read(&line)?;
-            if !each(Recorded { seq: line.seq, at: Timestamp(line.at), prev, hash: end.hash, event }) {
-                break;
-            }
-        }
-        Ok(())
+        Journal::select(&db, "WHERE seq > ? ORDER BY seq", &signed(after, "read the journal")?, each)
     }
 
-    /// The events about one variant. Each line's own hash is checked; the chain is checked by `replay`.
-    pub(crate) fn about(&self, variant: &VariantId) -> Result<Vec<Recorded>, ArchiveError> {
-        let fail = |e| sqlite("read the journal", e);
-        let writer = self.writer();
-        let mut select = writer
-            .db
-            .prepare_cached(
-                "SELECT seq, at, prev, hash, kind, variant, body FROM journal WHERE variant = ? ORDER BY seq",
-            )
-            .map_err(fail)?;
-        let mut rows = select.query([variant.to_string()]).map_err(fail)?;
-        let mut events = Vec::new();
-        while let Some(row) = rows.next().map_err(fail)? {
-            let line = line(row, 0)?;
-            let prev = line.prev.try_into().map(Digest).unwrap_or_default();
-            let mut tail = Tail { seq: line.seq.saturating_sub(1), hash: prev };
-            chain::follow(&mut tail, &line)?;
-            let event = chain::read(&line)?;
-            events.push(Recorded { seq: line.seq, at: Timestamp(line.at), prev, hash: tail.hash, event });
-        }
-        Ok(events)
+    fn lines_about(&self, variant: &VariantId, each: &mut Each<'_>) -> Result<(), ArchiveError> {
+        Journal::select(&self.writer().db, "WHERE variant = ? ORDER BY seq", &variant.to_string(), each)
     }
 
-    pub(crate) fn tail(&self) -> Tail {
+    fn hash_at(&self, seq: u64) -> Result<Option<Digest>, ArchiveError> {
+        hash_at(&self.writer().db, seq).map_err(|e| sqlite("read the journal", e))
+    }
+
+    fn tail(&self) -> Tail {
         self.writer().tail
     }
 
-    pub(crate) fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError> {
+    fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError> {
         let query = "SELECT s.seq, s.hash, s.bytes FROM snapshots s JOIN journal j ON j.seq = s.seq AND j.hash = s.hash
                      ORDER BY s.seq DESC LIMIT 1";
         let writer = self.writer();
@@ -163,7 +151,7 @@ impl Journal {
             .map_err(|e| sqlite("read the newest snapshot", e))
     }
 
-    pub(crate) fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), ArchiveError> {
+    fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), ArchiveError> {
         let what = "keep a snapshot";
         let fail = |e| sqlite(what, e);
         let mut writer = self.writer();
@@ -182,6 +170,25 @@ impl Journal {
             .map_err(fail)?;
         transaction.commit().map_err(fail)
     }
+
+    /// The log and the file itself; whatever the log held before it was last emptied is in the file.
+    fn settle(&self) -> Result<(), ArchiveError> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        for path in [PathBuf::from(log), self.path.clone()] {
+            match File::open(&path).and_then(|file| file.sync_data()) {
+                Err(e) if e.kind() != ErrorKind::NotFound => {
+                    return Err(io(&format!("bring {} to the disk", path.display()), &e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn weakened(&self) -> Result<Vec<String>, ArchiveError> {
+        schema::weakened(&self.writer().db)
+    }
 }
 
 fn tail(db: &Connection) -> rusqlite::Result<Tail> {
@@ -194,10 +201,6 @@ fn tail(db: &Connection) -> rusqlite::Result<Tail> {
 fn hash_at(db: &Connection, seq: u64) -> rusqlite::Result<Option<Digest>> {
     let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
     db.query_row("SELECT hash FROM journal WHERE seq = ?", [seq], |row| row.get(0).map(Digest)).optional()
-}
-
-fn missing(seq: u64) -> ArchiveError {
-    ArchiveError::Broken { seq, why: "it is missing".into() }
 }
 
 /// SQLite's integers are signed; positions and milliseconds fit for three hundred million years.
@@ -270,9 +273,9 @@ mod tests {
         assert_eq!(journal.append(&[event(0)], Timestamp(2)).unwrap()[0].seq, written + 1);
         let mut seen = 0;
         journal
-            .replay(0, &mut |_| {
+            .lines(0, &mut |_| {
                 seen += 1;
-                true
+                Ok(true)
             })
             .unwrap();
         assert_eq!(seen, written + 1);

@@ -9,7 +9,7 @@ use meliora_evolve::{Archive, ArchiveError, Draft, Snapshot};
 use crate::chain::{self, Tail};
 use crate::objects;
 
-/// Journal and variants in memory. Gives the same ids and hashes as [`crate::SqliteGitArchive`].
+/// Journal and variants in memory. Gives the same ids and hashes as [`crate::GitArchive`].
 #[derive(Default)]
 pub struct MemoryArchive {
     inner: Mutex<Inner>,

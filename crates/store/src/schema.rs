@@ -1,5 +1,6 @@
 //! The journal's database file: how it is made, recognised and opened. What is not ours is never written to.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,10 +11,13 @@ use crate::error::{failed, sqlite};
 
 /// Marks the file as a Meliora journal: "Meli" in ASCII.
 const APPLICATION: i32 = 0x4d65_6c69;
-/// Version of the tables below. A higher one was written by a newer Meliora.
-const VERSION: i32 = 1;
+/// Version of the tables that the migrations make. A higher one was written by a newer Meliora.
+const VERSION: i32 = MIGRATIONS.len() as i32;
 
-const TABLES: &str = "
+/// One for each version, in order. A migration that has been published is never changed.
+const MIGRATIONS: [&str; 2] = [JOURNAL, include_str!("sql/sqlite_tables.sql")];
+
+const JOURNAL: &str = "
     CREATE TABLE journal (
         seq INTEGER PRIMARY KEY,
         at INTEGER NOT NULL,
@@ -70,9 +74,7 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, ArchiveErr
             // 16 MiB between checkpoints: each costs two waits for the disk.
             db.pragma_update(None, "wal_autocheckpoint", 4096).map_err(fail)?;
             db.pragma_update(None, "journal_size_limit", 64 << 20).map_err(fail)?;
-            if !known {
-                create(&mut db).map_err(fail)?;
-            }
+            migrate(&mut db).map_err(fail)?;
         }
     }
     Ok(db)
@@ -86,7 +88,7 @@ fn recognise(db: &Connection, what: &str) -> Result<bool, ArchiveError> {
     let (application, version) = (number("application_id")?, number("user_version")?);
     if application == APPLICATION {
         return match version {
-            VERSION => Ok(true),
+            1..=VERSION => Ok(true),
             newer if newer > VERSION => Err(failed(
                 what,
                 format!("it was written by a newer Meliora (its version is {newer}, this program knows {VERSION})"),
@@ -103,14 +105,47 @@ fn recognise(db: &Connection, what: &str) -> Result<bool, ArchiveError> {
     Err(failed(what, "it is a database of another program", "move it away; the file was left as it is"))
 }
 
-/// Makes the tables, all or none.
-fn create(db: &mut Connection) -> rusqlite::Result<()> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let made: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if made == 0 {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+/// Makes what is missing, all or none.
+fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    if version(db)? == VERSION {
+        return Ok(());
     }
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let from = usize::try_from(version(&transaction)?).unwrap_or_default();
+    for migration in MIGRATIONS.iter().skip(from) {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+fn version(db: &Connection) -> rusqlite::Result<i32> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// What is no longer as the migrations made it: triggers, views, the table itself.
+pub(crate) fn weakened(db: &Connection) -> Result<Vec<String>, ArchiveError> {
+    let compare = || -> rusqlite::Result<Vec<String>> {
+        let fresh = Connection::open_in_memory()?;
+        for migration in MIGRATIONS.iter().take(usize::try_from(version(db)?).unwrap_or_default()) {
+            fresh.execute_batch(migration)?;
+        }
+        let (made, stands) = (objects(&fresh)?, objects(db)?);
+        let altered = made.iter().filter(|(name, made)| stands.get(*name) != Some(*made));
+        let added = stands.keys().filter(|name| !made.contains_key(*name));
+        Ok(altered
+            .map(|((kind, name), _)| format!("the {kind} {name} is gone or not as it was made"))
+            .chain(added.map(|(kind, name)| format!("the {kind} {name} is none of ours")))
+            .collect())
+    };
+    compare().map_err(|e| sqlite("look at the tables", e))
+}
+
+/// Everything in the database with the statement that made it, by kind and name.
+fn objects(db: &Connection) -> rusqlite::Result<BTreeMap<(String, String), Option<String>>> {
+    // What SQLite makes for itself has a reserved name.
+    db.prepare("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?
+        .query_map([], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?
+        .collect()
 }

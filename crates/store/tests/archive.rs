@@ -1,4 +1,4 @@
-//! What every archive must do, asked of the one on disk and of the one in memory alike.
+//! What every archive must do, asked alike of the one in memory and of those on SQLite and Postgres.
 #![allow(clippy::unwrap_used)] // a test that meets an error shall fail
 
 use meliora_domain::{
@@ -6,14 +6,20 @@ use meliora_domain::{
     VariantId,
 };
 use meliora_evolve::{Archive, ArchiveError, Draft, Snapshot};
-use meliora_store::{MemoryArchive, SqliteGitArchive};
+use meliora_store::{GitArchive, MemoryArchive};
 use proptest::prelude::*;
 
-/// Asks both archives the same.
+mod common;
+use common::Database;
+
+/// Asks every archive the same.
 fn check(test: impl Fn(&dyn Archive)) {
     let dir = tempfile::tempdir().unwrap();
-    test(&SqliteGitArchive::open(&dir.path().join(".meliora")).unwrap());
+    test(&GitArchive::open(&dir.path().join("sqlite")).unwrap());
     test(&MemoryArchive::new());
+    if let Some(database) = Database::fresh() {
+        test(&GitArchive::open_on(&dir.path().join("postgres"), &database.address()).unwrap());
+    }
 }
 
 fn replayed(archive: &dyn Archive, after: u64) -> Vec<Recorded> {
@@ -226,19 +232,26 @@ proptest! {
         batches in proptest::collection::vec((proptest::collection::vec(events(), 0..6), 0u64..1 << 50), 0..6),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let (disk, memory) = (SqliteGitArchive::open(dir.path()).unwrap(), MemoryArchive::new());
+        let (disk, memory) = (GitArchive::open(&dir.path().join("a")).unwrap(), MemoryArchive::new());
+        let database = Database::fresh();
+        let postgres = || database.as_ref().map(|d| GitArchive::open_on(&dir.path().join("b"), &d.address()).unwrap());
+        let server = postgres();
         let mut recorded = Vec::new();
         for (batch, at) in &batches {
             let lines = disk.append(batch, Timestamp(*at)).unwrap();
             prop_assert_eq!(&lines, &memory.append(batch, Timestamp(*at)).unwrap());
+            if let Some(server) = &server {
+                prop_assert_eq!(&lines, &server.append(batch, Timestamp(*at)).unwrap());
+            }
             recorded.extend(lines);
         }
         let given: Vec<Event> = batches.into_iter().flat_map(|(batch, _)| batch).collect();
         prop_assert_eq!(recorded.iter().map(|r| r.event.clone()).collect::<Vec<_>>(), given);
-        drop(disk);
-        let disk = SqliteGitArchive::open(dir.path()).unwrap();
-        prop_assert_eq!(disk.verify().unwrap(), recorded.len() as u64);
-        prop_assert_eq!(disk.tail_hash(), recorded.last().map(|r| r.hash).unwrap_or_default());
-        prop_assert_eq!(replayed(&disk, 0), recorded);
+        drop((disk, server));
+        for archive in [Some(GitArchive::open(&dir.path().join("a")).unwrap()), postgres()].into_iter().flatten() {
+            prop_assert_eq!(archive.verify().unwrap(), recorded.len() as u64);
+            prop_assert_eq!(archive.tail_hash(), recorded.last().map(|r| r.hash).unwrap_or_default());
+            prop_assert_eq!(&replayed(&archive, 0), &recorded);
+        }
     }
 }

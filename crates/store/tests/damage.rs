@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 
 use meliora_domain::{Event, FileBody, Genome, GenomePath, Timestamp, VariantId};
 use meliora_evolve::{Archive, ArchiveError, Draft};
-use meliora_store::SqliteGitArchive;
+use meliora_store::GitArchive;
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-fn filled(dir: &Path, events: u64) -> SqliteGitArchive {
-    let archive = SqliteGitArchive::open(dir).unwrap();
+fn filled(dir: &Path, events: u64) -> GitArchive {
+    let archive = GitArchive::open(dir).unwrap();
     for n in 1..=events {
         let variant = VariantId([n as u8; 20]);
         archive.append(&[Event::Crowned { variant, score: n as f64 }], Timestamp(n)).unwrap();
@@ -30,7 +30,7 @@ fn tamper(dir: &Path, sql: &str) {
 }
 
 fn broken_at(dir: &Path) -> u64 {
-    match SqliteGitArchive::open(dir).unwrap().verify() {
+    match GitArchive::open(dir).unwrap().verify() {
         Err(ArchiveError::Broken { seq, .. }) => seq,
         other => panic!("not noticed: {other:?}"),
     }
@@ -82,7 +82,7 @@ fn events_that_are_cut_off_the_end_show_in_the_tail_hash() {
     let dir = tempfile::tempdir().unwrap();
     let noted = filled(dir.path(), 5).tail_hash();
     tamper(dir.path(), "DELETE FROM journal WHERE seq = 5");
-    assert_ne!(SqliteGitArchive::open(dir.path()).unwrap().tail_hash(), noted);
+    assert_ne!(GitArchive::open(dir.path()).unwrap().tail_hash(), noted);
 }
 
 proptest! {
@@ -109,7 +109,7 @@ proptest! {
 #[test]
 fn a_database_of_a_newer_or_of_no_meliora_is_named_and_left_as_it_is() {
     let newer = |path: &Path| {
-        drop(SqliteGitArchive::open(path.parent().unwrap()).unwrap());
+        drop(GitArchive::open(path.parent().unwrap()).unwrap());
         Connection::open(path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     };
     let text = |path: &Path| fs::write(path, "these are my notes, not a database\n".repeat(100)).unwrap();
@@ -122,13 +122,13 @@ fn a_database_of_a_newer_or_of_no_meliora_is_named_and_left_as_it_is() {
         let path = dir.path().join("journal.db");
         make(&path);
         let before = fs::read(&path).unwrap();
-        match SqliteGitArchive::open(dir.path()).err().unwrap() {
+        match GitArchive::open(dir.path()).err().unwrap() {
             ArchiveError::Failed { what, cause, hint: Some(_) } => {
                 assert!(cause.contains(says) && what.contains("journal.db"), "{what}: {cause}");
             }
             other => panic!("{other}"),
         }
-        assert!(SqliteGitArchive::open_readonly(dir.path()).is_err());
+        assert!(GitArchive::open_readonly(dir.path()).is_err());
         assert_eq!(fs::read(&path).unwrap(), before, "{says}");
     }
 }
@@ -141,7 +141,7 @@ fn a_database_with_a_damaged_page_is_named_with_a_way_to_save_the_rest() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[3 * 4096..].iter_mut().for_each(|b| *b = 0xff);
     fs::write(&path, bytes).unwrap();
-    let error = SqliteGitArchive::open(dir.path()).and_then(|a| a.verify()).unwrap_err();
+    let error = GitArchive::open(dir.path()).and_then(|a| a.verify()).unwrap_err();
     assert!(matches!(&error, ArchiveError::Failed { hint: Some(h), .. } if h.contains("git clone")), "{error}");
 }
 
@@ -150,16 +150,16 @@ fn a_folder_that_is_no_repository_is_not_made_into_one() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("archive.git")).unwrap();
     fs::write(dir.path().join("archive.git/mine"), "x").unwrap();
-    assert!(matches!(SqliteGitArchive::open(dir.path()), Err(ArchiveError::Failed { hint: Some(_), .. })));
+    assert!(matches!(GitArchive::open(dir.path()), Err(ArchiveError::Failed { hint: Some(_), .. })));
     assert_eq!(fs::read_dir(dir.path().join("archive.git")).unwrap().count(), 1);
 }
 
 #[test]
 fn a_reader_sees_what_a_writer_appends_and_cannot_append() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(SqliteGitArchive::open_readonly(dir.path()).is_err());
+    assert!(GitArchive::open_readonly(dir.path()).is_err());
     let writer = filled(dir.path(), 2);
-    let reader = SqliteGitArchive::open_readonly(dir.path()).unwrap();
+    let reader = GitArchive::open_readonly(dir.path()).unwrap();
     writer.append(&[Event::Interrupted], Timestamp(9)).unwrap();
     assert_eq!(reader.verify().unwrap(), 3);
     assert!(reader.append(&[Event::Interrupted], Timestamp(9)).is_err());
@@ -167,19 +167,25 @@ fn a_reader_sees_what_a_writer_appends_and_cannot_append() {
 }
 
 #[test]
-fn a_second_writer_is_noticed_before_anything_is_written() {
+fn two_writers_make_one_chain_and_neither_goes_on_where_its_own_events_are_gone() {
     let dir = tempfile::tempdir().unwrap();
-    let (one, two) = (filled(dir.path(), 2), SqliteGitArchive::open(dir.path()).unwrap());
-    two.append(&[Event::Interrupted], Timestamp(9)).unwrap();
-    let error = one.append(&[Event::Interrupted], Timestamp(9)).unwrap_err();
-    assert!(error.to_string().contains("another process"), "{error}");
-    assert_eq!(two.verify().unwrap(), 3);
+    let (one, two) = (filled(dir.path(), 2), GitArchive::open(dir.path()).unwrap());
+    assert_eq!(two.append(&[Event::Interrupted], Timestamp(9)).unwrap()[0].seq, 3);
+    assert_eq!(one.append(&[Event::Interrupted], Timestamp(9)).unwrap()[0].seq, 4);
+    assert_eq!(two.verify().unwrap(), 4);
+    for sql in ["DELETE FROM journal WHERE seq >= 3", "UPDATE journal SET hash = zeroblob(32) WHERE seq = 3"] {
+        let one = GitArchive::open(dir.path()).unwrap();
+        tamper(dir.path(), sql);
+        let error = one.append(&[Event::Interrupted], Timestamp(9)).unwrap_err();
+        assert!(error.to_string().contains("cut off or replaced"), "{error}");
+        GitArchive::open(dir.path()).unwrap().append(&[Event::Interrupted], Timestamp(9)).unwrap();
+    }
 }
 
 #[test]
 fn a_clone_with_git_shows_every_variant_its_lineage_and_the_champion() {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(&dir.path().join(".meliora")).unwrap();
+    let archive = GitArchive::open(&dir.path().join(".meliora")).unwrap();
     let mut ids: Vec<VariantId> = Vec::new();
     for n in 0..20u64 {
         let text = format!("print({n})\n");
@@ -214,7 +220,7 @@ const CHILD: &str = "MELIORA_TEST_CHILD";
 #[ignore = "started by the test below, to be killed"]
 fn child_that_appends_until_it_is_killed() {
     let Some(dir) = std::env::var_os(CHILD) else { return };
-    let archive = SqliteGitArchive::open(Path::new(&dir)).unwrap();
+    let archive = GitArchive::open(Path::new(&dir)).unwrap();
     for n in 0.. {
         let genome: Genome =
             [(GenomePath::new("a").unwrap(), FileBody::new(format!("{n}").into_bytes(), false))].into_iter().collect();
@@ -256,7 +262,7 @@ fn a_process_killed_while_it_writes_loses_nothing_that_it_acknowledged() {
         rest.pop();
         rest.into_iter().for_each(|line| note(line, &mut acknowledged));
 
-        let archive = SqliteGitArchive::open(dir.path()).unwrap();
+        let archive = GitArchive::open(dir.path()).unwrap();
         let events = archive.verify().unwrap();
         assert!(events >= acknowledged.last().unwrap().0);
         assert_eq!(events % 2, 0, "the two events of one append are there together or not at all");

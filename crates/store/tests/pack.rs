@@ -6,7 +6,7 @@ use std::process::Command;
 
 use meliora_domain::{Event, FileBody, FinishReason, Genome, GenomePath, Timestamp, VariantId};
 use meliora_evolve::{Archive, Draft};
-use meliora_store::SqliteGitArchive;
+use meliora_store::GitArchive;
 
 /// Three objects each; more than are worth packing at the end of a run.
 const VARIANTS: u64 = 700;
@@ -22,13 +22,13 @@ fn genome(n: u64) -> Genome {
     .collect()
 }
 
-fn store(archive: &SqliteGitArchive, n: u64, parents: &[VariantId]) -> VariantId {
+fn store(archive: &GitArchive, n: u64, parents: &[VariantId]) -> VariantId {
     let genome = genome(n);
     let (message, date, tag) = (format!("step {n}"), Timestamp(n * 1000), format!("run-1/step-{n}"));
     archive.store(&Draft { genome: &genome, parents, message, date, tag }).unwrap()
 }
 
-fn fill(archive: &SqliteGitArchive) -> Vec<VariantId> {
+fn fill(archive: &GitArchive) -> Vec<VariantId> {
     let mut ids: Vec<VariantId> = Vec::new();
     for n in 0..VARIANTS {
         let parents: Vec<VariantId> = ids.last().copied().into_iter().collect();
@@ -37,7 +37,7 @@ fn fill(archive: &SqliteGitArchive) -> Vec<VariantId> {
     ids
 }
 
-fn finish(archive: &SqliteGitArchive) {
+fn finish(archive: &GitArchive) {
     archive
         .append(&[Event::Finished { reason: FinishReason::Exhausted, counts: Default::default() }], Timestamp(1))
         .unwrap();
@@ -59,7 +59,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-fn all_are_there(archive: &SqliteGitArchive, ids: &[VariantId]) {
+fn all_are_there(archive: &GitArchive, ids: &[VariantId]) {
     for (n, id) in ids.iter().enumerate().step_by(37) {
         assert_eq!(archive.load(id).unwrap(), genome(n as u64));
         assert_eq!(archive.find(&id.short()).unwrap(), *id);
@@ -69,9 +69,9 @@ fn all_are_there(archive: &SqliteGitArchive, ids: &[VariantId]) {
 #[test]
 fn the_end_of_a_run_packs_its_objects_and_every_variant_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     let ids = fill(&archive);
-    let looking = SqliteGitArchive::open_readonly(dir.path()).unwrap();
+    let looking = GitArchive::open_readonly(dir.path()).unwrap();
     all_are_there(&looking, &ids[..1]);
     assert!(files(dir.path()).0.len() as u64 >= 3 * VARIANTS);
     finish(&archive);
@@ -84,7 +84,7 @@ fn the_end_of_a_run_packs_its_objects_and_every_variant_stays() {
     let newer = store(&archive, VARIANTS, &ids[..1]);
     assert_eq!(files(dir.path()).0.len(), 3);
     drop(archive);
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     archive.point_champion(&newer).unwrap();
     all_are_there(&archive, &ids);
     assert!(!git(dir.path(), &["fsck", "--full"]).contains("missing"));
@@ -95,7 +95,7 @@ fn the_end_of_a_run_packs_its_objects_and_every_variant_stays() {
 #[test]
 fn a_few_objects_are_left_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     store(&archive, 1, &[]);
     finish(&archive);
     assert_eq!(files(dir.path()).1.len(), 0);
@@ -104,7 +104,7 @@ fn a_few_objects_are_left_alone() {
 #[test]
 fn a_packing_that_was_cut_off_costs_nothing_and_is_done_the_next_time() {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     let ids = fill(&archive);
     let keep = tempfile::tempdir().unwrap();
     let (single, _) = files(dir.path());
@@ -120,7 +120,7 @@ fn a_packing_that_was_cut_off_costs_nothing_and_is_done_the_next_time() {
     }
     let packs = dir.path().join("archive.git/objects/pack");
     std::fs::write(packs.join("pack_git2_abcdef"), b"PACK").unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     all_are_there(&archive, &ids);
     finish(&archive);
     let (single, packs) = files(dir.path());
@@ -133,7 +133,7 @@ fn a_packing_that_was_cut_off_costs_nothing_and_is_done_the_next_time() {
 #[test]
 fn where_nothing_can_be_packed_the_run_goes_on_with_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
-    let archive = SqliteGitArchive::open(dir.path()).unwrap();
+    let archive = GitArchive::open(dir.path()).unwrap();
     let ids = fill(&archive);
     let packs = dir.path().join("archive.git/objects/pack");
     std::fs::remove_dir_all(&packs).unwrap();

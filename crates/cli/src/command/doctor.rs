@@ -11,7 +11,7 @@ use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
-use crate::project::{Project, STATE, archive_to_read, now};
+use crate::project::{Project, STATE, archive_to_read, now, place};
 
 /// One line of the examination.
 #[derive(serde::Serialize)]
@@ -167,13 +167,25 @@ fn people(project: &Project, lineage: &Lineage, lines: &mut Vec<Line>) {
 }
 
 fn last_run(project: &Project, dir: &Path, lines: &mut Vec<Line>) -> Result<(), Failure> {
-    if !dir.join(STATE).join("journal.db").is_file() {
+    let place = place(dir)?;
+    if !place.begun() {
         lines.push(good("last run", "none yet; `meliora run` begins"));
         return Ok(());
     }
     let archive = archive_to_read(dir)?;
     let events = archive.verify()?;
     lines.push(good("journal", format!("{events} events, the chain holds")));
+    if let Some(address) = place.address()
+        && meliora_store::may_alter(&dir.join(STATE), address)?
+    {
+        lines.push(Line {
+            check: "store".into(),
+            good: false,
+            needed: false,
+            what: format!("the role that is used on {address} could change what was written"),
+            mend: Some("`meliora store prepare --writer NAME` makes one that cannot; put it into `[store] url`".into()),
+        });
+    }
     let lineage = lineage_of(&archive)?;
     people(project, &lineage, lines);
     let Some(run) = &lineage.run else { return Ok(()) };

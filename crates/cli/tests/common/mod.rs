@@ -157,6 +157,7 @@ impl Project {
         }
         command.env("XDG_CONFIG_HOME", self.dir.join("../no-settings")).env("NO_COLOR", "1");
         command.env("MELIORA_KEYS", self.keys());
+        command.env("XDG_STATE_HOME", self.state());
         command.env_remove("OPENAI_API_KEY").env_remove("http_proxy").env_remove("HTTP_PROXY");
         command
     }
@@ -185,6 +186,11 @@ impl Project {
         secret_key(&keys);
         std::fs::copy(self.keys().join("meliora.pub"), keys.join("meliora.pub")).unwrap();
         keys
+    }
+
+    /// The user's folder of state: the machine's key and checkpoints of journals, outside of the project.
+    pub fn state(&self) -> PathBuf {
+        self.dir.parent().unwrap().join("state")
     }
 
     /// Runs the program in the project.

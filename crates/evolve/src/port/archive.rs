@@ -62,7 +62,8 @@ pub enum ArchiveError {
 
 /// Journal and variants. Nothing in it is ever changed or deleted.
 pub trait Archive: Sync {
-    /// Appends the events, all or none, each bound to the one before. Returns them as recorded.
+    /// Appends the events, all or none, each bound to the one before, after whatever other processes have appended
+    /// meanwhile. Returns them as recorded.
     fn append(&self, events: &[Event], at: Timestamp) -> Result<Vec<Recorded>, ArchiveError>;
     /// Reads the events after position `after`, in order, checking the chain, until `each` says `false`.
     fn replay(&self, after: u64, each: &mut dyn FnMut(Recorded) -> bool) -> Result<(), ArchiveError>;

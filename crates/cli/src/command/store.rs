@@ -1,0 +1,94 @@
+//! `meliora store`: the journal on Postgres, prepared and moved to.
+
+use std::path::Path;
+
+use meliora_store::{Address, Audit};
+
+use crate::args;
+use crate::custody::{self, Place};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::{BOLD, GOOD, Printer, paint};
+use crate::project::{STATE, lock_folder, place};
+
+/// Prepares or migrates.
+pub fn store(command: &args::Store, printer: &Printer) -> Result<Exit, Failure> {
+    match command {
+        args::Store::Prepare { dir, url, writer } => prepare(dir, url.as_deref(), writer.as_deref(), printer),
+        args::Store::Migrate { dir, to } => migrate(dir, to, printer),
+    }
+}
+
+fn prepare(dir: &Path, url: Option<&str>, writer: Option<&str>, printer: &Printer) -> Result<Exit, Failure> {
+    let address = match url {
+        Some(url) => Address::parse(url)?,
+        None => place(dir)?.address().cloned().ok_or_else(|| {
+            Failure::new(Exit::Usage, "which database is to be prepared?")
+                .hint("`--url postgres://owner@host/database`, or `[store] url` in meliora.toml")
+        })?,
+    };
+    meliora_store::prepare(&address, writer)?;
+    if printer.json() {
+        printer.object(&serde_json::json!({ "event": "prepared", "store": address.origin(), "writer": writer }));
+        return Ok(Exit::Done);
+    }
+    printer.data(format!("{} {address}", paint(GOOD, "prepared")));
+    if let Some(writer) = writer {
+        printer.data(format!("  {} may append and read, and nothing else", paint(BOLD, writer)));
+        printer.talk(format!("  give it a password: psql -c '\\password {writer}'"));
+    }
+    Ok(Exit::Done)
+}
+
+fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
+    let from = place(dir)?;
+    let address = Address::parse(to)?;
+    if let Some(other) = from.address() {
+        return Err(Failure::new(Exit::Usage, format!("the journal is on {other} already"))
+            .hint("a journal in the project's file is what can be copied; take `[store] url` away if there is one"));
+    }
+    if !from.begun() {
+        return Err(Failure::new(Exit::Configuration, format!("nothing has run in {} yet", dir.display()))
+            .hint("set `[store] url` and run: the journal then begins there"));
+    }
+    let state = dir.join(STATE);
+    let _lock = lock_folder(&state, "meliora store migrate")?;
+    sound(&from)?;
+    let copied = meliora_store::migrate(&state, &address)?;
+    // The checkpoints of the new place begin where those of the old one end.
+    let there = from.moved(address);
+    there.write()?;
+    if printer.json() {
+        printer.object(&serde_json::json!({ "event": "migrated", "store": there.origin(), "events": copied }));
+        return Ok(Exit::Done);
+    }
+    printer.data(match copied {
+        0 => format!("everything is on {} already", there.origin()),
+        n => format!("{} {n} events to {}", paint(GOOD, "copied"), there.origin()),
+    });
+    printer.talk("  from now on they are used there with this in meliora.toml (the file of before stays as it is):");
+    printer.talk(format!("  [store]\n  url = \"{}\"", there.origin()));
+    Ok(Exit::Done)
+}
+
+/// Only a journal that is what was written is copied: in the new place it would get new checkpoints.
+fn sound(place: &Place) -> Result<(), Failure> {
+    let key = custody::machine()?;
+    let check = |id: &str, text: &[u8], signature: &str| match &key {
+        Some(key) => custody::check(key, id, text, signature),
+        None => Err("the machine's key is gone".to_owned()),
+    };
+    let mut audit = Audit::new(place.book()?.read()?, &check);
+    place.read()?.audit(&mut audit)?;
+    match audit.finish().findings.first() {
+        None => Ok(()),
+        Some(finding) => Err(Failure::new(
+            Exit::Tampered,
+            format!(
+                "the journal is not what was written ({} at event {}): {}",
+                finding.tampering, finding.seq, finding.what
+            ),
+        )
+        .hint("`meliora audit verify` tells everything; nothing was copied")),
+    }
+}

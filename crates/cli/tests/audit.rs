@@ -1,0 +1,213 @@
+//! The journal as evidence, with the whole program: every tampering is found, an export proves itself elsewhere, and a
+//! database on a server does what the file does.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+mod common;
+
+use std::process::Command;
+
+use common::{Project, toml};
+
+/// A project that has run.
+fn run() -> Project {
+    let project = Project::add();
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "12"]).exits(0);
+    project
+}
+
+/// Changes the journal's file as a person with a shell could.
+fn tamper(project: &Project, sql: &str) {
+    let script = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                  db.executescript('DROP TRIGGER journal_is_not_updated; DROP TRIGGER journal_is_not_deleted;' + sys.argv[2])";
+    let journal = project.path(".meliora/journal.db");
+    let done = Command::new("python3").args(["-c", script]).arg(journal).arg(sql).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn a_run_is_vouched_for_to_its_last_event() {
+    let project = run();
+    let told = project.meliora(&["audit", "verify", "--json"]).exits(0).last();
+    assert_eq!((&told["good"], &told["events"]), (&true.into(), &told["vouched"]), "{told}");
+    project.meliora(&["audit", "verify"]).exits(0).says(&["the chain holds", "vouches for"]);
+    let state = project.state().join("meliora");
+    assert!(state.join("machine.key").is_file() && state.join("checkpoints").is_dir());
+    assert!(!project.path(".meliora/checkpoints").exists(), "nothing of it is in the project");
+}
+
+#[test]
+fn tampering_with_the_file_is_found_and_nothing_goes_on_with_it() {
+    for (sql, name) in [
+        ("UPDATE journal SET body = replace(body, 'operator', 'opera') WHERE kind = 'bid'", "edited"),
+        ("DELETE FROM journal WHERE seq = 3", "removed"),
+        ("DELETE FROM journal WHERE kind = 'finished'", "truncated"),
+        ("DELETE FROM journal", "truncated"),
+    ] {
+        let project = run();
+        tamper(&project, sql);
+        let told = project.meliora(&["audit", "verify", "--json"]).exits(13).last();
+        let named: Vec<&str> =
+            told["findings"].as_array().unwrap().iter().map(|f| f["tampering"].as_str().unwrap()).collect();
+        assert!(named.contains(&name), "{sql}: {told}");
+        assert!(named.contains(&"weakened"), "the dropped triggers are told: {told}");
+        project.meliora(&["audit", "verify"]).exits(13).says(&[name]);
+        project
+            .meliora(&["store", "migrate", "--to", "postgres://127.0.0.1:1/x"])
+            .exits(13)
+            .says(&["nothing was copied"]);
+        if name == "truncated" {
+            project.meliora(&["run", ".", "--fresh"]).exits(6).says(&["cut off", "audit verify"]);
+        }
+    }
+}
+
+#[test]
+fn another_journal_in_its_place_is_found() {
+    let (project, other) = (run(), run());
+    for file in ["journal.db", "journal.db-wal", "journal.db-shm"] {
+        let (from, to) = (other.path(".meliora").join(file), project.path(".meliora").join(file));
+        let _ = std::fs::remove_file(&to);
+        if from.exists() {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+    project.meliora(&["audit", "verify", "--chain-only"]).exits(13).says(&["rewritten"]);
+    project.meliora(&["run", ".", "--fresh"]).exits(6).says(&["a checkpoint has seen another event here"]);
+}
+
+#[test]
+fn without_checkpoints_nothing_is_believed_unless_that_is_asked_for() {
+    let project = run();
+    let checkpoints = project.state().join("meliora/checkpoints");
+    let file = std::fs::read_dir(&checkpoints).unwrap().next().unwrap().unwrap().path();
+    let aside = project.dir().parent().unwrap().join("aside.jsonl");
+    std::fs::rename(file, &aside).unwrap();
+    project.meliora(&["audit", "verify"]).exits(13).says(&["no checkpoint vouches", "--checkpoints"]);
+    project.meliora(&["audit", "verify", "--chain-only"]).exits(0);
+    project.meliora(&["audit", "verify", "--checkpoints", aside.to_str().unwrap()]).exits(0);
+    project.write("nothing", "");
+    project.meliora(&["audit", "verify", "--checkpoints", "there-is-none"]).exits(2);
+    // The next run begins anew with them, and the audit says from where on.
+    project.meliora(&["run", ".", "--fresh", "--jobs", "1", "--evals", "12"]).exits(0);
+    project.meliora(&["audit", "verify"]).exits(0).says(&["before the first checkpoint"]);
+}
+
+#[test]
+fn an_export_proves_itself_elsewhere_with_the_key_alone() {
+    let project = run();
+    project.meliora(&["audit", "export", "-o", "journal.jsonl"]).exits(0);
+    let export = project.read("journal.jsonl");
+    assert_eq!(project.meliora(&["audit", "export"]).exits(0).out.lines().count(), export.lines().count());
+    let logged = project.meliora(&["log", "--json", "-n", "100000"]).exits(0).out;
+    assert_eq!(logged.lines().collect::<Vec<_>>(), export.lines().take(logged.lines().count()).collect::<Vec<_>>());
+
+    let elsewhere = Project::empty();
+    elsewhere.write("journal.jsonl", &export);
+    elsewhere.write("machine.pub", std::fs::read(project.state().join("meliora/machine.pub")).unwrap());
+    let verify = ["audit", "verify", "--export", "journal.jsonl", "--key", "machine.pub"];
+    elsewhere.meliora(&verify).exits(0).says(&["the chain holds"]);
+    elsewhere.meliora(&verify[..4]).exits(13).says(&["not known here", "--key"]);
+    let half = export.len() / 2;
+    let cut = export[..half].rfind('\n').unwrap();
+    for (altered, name) in [
+        (export.replace("operator swap", "operator swop"), "edited"),
+        (export[..=cut].to_owned(), "truncated"),
+        (export.lines().filter(|l| !l.starts_with("{\"seq\":3,")).map(|l| format!("{l}\n")).collect(), "removed"),
+    ] {
+        assert_ne!(altered, export, "{name}");
+        elsewhere.write("journal.jsonl", altered);
+        elsewhere.meliora(&verify).exits(13).says(&[name]);
+    }
+    project.meliora(&["audit", "verify", "--export", "journal.jsonl"]).exits(0);
+}
+
+#[test]
+fn checkpoints_in_the_project_or_in_no_folder_are_a_mistake_that_is_named() {
+    let project = Project::add();
+    project.write("meliora.toml", toml(&["sums.py"], "\n[store]\ncheckpoints = 'here'\n"));
+    project.meliora(&["run", "."]).exits(3).says(&["in the project that they vouch for"]);
+    project.write("meliora.toml", toml(&["sums.py"], "\n[store]\nurl = 'mysql://me:sesame@host/x'\n"));
+    let ran = project.meliora(&["run", "."]);
+    assert!(!ran.err.contains("sesame"), "{}", ran.err);
+    ran.exits(6).says(&["postgres://"]);
+    let bare = Project::empty();
+    bare.meliora(&["audit", "verify"]).exits(3).says(&["nothing has run"]);
+}
+
+/// A database of its own on the server that tests may use; `None`, said aloud, where there is none.
+struct Server {
+    url: String,
+    base: String,
+    name: String,
+}
+
+fn psql(url: &str, sql: &str) -> Option<String> {
+    let out =
+        Command::new("psql").args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, url]).output().ok()?;
+    out.status.success().then(|| String::from_utf8(out.stdout).unwrap())
+}
+
+impl Server {
+    fn fresh(name: &str) -> Option<Server> {
+        let base = std::env::var("MELIORA_TEST_POSTGRES")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
+        let name = format!("meliora_{name}_{}", std::process::id());
+        if psql(&base, &format!("CREATE DATABASE {name}")).is_none() {
+            assert!(std::env::var("CI").is_err(), "no Postgres for tests");
+            eprintln!("SKIPPED: no psql, or no Postgres at MELIORA_TEST_POSTGRES");
+            return None;
+        }
+        let url = format!("{}/{name}", base.rsplit_once('/').unwrap().0);
+        Some(Server { url, base, name })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = psql(&self.base, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+#[test]
+fn a_run_on_postgres_is_the_run_on_a_file_and_answers_sql() {
+    let Some(server) = Server::fresh("run") else { return };
+    let project = Project::add();
+    project.write("meliora.toml", toml(&["sums.py"], &format!("\n[store]\nurl = '{}'\n", server.url)));
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "12"]).exits(0);
+    assert!(!project.path(".meliora/journal.db").exists());
+    let on_file = run();
+    let told = |project: &Project| {
+        let told = project.meliora(&["audit", "verify", "--json"]).exits(0).last();
+        (told["events"].clone(), told["vouched"].clone())
+    };
+    assert_eq!(told(&project), told(&on_file), "the same run, event for event");
+    project.meliora(&["doctor", "."]).says(&["the chain holds", "could change what was written"]);
+    project.meliora(&["show", "champion"]).exits(0);
+    let count = psql(&server.url, "SELECT count(*) FROM attempts WHERE verdict = 'accepted'").unwrap();
+    assert_eq!(count.trim(), "1");
+    assert!(psql(&server.url, "SELECT * FROM violations ORDER BY timestamp DESC LIMIT 10").is_some());
+    assert!(psql(&server.url, "DELETE FROM journal").is_none(), "nothing is deleted");
+    let cut = "ALTER TABLE journal DISABLE TRIGGER ALL; DELETE FROM journal WHERE kind = 'finished'";
+    psql(&server.url, cut).unwrap();
+    project.meliora(&["audit", "verify"]).exits(13).says(&["truncated", "weakened"]);
+}
+
+#[test]
+fn a_project_moves_to_postgres_and_goes_on_there_as_a_writer() {
+    let Some(server) = Server::fresh("move") else { return };
+    let project = run();
+    let writer = format!("{}_w", server.name);
+    project.meliora(&["store", "prepare", "--url", &server.url, "--writer", &writer]).exits(0).says(&["nothing else"]);
+    let url = server.url.replace("postgres@", &format!("{writer}@"));
+    let moved = project.meliora(&["store", "migrate", "--to", &url]).exits(0);
+    moved.says(&["copied", "[store]"]);
+    project.meliora(&["store", "migrate", "--to", &url]).exits(0).says(&["already"]);
+    let before = project.meliora(&["audit", "verify", "--json"]).exits(0).last();
+    project.write("meliora.toml", toml(&["sums.py"], &format!("\n[store]\nurl = '{url}'\n")));
+    let after = project.meliora(&["audit", "verify", "--json"]).exits(0).last();
+    assert_eq!((&before["tail"], &before["events"]), (&after["tail"], &after["events"]));
+    project.meliora(&["run", ".", "--fresh", "--jobs", "1", "--evals", "12"]).exits(0);
+    project.meliora(&["audit", "verify"]).exits(0);
+    let role = format!("DROP OWNED BY {writer}; DROP ROLE {writer}");
+    psql(&server.url, &role).unwrap();
+}
