@@ -15,7 +15,7 @@ use std::path::Path;
 use meliora_domain::Digest;
 
 pub use article::{Article, article, articles, bind};
-pub use door::Matcher;
+pub use door::{Finding, Matcher, Workspace};
 pub use file::{Law, Operation, Requirement, Rule, template};
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use seal::{Seal, seal};
@@ -97,6 +97,15 @@ impl Constitution {
     /// Whether a path may be written at all: of plain form, not protected, editable.
     pub fn may_write(&self, path: &str) -> bool {
         self.bounds.check(path).is_ok()
+    }
+
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// The articles of the user's own, as the door sees them.
+    pub(crate) fn own(&self) -> Vec<door::Own<'_>> {
+        Vec::new()
     }
 
     /// Digest of the law in force: of the file's bytes (or the default's) and the reach.
