@@ -254,11 +254,11 @@ pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constit
 /// Journals that a law which governed does not load any more, where there is a journal and nobody else writes to it.
 /// It is refused all the same where it cannot be written down.
 fn note_altered(dir: &Path, what: &str) {
-    let state = dir.join(STATE);
-    if !state.join("journal.db").is_file() {
+    let Ok(place) = place(dir) else { return };
+    if !place.begun() {
         return;
     }
-    if let (Ok(_lock), Ok(archive)) = (ProjectLock::take(&state, "meliora", now()), SqliteGitArchive::open(&state)) {
+    if let (Ok(_lock), Ok(archive)) = (ProjectLock::take(&dir.join(STATE), "meliora", now()), place.write()) {
         let _ = archive.append(&[Event::altered(what)], now());
     }
 }

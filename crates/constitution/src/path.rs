@@ -8,11 +8,12 @@ use meliora_domain::GenomePath;
 use crate::file::autonomy::build;
 use crate::{LawError, Reach, Refusal};
 
+/// No part of a path of a change may hold this.
+const CONSTITUTION: &str = "constitution.yaml";
+
 /// Names that no path of a change may hold, at any depth. `git~1` is what `.git` is also called on NTFS.
-pub(crate) const NEVER: [&str; 9] = [
+pub(crate) const NEVER: [&str; 7] = [
     ".meliora",
-    "constitution.yaml",
-    "constitution.yaml.minisig",
     "meliora.toml",
     ".git",
     ".gitmodules",
@@ -75,11 +76,10 @@ impl Bounds {
     /// Refuses what is protected, what lies under it, and what it lies under.
     pub(crate) fn unprotected(&self, path: &str) -> Result<(), Refusal> {
         let parts: Vec<String> = path.split('/').map(fold).collect();
-        if let Some(name) = parts.iter().find(|part| NEVER.contains(&part.as_str())) {
-            let article = match name.as_str() {
-                "constitution.yaml" | "constitution.yaml.minisig" => "constitution-immutable",
-                _ => "protected-paths",
-            };
+        // Editors take a file of a name built around it for an older or newer state of it.
+        let law = |part: &str| part.contains(CONSTITUTION);
+        if let Some(name) = parts.iter().find(|part| law(part) || NEVER.contains(&part.as_str())) {
+            let article = if law(name) { "constitution-immutable" } else { "protected-paths" };
             return refuse(article, format!("{path:?} holds {name:?}, which no change may touch; change other files"));
         }
         let hit = self.protected.iter().find(|held| held.iter().zip(&parts).all(|(a, b)| a == b));
