@@ -37,7 +37,8 @@ fn main() {
             let text = case["text"].as_str().unwrap_or_default().to_owned();
             let routine = case["routine"].as_bool().unwrap_or(false);
             let category = case["category"].as_str().unwrap_or_default().to_owned();
-            let operation = if sql { Operation::Sql { text: text.clone() } } else { Operation::Command { text: text.clone() } };
+            let operation =
+                if sql { Operation::Sql { text: text.clone() } } else { Operation::Command { text: text.clone() } };
             let start = Instant::now();
             let finding = law.decide(&operation, &workspace);
             times.push(start.elapsed());
@@ -53,7 +54,10 @@ fn main() {
                 (true, false, decision) => decision == Decision::Forbid,
             };
             if cases && wrong {
-                println!("  {file} {}: {text:?}\n      {} {:?}: {}", finding.decision, finding.article, finding.matched, finding.why);
+                println!(
+                    "  {file} {}: {text:?}\n      {} {:?}: {}",
+                    finding.decision, finding.article, finding.matched, finding.why
+                );
             }
         }
         println!("\n{file}\n| category | cases | allow | ask | forbid |\n|---|---:|---:|---:|---:|");

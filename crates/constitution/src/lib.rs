@@ -23,12 +23,12 @@ use meliora_domain::{Change, Digest, Edit, Timestamp};
 
 pub use article::own::{Example, OwnArticle, operation, operation_of};
 pub use article::{Article, article, articles, bind};
+pub use door::{Finding, Matcher, Workspace};
 pub use file::autonomy::{Area, Autonomous, Consent, Requirement, Scope};
 pub use file::{Law, Rule, standard, template};
 pub use guardian::{
     BudgetBurn, Degradation, GuardianRules, Measure, Repeated, SandboxFailures, Silence, Stall, ViolationRate,
 };
-pub use door::{Finding, Matcher, Workspace};
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use schema::schema;
 pub use seal::{Seal, seal};

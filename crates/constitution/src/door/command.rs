@@ -109,7 +109,9 @@ impl Judge<'_> {
         if self.depth >= DEEPEST || text.len() > LONGEST {
             return self.doubt("command-understood", "it is too long or nested too deep to be understood", "");
         }
-        if let Some(odd) = text.chars().find(|c| crate::path::deceives(*c) && !c.is_ascii_whitespace() || *c == '\r' || *c == '\u{b}' || *c == '\u{c}') {
+        if let Some(odd) = text.chars().find(|c| {
+            crate::path::deceives(*c) && !c.is_ascii_whitespace() || *c == '\r' || *c == '\u{b}' || *c == '\u{c}'
+        }) {
             let why = format!("it has the character {}, which is not seen or looks like another", odd.escape_unicode());
             self.note(Part::new(Ask, "command-understood", why, "write it without such characters"), "");
         }

@@ -198,9 +198,10 @@ fn links_match(folder: &Path, pattern: &Path) -> bool {
 /// Whether a folder holds a link.
 fn has_link(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries.take(MOST).enumerate().any(|(n, e)| {
-        n + 1 == MOST || e.is_ok_and(|e| e.file_type().is_ok_and(|kind| kind.is_symlink()))
-    })
+    entries
+        .take(MOST)
+        .enumerate()
+        .any(|(n, e)| n + 1 == MOST || e.is_ok_and(|e| e.file_type().is_ok_and(|kind| kind.is_symlink())))
 }
 
 /// So many entries of a folder are looked at; a larger one counts as one with a link.

@@ -297,7 +297,10 @@ impl<'t> Reader<'t> {
         let word = self.word(*target, depth);
         // Only the last target of several is the redirect's; the others are arguments that the grammar took for more.
         if parts.iter().filter(|n| n.is_named() && n.kind() != "file_descriptor").count() > 1 {
-            return Redirect::Write(Word { pieces: vec![Piece::Odd(self.within(node, depth))], text: self.of(node).into() });
+            return Redirect::Write(Word {
+                pieces: vec![Piece::Odd(self.within(node, depth))],
+                text: self.of(node).into(),
+            });
         }
         match operator {
             "<<<" => Redirect::Here(word),
@@ -331,8 +334,16 @@ impl<'t> Reader<'t> {
                         match part.kind() {
                             "heredoc_start" | "heredoc_body" | "heredoc_end" | "comment" => {}
                             "file_redirect" | "herestring_redirect" => step.attach(self.redirect(part, depth)),
-                            "pipeline" | "command" | "list" | "redirected_statement" | "subshell" | "negated_command"
-                            | "compound_statement" | "while_statement" | "for_statement" | "if_statement" => {
+                            "pipeline"
+                            | "command"
+                            | "list"
+                            | "redirected_statement"
+                            | "subshell"
+                            | "negated_command"
+                            | "compound_statement"
+                            | "while_statement"
+                            | "for_statement"
+                            | "if_statement" => {
                                 after.push((part, part.kind() == "pipeline"));
                             }
                             "file_descriptor" => {}
@@ -376,7 +387,9 @@ impl<'t> Reader<'t> {
             "word" | "number" | "extglob_pattern" | "regex" | "variable_name" if node.named_child_count() == 0 => {
                 unescape(text, into);
             }
-            "raw_string" => into.push(Piece::Text(text.get(1..text.len().saturating_sub(1)).unwrap_or_default().into(), true)),
+            "raw_string" => {
+                into.push(Piece::Text(text.get(1..text.len().saturating_sub(1)).unwrap_or_default().into(), true))
+            }
             "ansi_c_string" => match ansi(text) {
                 Some(plain) => into.push(Piece::Text(plain, true)),
                 None => into.push(Piece::Odd(Vec::new())),

@@ -8,12 +8,50 @@ use crate::door::paths::{Deed, Part};
 /// Variables that programs of the workspace look at and that make none of them run something else, where the value is a
 /// plain word. All others could: `PATH`, `LD_PRELOAD`, `PAGER`, `GIT_SSH_COMMAND`, `PYTHONSTARTUP`, …
 const HARMLESS: [&str; 44] = [
-    "RUST_BACKTRACE", "RUST_LOG", "CARGO_TERM_COLOR", "CARGO_INCREMENTAL", "CARGO_BUILD_JOBS", "CI", "NO_COLOR", "TZ",
-    "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "LANG", "LANGUAGE", "NODE_ENV", "DEBUG",
-    "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONUTF8", "VERBOSE", "V",
-    "CGO_ENABLED", "GOOS", "GOARCH", "PROPTEST_CASES", "INSTA_UPDATE", "SEED", "RUST_TEST_THREADS", "COVERAGE", "LOG_LEVEL",
-    "PYTHONWARNINGS", "GOTRACEBACK", "CTEST_OUTPUT_ON_FAILURE", "CTEST_PARALLEL_LEVEL", "JOBS", "FOO", "BAR", "ENVIRONMENT",
-    "APP_ENV", "RAILS_ENV",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "CARGO_TERM_COLOR",
+    "CARGO_INCREMENTAL",
+    "CARGO_BUILD_JOBS",
+    "CI",
+    "NO_COLOR",
+    "TZ",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "TERM",
+    "COLUMNS",
+    "LINES",
+    "LANG",
+    "LANGUAGE",
+    "NODE_ENV",
+    "DEBUG",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+    "PYTHONHASHSEED",
+    "PYTHONIOENCODING",
+    "PYTHONUTF8",
+    "VERBOSE",
+    "V",
+    "CGO_ENABLED",
+    "GOOS",
+    "GOARCH",
+    "PROPTEST_CASES",
+    "INSTA_UPDATE",
+    "SEED",
+    "RUST_TEST_THREADS",
+    "COVERAGE",
+    "LOG_LEVEL",
+    "PYTHONWARNINGS",
+    "GOTRACEBACK",
+    "CTEST_OUTPUT_ON_FAILURE",
+    "CTEST_PARALLEL_LEVEL",
+    "JOBS",
+    "FOO",
+    "BAR",
+    "ENVIRONMENT",
+    "APP_ENV",
+    "RAILS_ENV",
 ];
 
 impl Judge<'_> {
@@ -70,7 +108,8 @@ impl Judge<'_> {
             }
             Step::For { name, values, body } => {
                 let values: Vec<Arg> = values.iter().flat_map(|word| self.expand(word)).collect();
-                let plain: Vec<&String> = values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
+                let plain: Vec<&String> =
+                    values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
                 if plain.len() == values.len() && values.len() <= 16 {
                     for value in plain {
                         self.variables.insert(name.clone(), Some(value.clone()));
@@ -140,7 +179,10 @@ impl Judge<'_> {
         let wrote = self.wrote;
         let flow = self.redirects(&simple.redirects, input);
         // What a command prints into a file is no code that was written to be run.
-        if args.first().is_some_and(|arg| !matches!(arg, Arg::Plain(name) if matches!(name.as_str(), "echo" | "printf" | "cat"))) {
+        if args
+            .first()
+            .is_some_and(|arg| !matches!(arg, Arg::Plain(name) if matches!(name.as_str(), "echo" | "printf" | "cat")))
+        {
             self.wrote = wrote;
         }
         if args.is_empty() {
@@ -218,8 +260,15 @@ impl Judge<'_> {
 
     fn assign(&mut self, name: &str, args: &[Arg], text: &str) {
         let steers = name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
-            && (matches!(name, "PATH" | "IFS" | "ENV" | "PS4" | "HOME" | "SHELL" | "EDITOR" | "VISUAL" | "CDPATH" | "CC" | "CXX")
-                || ["LD_", "DYLD_", "BASH_", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_", "RUST", "CARGO", "GO", "JAVA", "NPM_", "MAKE", "SSH_", "PROMPT_"].iter().any(|p| name.starts_with(p))
+            && (matches!(
+                name,
+                "PATH" | "IFS" | "ENV" | "PS4" | "HOME" | "SHELL" | "EDITOR" | "VISUAL" | "CDPATH" | "CC" | "CXX"
+            ) || [
+                "LD_", "DYLD_", "BASH_", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_", "RUST", "CARGO", "GO", "JAVA",
+                "NPM_", "MAKE", "SSH_", "PROMPT_",
+            ]
+            .iter()
+            .any(|p| name.starts_with(p))
                 || ["PAGER", "_OPTIONS", "OPTS", "PROXY", "FLAGS"].iter().any(|end| name.ends_with(end)));
         if steers {
             self.doubt("command-understood", format!("the variable {name} can change what later commands do"), text);
@@ -235,11 +284,14 @@ impl Judge<'_> {
     pub(super) fn environment(&mut self, name: &str, value: Option<&Arg>, text: &str) {
         let plain = |value: &str| value.chars().all(|c| c.is_ascii_alphanumeric() || "_.,:=+-@% *".contains(c));
         let within = |value: &str| {
-            !value.starts_with('/') && !value.contains("..") && value.chars().all(|c| c.is_ascii_alphanumeric() || "_./-:".contains(c))
+            !value.starts_with('/')
+                && !value.contains("..")
+                && value.chars().all(|c| c.is_ascii_alphanumeric() || "_./-:".contains(c))
         };
         let fine = match (name, value) {
             ("RUSTFLAGS" | "RUSTDOCFLAGS", Some(Arg::Plain(value))) => value.split_whitespace().all(|word| {
-                matches!(word, "-D" | "-W" | "-A" | "-F") || ["-D", "-W", "-A", "warnings"].iter().any(|p| word.starts_with(p))
+                matches!(word, "-D" | "-W" | "-A" | "-F")
+                    || ["-D", "-W", "-A", "warnings"].iter().any(|p| word.starts_with(p))
                     || word.chars().all(|c| c.is_ascii_lowercase() || "_:".contains(c))
             }),
             ("PYTHONPATH", Some(Arg::Plain(value))) => value.split(':').all(within),
@@ -249,7 +301,11 @@ impl Judge<'_> {
             _ => false,
         };
         if !fine {
-            self.doubt("command-understood", format!("what the variable {name} makes the program do is not known"), text);
+            self.doubt(
+                "command-understood",
+                format!("what the variable {name} makes the program do is not known"),
+                text,
+            );
         }
     }
 
@@ -285,7 +341,8 @@ impl Judge<'_> {
                     }
                     None => {
                         begin.get_or_insert_with(|| plain.clone());
-                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic) || self.variables.contains_key(name);
+                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic)
+                            || self.variables.contains_key(name);
                     }
                 },
                 Piece::Output(steps) => {
@@ -321,7 +378,9 @@ impl Judge<'_> {
         }
         if split {
             let words = plain.split_whitespace();
-            return words.map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) }).collect();
+            return words
+                .map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) })
+                .collect();
         }
         vec![if pattern { Arg::Pattern(plain) } else { Arg::Plain(plain) }]
     }
@@ -380,7 +439,9 @@ fn calls(steps: &[Step], name: &str) -> bool {
     steps.iter().any(|step| match step {
         Step::Simple(simple) => simple.words.first().is_some_and(|word| word.text == name),
         Step::Pipeline(parts) | Step::Group(parts) | Step::Subshell(parts) => calls(parts, name),
-        Step::Chain(left, _, right) => calls(std::slice::from_ref(left), name) || calls(std::slice::from_ref(right), name),
+        Step::Chain(left, _, right) => {
+            calls(std::slice::from_ref(left), name) || calls(std::slice::from_ref(right), name)
+        }
         Step::Redirected(inner, _) => calls(std::slice::from_ref(inner), name),
         Step::Odd { inner, .. } => calls(inner, name),
         _ => false,

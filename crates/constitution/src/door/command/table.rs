@@ -113,7 +113,9 @@ pub(crate) fn reason(name: &str) -> (&'static str, &'static str) {
     match name {
         "network" => ("network-denied", "it connects to other machines"),
         "remote" => ("remote-resources", "it can change what lies on other machines or is shared with others"),
-        "system" => ("system-integrity", "it can change the machine: services, packages, users, disks, networks, processes"),
+        "system" => {
+            ("system-integrity", "it can change the machine: services, packages, users, disks, networks, processes")
+        }
         "privileges" => ("privileges", "it raises privileges or changes who may do what"),
         "secrets" => ("secrets", "it handles secrets"),
         "container" => ("system-integrity", "it starts or changes containers, which reach more than the workspace"),
@@ -224,7 +226,8 @@ impl Program {
             }
             None => {
                 let key = name.trim_start_matches('-');
-                self.flags.insert(if name.starts_with("--") && !self.long && key.len() == 1 { name } else { key }, flag);
+                self.flags
+                    .insert(if name.starts_with("--") && !self.long && key.len() == 1 { name } else { key }, flag);
             }
         }
     }
@@ -244,7 +247,10 @@ mod tests {
         fn check(name: &str, program: &Program) {
             let group = !program.children.is_empty();
             assert!(
-                group || program.ask.or(program.forbid).is_some() || program.special.is_some() || !program.words.is_empty(),
+                group
+                    || program.ask.or(program.forbid).is_some()
+                    || program.special.is_some()
+                    || !program.words.is_empty(),
                 "{name}: neither words nor a decision nor subcommands"
             );
             if let Some(why) = program.ask.or(program.forbid) {
