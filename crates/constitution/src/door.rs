@@ -129,7 +129,8 @@ impl Realm<'_> {
             .filter(|own| own.decision > Decision::Allow && own.matcher.command(words))
             .map(|own| Note::own(own, text))
             .collect();
-        let allowed = plain && of_commands().any(|own| own.decision == Decision::Allow && own.matcher.command_begins(words));
+        let allowed =
+            plain && of_commands().any(|own| own.decision == Decision::Allow && own.matcher.command_begins(words));
         (strict, allowed)
     }
 }
@@ -182,7 +183,9 @@ fn notes(realm: &Realm<'_>, operation: &Operation) -> Vec<Note> {
             .map(|edit| path(edit.path(), if matches!(edit, Edit::Delete { .. }) { Deed::Delete } else { Deed::Write }))
             .collect(),
         Operation::Write { path: to } => vec![path(to, Deed::Write)],
-        Operation::Delete { path: gone } => vec![path(gone, if root.join(gone).is_dir() { Deed::DeleteAll } else { Deed::Delete })],
+        Operation::Delete { path: gone } => {
+            vec![path(gone, if root.join(gone).is_dir() { Deed::DeleteAll } else { Deed::Delete })]
+        }
         Operation::Command { text } => command::judge(realm, text),
         Operation::Sql { text } => sql::judge(realm, text),
         Operation::Network { host, port } => network::judge(realm, host, *port),

@@ -61,7 +61,7 @@ pub(crate) struct Judge<'a> {
     /// The folders in which the next command may run; `None` is one that cannot be told.
     folders: Vec<Option<PathBuf>>,
     /// Variables that the script has set: `None` where the value cannot be told.
-    variables: HashMap<String, Option<String>>,
+    variables: HashMap<String, Option<Arg>>,
     /// Functions that the script has defined.
     functions: Vec<String>,
     /// A file was written that a later command may run.
@@ -109,7 +109,9 @@ impl Judge<'_> {
         if self.depth >= DEEPEST || text.len() > LONGEST {
             return self.doubt("command-understood", "it is too long or nested too deep to be understood", "");
         }
-        if let Some(odd) = text.chars().find(|c| crate::path::deceives(*c) && !c.is_ascii_whitespace() || *c == '\r' || *c == '\u{b}' || *c == '\u{c}') {
+        if let Some(odd) = text.chars().find(|c| {
+            crate::path::deceives(*c) && !c.is_ascii_whitespace() || *c == '\r' || *c == '\u{b}' || *c == '\u{c}'
+        }) {
             let why = format!("it has the character {}, which is not seen or looks like another", odd.escape_unicode());
             self.note(Part::new(Ask, "command-understood", why, "write it without such characters"), "");
         }

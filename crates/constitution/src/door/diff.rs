@@ -66,7 +66,9 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
                 match plain(name) {
                     Some(path) => {
                         let path = path.strip_prefix("a/").or(path.strip_prefix("b/")).unwrap_or(&path).to_owned();
-                        if files.is_empty() || line.starts_with("--- ") && files.last().is_some_and(|f| f.header.is_empty()) {
+                        if files.is_empty()
+                            || line.starts_with("--- ") && files.last().is_some_and(|f| f.header.is_empty())
+                        {
                             files.push(File::default());
                         }
                         if let Some(file) = files.last_mut() {
@@ -85,7 +87,12 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
             }
             continue;
         }
-        let named = [("rename from ", Deed::Move), ("rename to ", Deed::Write), ("copy from ", Deed::Read), ("copy to ", Deed::Write)];
+        let named = [
+            ("rename from ", Deed::Move),
+            ("rename to ", Deed::Write),
+            ("copy from ", Deed::Read),
+            ("copy to ", Deed::Write),
+        ];
         if let Some((begin, deed)) = named.into_iter().find(|(begin, _)| line.starts_with(begin)) {
             match (plain(&line[begin.len()..]), files.last_mut()) {
                 (Some(path), Some(file)) => file.paths.push((path, deed)),
@@ -100,9 +107,13 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
                 }
                 special(mode, line, &mut ask);
             }
-            Some(("new" | "old", mode)) if mode.starts_with("file mode ") || mode.starts_with("mode ") => special(mode, line, &mut ask),
+            Some(("new" | "old", mode)) if mode.starts_with("file mode ") || mode.starts_with("mode ") => {
+                special(mode, line, &mut ask)
+            }
             Some(("index", rest)) => special(rest, line, &mut ask),
-            Some(("GIT", "binary patch")) => ask("command-understood", "it changes bytes that nobody can read in it".into(), line),
+            Some(("GIT", "binary patch")) => {
+                ask("command-understood", "it changes bytes that nobody can read in it".into(), line)
+            }
             Some(("Binary", _)) => ask("command-understood", "it changes a file that it does not show".into(), line),
             Some(("similarity" | "dissimilarity", _)) => {}
             // What stands before the first file is a message.
@@ -121,7 +132,8 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
         ask("size", format!("it changes {} files and {changed} lines at once", files.len()), "");
     }
     for (path, deed) in files.iter().flat_map(|file| &file.paths) {
-        if path.split('/').any(|part| part == "..") || path.starts_with('/') || path.chars().any(crate::path::deceives) {
+        if path.split('/').any(|part| part == "..") || path.starts_with('/') || path.chars().any(crate::path::deceives)
+        {
             let why = format!("{path:?} is no plain path inside of the workspace");
             notes.push(Note::of(Part::new(Forbid, "path-form", why, MEND), path));
             continue;

@@ -46,28 +46,43 @@ impl Part {
 }
 
 /// Folders of the machine that no agent has to write to.
-const SYSTEM: [&str; 14] = [
-    "etc", "usr", "bin", "sbin", "lib", "lib32", "lib64", "boot", "dev", "proc", "sys", "root", "var", "run",
-];
+const SYSTEM: [&str; 14] =
+    ["etc", "usr", "bin", "sbin", "lib", "lib32", "lib64", "boot", "dev", "proc", "sys", "root", "var", "run"];
 /// What can be made anew: deleting it loses nothing.
 const MADE: [&str; 26] = [
-    "target", "build", "dist", "out", "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
-    ".nox", "coverage", "htmlcov", ".coverage", ".nyc_output", ".next", ".nuxt", ".turbo", ".cache", ".parcel-cache",
-    ".gradle", "bin", "obj", ".eggs", "tmp", "temp",
+    "target",
+    "build",
+    "dist",
+    "out",
+    "node_modules",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".tox",
+    ".nox",
+    "coverage",
+    "htmlcov",
+    ".coverage",
+    ".nyc_output",
+    ".next",
+    ".nuxt",
+    ".turbo",
+    ".cache",
+    ".parcel-cache",
+    ".gradle",
+    "bin",
+    "obj",
+    ".eggs",
+    "tmp",
+    "temp",
 ];
 /// Files with databases in them, by the ends of their names.
 const DATABASES: [&str; 10] =
     [".db", ".db3", ".sqlite", ".sqlite3", ".duckdb", ".mdb", ".accdb", ".rdb", ".ldb", ".sqlite-wal"];
 
 /// What the law says of a deed to a path that a command names. `pattern`: the shell fills it in.
-pub(crate) fn judge(
-    bounds: &Bounds,
-    ws: &Workspace,
-    from: &Path,
-    path: &str,
-    pattern: bool,
-    deed: Deed,
-) -> Part {
+pub(crate) fn judge(bounds: &Bounds, ws: &Workspace, from: &Path, path: &str, pattern: bool, deed: Deed) -> Part {
     let located = ws.locate(from, path, pattern);
     let mut worst = Part::allow();
     for place in &located.places {
@@ -143,11 +158,14 @@ fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: b
         Place::Outside(out) => {
             let first = out.split('/').find(|part| !part.is_empty()).unwrap_or_default();
             let home = ws.home().to_string_lossy();
-            let whole = matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move) && (ws.lies_in(out) || home.starts_with(out.as_str()));
+            let whole = matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move)
+                && (ws.lies_in(out) || home.starts_with(out.as_str()));
             let of_home = out.strip_prefix(home.as_ref()).map(|rest| rest.trim_start_matches('/'));
-            let steers = of_home.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') && !rest.starts_with(".cache/"));
+            let steers =
+                of_home.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') && !rest.starts_with(".cache/"));
             let homes = first == "home" && of_home.is_none();
-            let forbidden = whole || first.is_empty() || SYSTEM.contains(&first) || steers || homes;
+            let kept = out.starts_with("/var/tmp/");
+            let forbidden = whole || first.is_empty() || SYSTEM.contains(&first) && !kept || steers || homes;
             let why = format!("it {does} {out:?}, outside of the workspace");
             Part::new(if forbidden { Forbid } else { Ask }, "editable-paths", why, MEND)
         }
@@ -167,7 +185,10 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
             return softened(protected(name, path), inside, deed);
         }
         let lists = bounds.protected().map(|parts| parts.join("/"));
-        if let Some(held) = lists.into_iter().find(|held| could_be(inside, held) || held.starts_with(&format!("{}/", before_pattern(inside)))) {
+        if let Some(held) = lists
+            .into_iter()
+            .find(|held| could_be(inside, held) || held.starts_with(&format!("{}/", before_pattern(inside))))
+        {
             return softened(protected(&held, path), inside, deed);
         }
     } else if let Err(refusal) = bounds.unprotected(inside) {
@@ -181,12 +202,15 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
     if let Some(held) = bounds.protected().find(|held| deletes && held.join("/").starts_with(&format!("{inside}/"))) {
         return protected(&held.join("/"), path);
     }
-    if matches!(deed, Deed::Delete | Deed::DeleteAll) && DATABASES.iter().any(|end| inside.to_lowercase().ends_with(end)) {
+    if matches!(deed, Deed::Delete | Deed::DeleteAll)
+        && DATABASES.iter().any(|end| inside.to_lowercase().ends_with(end))
+    {
         let why = format!("it deletes the database {path:?}");
         return Part::new(Ask, "database-deletion", why, "leave databases as they are, or ask a person");
     }
     if deed == Deed::DeleteAll && !names.iter().any(|part| MADE.contains(part)) {
-        let why = format!("it deletes {path:?} with all that is in it, which nothing can bring back that is in no commit");
+        let why =
+            format!("it deletes {path:?} with all that is in it, which nothing can bring back that is in no commit");
         return Part::new(Ask, "reversible", why, "delete single files, or what a build makes anew");
     }
     if !pattern && !names.iter().any(|part| MADE.contains(part)) && !bounds.editable(inside) {
@@ -229,10 +253,17 @@ fn before_pattern(path: &str) -> &str {
 /// What every user may read and that tells nothing secret.
 fn harmless(path: &str) -> bool {
     const FILES: [&str; 8] = [
-        "/etc/os-release", "/proc/cpuinfo", "/proc/meminfo", "/proc/version", "/proc/loadavg", "/etc/debian_version",
-        "/etc/lsb-release", "/proc/uptime",
+        "/etc/os-release",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/version",
+        "/proc/loadavg",
+        "/etc/debian_version",
+        "/etc/lsb-release",
+        "/proc/uptime",
     ];
-    const FOLDERS: [&str; 5] = ["/usr/include/", "/usr/share/doc/", "/usr/share/man/", "/usr/lib/python3", "/usr/share/dict/"];
+    const FOLDERS: [&str; 5] =
+        ["/usr/include/", "/usr/share/doc/", "/usr/share/man/", "/usr/lib/python3", "/usr/share/dict/"];
     FILES.contains(&path) || FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
@@ -245,13 +276,37 @@ fn is_keys(ws: &Workspace, path: &str) -> bool {
 /// Whether a file's or folder's name is one that credentials go by.
 pub(crate) fn holds_secret(path: &str) -> bool {
     const PARTS: [&str; 22] = [
-        ".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker", ".password-store", ".netrc", ".pgpass", ".git-credentials",
-        ".npmrc", ".pypirc", ".vault-token", ".htpasswd", "shadow", "gshadow", "sudoers", "sudoers.d", "opasswd",
-        "id_rsa", "id_ed25519", "credentials",
+        ".ssh",
+        ".gnupg",
+        ".aws",
+        ".azure",
+        ".kube",
+        ".docker",
+        ".password-store",
+        ".netrc",
+        ".pgpass",
+        ".git-credentials",
+        ".npmrc",
+        ".pypirc",
+        ".vault-token",
+        ".htpasswd",
+        "shadow",
+        "gshadow",
+        "sudoers",
+        "sudoers.d",
+        "opasswd",
+        "id_rsa",
+        "id_ed25519",
+        "credentials",
     ];
     const ENDS: [&str; 8] = [".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".keytab", ".ppk"];
     path.split('/').map(fold).any(|part| {
-        let env = part == ".env" || part.strip_prefix(".env.").is_some_and(|kind| !matches!(kind, "example" | "sample" | "template" | "dist"));
-        env || PARTS.contains(&part.as_str()) || ENDS.iter().any(|end| part.ends_with(end)) || part.starts_with("id_ecdsa")
+        let env = part == ".env"
+            || part
+                .strip_prefix(".env.")
+                .is_some_and(|kind| !matches!(kind, "example" | "sample" | "template" | "dist"));
+        env || PARTS.contains(&part.as_str())
+            || ENDS.iter().any(|end| part.ends_with(end))
+            || part.starts_with("id_ecdsa")
     })
 }

@@ -23,10 +23,14 @@ pub(crate) fn sed(script: &str) -> bool {
                 None => return false,
             },
             's' | 'y' => {
-                let Some(delimiter) = text.get(at + 1).filter(|d| !d.is_alphanumeric() && !matches!(d, '\\' | '\n' | ' ' | ';')) else {
+                let Some(delimiter) =
+                    text.get(at + 1).filter(|d| !d.is_alphanumeric() && !matches!(d, '\\' | '\n' | ' ' | ';'))
+                else {
                     return false;
                 };
-                let Some(end) = delimited(&text, at + 2, *delimiter).and_then(|middle| delimited(&text, middle, *delimiter)) else {
+                let Some(end) =
+                    delimited(&text, at + 2, *delimiter).and_then(|middle| delimited(&text, middle, *delimiter))
+                else {
                     return false;
                 };
                 let substitutes = text[at] == 's';
@@ -143,8 +147,8 @@ pub(crate) fn awk(program: &str) -> bool {
                 }
                 let word: String = text[from..at].iter().collect();
                 match word.as_str() {
-                    "system" | "getline" | "close" | "fflush" | "ENVIRON" | "PROCINFO" | "function" | "func" | "ARGV" | "ARGC" | "SYMTAB"
-                    | "FUNCTAB" | "nextfile" | "extension" => return false,
+                    "system" | "getline" | "close" | "fflush" | "ENVIRON" | "PROCINFO" | "function" | "func"
+                    | "ARGV" | "ARGC" | "SYMTAB" | "FUNCTAB" | "nextfile" | "extension" => return false,
                     "print" | "printf" => (printing, operand) = (true, false),
                     "return" | "in" | "delete" | "else" | "do" => operand = false,
                     _ => operand = true,
@@ -171,22 +175,64 @@ mod tests {
 
     #[test]
     fn a_sed_script_that_only_edits_passes_and_no_other() {
-        for script in ["s/a/b/g", "1,5p", "$d", "/^fn/,/^}/p", "s|/usr|/opt|", "5q", "/x/{s/a/b/;p}", "10,+3!d", "y/abc/def/", "$!N;P;D", ":a;N;$!ba;s/\\n/ /g"] {
+        for script in [
+            "s/a/b/g",
+            "1,5p",
+            "$d",
+            "/^fn/,/^}/p",
+            "s|/usr|/opt|",
+            "5q",
+            "/x/{s/a/b/;p}",
+            "10,+3!d",
+            "y/abc/def/",
+            "$!N;P;D",
+            ":a;N;$!ba;s/\\n/ /g",
+        ] {
             assert!(sed(script), "{script}");
         }
-        for script in ["s/a/b/e", "s/a/b/w out", "1e ls", "w out", "r /etc/passwd", "W x", "R x", "1!e", "s/[/]/x/e", "s/x/y/;e id", "\\,x,e", "s/a/b", "F", "v"] {
+        for script in [
+            "s/a/b/e",
+            "s/a/b/w out",
+            "1e ls",
+            "w out",
+            "r /etc/passwd",
+            "W x",
+            "R x",
+            "1!e",
+            "s/[/]/x/e",
+            "s/x/y/;e id",
+            "\\,x,e",
+            "s/a/b",
+            "F",
+            "v",
+        ] {
             assert!(!sed(script), "{script}");
         }
     }
 
     #[test]
     fn an_awk_program_that_only_prints_passes_and_no_other() {
-        for program in ["{print $1}", "NR%3==1", "$2 > 5 {print $1 \" -> \" $2}", "/\"x/ {n++} END {print n/2}", "{s+=$1} END {printf \"%d\\n\", s}", "$1 ~ /a|b/"] {
+        for program in [
+            "{print $1}",
+            "NR%3==1",
+            "$2 > 5 {print $1 \" -> \" $2}",
+            "/\"x/ {n++} END {print n/2}",
+            "{s+=$1} END {printf \"%d\\n\", s}",
+            "$1 ~ /a|b/",
+        ] {
             assert!(awk(program), "{program}");
         }
         for program in [
-            "BEGIN {system(\"id\")}", "{print > \"out\"}", "{print | \"sh\"}", "BEGIN {\"id\" | getline x}", "{print $1 >> f}", "@load \"x\"",
-            "/[/]/ {print > \"x\"}", "{getline < \"/etc/shadow\"}", "BEGIN{print ENVIRON[\"KEY\"]}", "/\"/ {print > \"x\" \"",
+            "BEGIN {system(\"id\")}",
+            "{print > \"out\"}",
+            "{print | \"sh\"}",
+            "BEGIN {\"id\" | getline x}",
+            "{print $1 >> f}",
+            "@load \"x\"",
+            "/[/]/ {print > \"x\"}",
+            "{getline < \"/etc/shadow\"}",
+            "BEGIN{print ENVIRON[\"KEY\"]}",
+            "/\"/ {print > \"x\" \"",
         ] {
             assert!(!awk(program), "{program}");
         }

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use meliora_domain::Decision::{Allow, Ask, Forbid};
 use sqlparser::ast::{
-    CopySource, CopyTarget, Expr, FromTable, ObjectName, Query, Select, Set, SetExpr, Statement, TableFactor, Visit, Visitor,
+    CopySource, CopyTarget, Expr, FromTable, ObjectName, Query, Select, Set, SetExpr, Statement, TableFactor, Visit,
+    Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -19,8 +20,20 @@ const MEND: &str = "read with SELECT, or let a person decide";
 
 /// Tables of the record and of the approvals, Meliora's and what others commonly call theirs.
 const RECORDS: [&str; 14] = [
-    "audit_log", "audit_logs", "audit", "audit_trail", "audit_events", "journal", "violations", "approvals", "promotions", "attempts",
-    "checkpoints", "meliora_events", "meliora_journal", "audit_guard",
+    "audit_log",
+    "audit_logs",
+    "audit",
+    "audit_trail",
+    "audit_events",
+    "journal",
+    "violations",
+    "approvals",
+    "promotions",
+    "attempts",
+    "checkpoints",
+    "meliora_events",
+    "meliora_journal",
+    "audit_guard",
 ];
 
 /// Statements that begin so, where the parser cannot tell: the article and why.
@@ -62,7 +75,10 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
             return notes;
         }
     }
-    match Parser::parse_sql(&PostgreSqlDialect {}, text) {
+    // The parser does not know `TABLE name`, which is short for this.
+    let short = code.trim_start().get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("table "));
+    let long = short.then(|| format!("SELECT * FROM {}", &text.trim_start()[6..]));
+    match Parser::parse_sql(&PostgreSqlDialect {}, long.as_deref().unwrap_or(text)) {
         Ok(statements) => {
             for statement in &statements {
                 notes.extend(one(statement));
@@ -83,11 +99,12 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
 
 /// A command of psql.
 fn meta(code: &str, text: &str, at: usize) -> Option<Note> {
-    const READS: [&str; 16] = [
-        "l", "l+", "h", "?", "timing", "x", "pset", "encoding", "conninfo", "q", "a", "t", "H", "z", "dp", "help",
-    ];
+    const READS: [&str; 16] =
+        ["l", "l+", "h", "?", "timing", "x", "pset", "encoding", "conninfo", "q", "a", "t", "H", "z", "dp", "help"];
     let command = code[at + 1..].split_whitespace().next().unwrap_or_default();
-    let lists = command.starts_with('d') && command.len() <= 6 && command.chars().all(|c| c.is_ascii_alphabetic() || "+S".contains(c));
+    let lists = command.starts_with('d')
+        && command.len() <= 6
+        && command.chars().all(|c| c.is_ascii_alphabetic() || "+S".contains(c));
     let rest = &code[at + 1..];
     let alone = code[..at].trim().is_empty() && !rest.contains(['\\', '`', '|', '\n', ';']);
     if alone && (READS.contains(&command) || lists) {
@@ -174,7 +191,9 @@ fn dollar(chars: &[char], from: usize) -> Option<usize> {
         return None;
     }
     let inside = from + mark.len();
-    (inside..=chars.len().saturating_sub(mark.len())).find(|at| &chars[*at..at + mark.len()] == mark).map(|at| at + mark.len())
+    (inside..=chars.len().saturating_sub(mark.len()))
+        .find(|at| &chars[*at..at + mark.len()] == mark)
+        .map(|at| at + mark.len())
 }
 
 fn one(statement: &Statement) -> Vec<Note> {
@@ -205,7 +224,8 @@ impl Reader {
     }
 
     fn forbid(&mut self, article: &'static str, why: impl Into<String>) {
-        self.notes.push(Note::of(Part::new(Forbid, article, why, "leave it to a person, outside of any agent"), &self.text));
+        self.notes
+            .push(Note::of(Part::new(Forbid, article, why, "leave it to a person, outside of any agent"), &self.text));
     }
 
     /// A statement that changes something: the record is nobody's to change.
@@ -245,7 +265,9 @@ impl Reader {
                     self.ask("audit-immutable", "it writes into a record of what happened");
                 }
             }
-            Statement::Update(update) => self.changes("database-deletion", "it changes rows", &update.table.to_string()),
+            Statement::Update(update) => {
+                self.changes("database-deletion", "it changes rows", &update.table.to_string())
+            }
             Statement::Delete(delete) => {
                 let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
                 let from: Vec<String> = from.iter().map(ToString::to_string).collect();
@@ -253,7 +275,10 @@ impl Reader {
             }
             Statement::Truncate(_) => self.changes("database-deletion", "it empties a table", &text),
             Statement::Drop { .. } => self.changes("database-deletion", "it deletes a part of a database", &text),
-            Statement::AlterTable(_) | Statement::DropTrigger(_) | Statement::CreateTrigger(_) | Statement::Merge(_) => {
+            Statement::AlterTable(_)
+            | Statement::DropTrigger(_)
+            | Statement::CreateTrigger(_)
+            | Statement::Merge(_) => {
                 self.changes("database-deletion", "it changes a table or what guards it", &text);
             }
             Statement::Grant(_) | Statement::Revoke(_) | Statement::CreateRole(_) | Statement::AlterRole { .. } => {
@@ -272,7 +297,9 @@ impl Reader {
                 match target {
                     CopyTarget::Stdin | CopyTarget::Stdout => {}
                     CopyTarget::Program { .. } => self.forbid("unreviewed-code", "the server runs a program"),
-                    CopyTarget::File { .. } => self.forbid("editable-paths", "the server reads or writes a file of its machine"),
+                    CopyTarget::File { .. } => {
+                        self.forbid("editable-paths", "the server reads or writes a file of its machine")
+                    }
                 }
             }
             Statement::Set(set) => self.set(set),
@@ -294,9 +321,21 @@ impl Reader {
 
     fn set(&mut self, set: &Set) {
         const HARMLESS: [&str; 15] = [
-            "application_name", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone",
-            "client_encoding", "datestyle", "intervalstyle", "work_mem", "client_min_messages", "extra_float_digits", "jit",
-            "default_transaction_read_only", "enable_seqscan", "enable_indexscan",
+            "application_name",
+            "statement_timeout",
+            "lock_timeout",
+            "idle_in_transaction_session_timeout",
+            "timezone",
+            "client_encoding",
+            "datestyle",
+            "intervalstyle",
+            "work_mem",
+            "client_min_messages",
+            "extra_float_digits",
+            "jit",
+            "default_transaction_read_only",
+            "enable_seqscan",
+            "enable_indexscan",
         ];
         let harmless = |name: &ObjectName| HARMLESS.contains(&name.to_string().to_lowercase().as_str());
         let fine = match set {
@@ -312,7 +351,15 @@ impl Reader {
     fn function(&mut self, name: &ObjectName) {
         let name = name.to_string().to_lowercase().replace('"', "");
         let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
-        let files = ["lo_export", "lo_import", "pg_read_file", "pg_read_binary_file", "pg_ls_dir", "pg_file_write", "pg_stat_file"];
+        let files = [
+            "lo_export",
+            "lo_import",
+            "pg_read_file",
+            "pg_read_binary_file",
+            "pg_ls_dir",
+            "pg_file_write",
+            "pg_stat_file",
+        ];
         if files.contains(&name) {
             self.forbid("editable-paths", format!("the function {name} reaches the server's files"));
         } else if !known(name) {
@@ -346,8 +393,15 @@ impl Visitor for Reader {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        const SECRETS: [&str; 7] =
-            ["pg_authid", "pg_shadow", "pg_user_mapping", "pg_user_mappings", "pg_hba_file_rules", "pg_largeobject", "pg_subscription"];
+        const SECRETS: [&str; 7] = [
+            "pg_authid",
+            "pg_shadow",
+            "pg_user_mapping",
+            "pg_user_mappings",
+            "pg_hba_file_rules",
+            "pg_largeobject",
+            "pg_subscription",
+        ];
         let name = relation.to_string().to_lowercase().replace('"', "");
         if name.rsplit('.').next().is_some_and(|name| SECRETS.contains(&name)) {
             self.ask("secrets", format!("{name} holds passwords or the like"));
@@ -374,27 +428,193 @@ impl Visitor for Reader {
 /// Whether it is a function of PostgreSQL that only computes and reads.
 fn known(name: &str) -> bool {
     const BEGIN: [&str; 13] = [
-        "json_", "jsonb_", "array_", "string_to_", "regexp_", "to_", "date_", "percentile_", "has_", "regr_", "make_", "ts_", "bit_",
+        "json_",
+        "jsonb_",
+        "array_",
+        "string_to_",
+        "regexp_",
+        "to_",
+        "date_",
+        "percentile_",
+        "has_",
+        "regr_",
+        "make_",
+        "ts_",
+        "bit_",
     ];
     const NAMES: [&str; 172] = [
-        "abs", "acos", "age", "any_value", "ascii", "asin", "atan", "atan2", "avg", "bool_and", "bool_or", "btrim", "cardinality", "cbrt",
-        "ceil", "ceiling", "char_length", "character_length", "chr", "clock_timestamp", "coalesce", "col_description", "concat",
-        "concat_ws", "convert_from", "convert_to", "corr", "cos", "count", "covar_pop", "covar_samp", "cume_dist", "current_database",
-        "current_date", "current_schema", "current_schemas", "current_setting", "current_time", "current_timestamp", "current_user",
-        "decode", "degrees", "dense_rank", "div", "encode", "every", "exists", "exp", "extract", "factorial", "first_value", "floor",
-        "format", "format_type", "gcd", "gen_random_uuid", "generate_series", "generate_subscripts", "greatest", "grouping", "host",
-        "initcap", "int4range", "int8range", "isfinite", "justify_days", "lag", "last_value", "lcm", "lead", "least", "left", "length",
-        "ln", "localtime", "localtimestamp", "log", "log10", "lower", "lpad", "ltrim", "max", "md5", "min", "mod", "mode", "now",
-        "nth_value", "ntile", "nullif", "num_nonnulls", "num_nulls", "numrange", "obj_description", "octet_length", "overlay",
-        "percent_rank", "pg_backend_pid", "pg_column_size", "pg_database_size", "pg_get_constraintdef", "pg_get_expr",
-        "pg_get_functiondef", "pg_get_indexdef", "pg_get_triggerdef", "pg_get_viewdef", "pg_indexes_size", "pg_is_in_recovery",
-        "pg_postmaster_start_time", "pg_relation_size", "pg_size_pretty", "pg_table_is_visible", "pg_table_size",
-        "pg_total_relation_size", "pg_typeof", "pi", "position", "power", "quote_ident", "quote_literal", "quote_nullable", "radians",
-        "random", "rank", "repeat", "replace", "reverse", "right", "round", "row", "row_number", "row_to_json", "rpad", "rtrim",
-        "scale", "session_user", "sha224", "sha256", "sha384", "sha512", "sign", "similarity", "sin", "split_part", "sqrt", "starts_with",
-        "statement_timestamp", "stddev", "stddev_pop", "stddev_samp", "string_agg", "strpos", "substr", "substring", "sum", "tan", "timeofday",
-        "timezone", "transaction_timestamp", "translate", "trim", "trunc", "txid_current", "unnest", "upper", "user", "var_pop",
-        "var_samp", "variance", "version", "width_bucket", "xmlagg",
+        "abs",
+        "acos",
+        "age",
+        "any_value",
+        "ascii",
+        "asin",
+        "atan",
+        "atan2",
+        "avg",
+        "bool_and",
+        "bool_or",
+        "btrim",
+        "cardinality",
+        "cbrt",
+        "ceil",
+        "ceiling",
+        "char_length",
+        "character_length",
+        "chr",
+        "clock_timestamp",
+        "coalesce",
+        "col_description",
+        "concat",
+        "concat_ws",
+        "convert_from",
+        "convert_to",
+        "corr",
+        "cos",
+        "count",
+        "covar_pop",
+        "covar_samp",
+        "cume_dist",
+        "current_database",
+        "current_date",
+        "current_schema",
+        "current_schemas",
+        "current_setting",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "decode",
+        "degrees",
+        "dense_rank",
+        "div",
+        "encode",
+        "every",
+        "exists",
+        "exp",
+        "extract",
+        "factorial",
+        "first_value",
+        "floor",
+        "format",
+        "format_type",
+        "gcd",
+        "gen_random_uuid",
+        "generate_series",
+        "generate_subscripts",
+        "greatest",
+        "grouping",
+        "host",
+        "initcap",
+        "int4range",
+        "int8range",
+        "isfinite",
+        "justify_days",
+        "lag",
+        "last_value",
+        "lcm",
+        "lead",
+        "least",
+        "left",
+        "length",
+        "ln",
+        "localtime",
+        "localtimestamp",
+        "log",
+        "log10",
+        "lower",
+        "lpad",
+        "ltrim",
+        "max",
+        "md5",
+        "min",
+        "mod",
+        "mode",
+        "now",
+        "nth_value",
+        "ntile",
+        "nullif",
+        "num_nonnulls",
+        "num_nulls",
+        "numrange",
+        "obj_description",
+        "octet_length",
+        "overlay",
+        "percent_rank",
+        "pg_backend_pid",
+        "pg_column_size",
+        "pg_database_size",
+        "pg_get_constraintdef",
+        "pg_get_expr",
+        "pg_get_functiondef",
+        "pg_get_indexdef",
+        "pg_get_triggerdef",
+        "pg_get_viewdef",
+        "pg_indexes_size",
+        "pg_is_in_recovery",
+        "pg_postmaster_start_time",
+        "pg_relation_size",
+        "pg_size_pretty",
+        "pg_table_is_visible",
+        "pg_table_size",
+        "pg_total_relation_size",
+        "pg_typeof",
+        "pi",
+        "position",
+        "power",
+        "quote_ident",
+        "quote_literal",
+        "quote_nullable",
+        "radians",
+        "random",
+        "rank",
+        "repeat",
+        "replace",
+        "reverse",
+        "right",
+        "round",
+        "row",
+        "row_number",
+        "row_to_json",
+        "rpad",
+        "rtrim",
+        "scale",
+        "session_user",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "sign",
+        "similarity",
+        "sin",
+        "split_part",
+        "sqrt",
+        "starts_with",
+        "statement_timestamp",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "string_agg",
+        "strpos",
+        "substr",
+        "substring",
+        "sum",
+        "tan",
+        "timeofday",
+        "timezone",
+        "transaction_timestamp",
+        "translate",
+        "trim",
+        "trunc",
+        "txid_current",
+        "unnest",
+        "upper",
+        "user",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "version",
+        "width_bucket",
+        "xmlagg",
     ];
     BEGIN.iter().any(|begin| name.starts_with(begin)) || NAMES.contains(&name)
 }

@@ -1,6 +1,6 @@
 //! Sorts a command's arguments into flags and words, by the table, and judges each.
 
-use super::table::{Flag, Kind, Program};
+use super::table::{Flag, Kind, Program, Special};
 use super::{Arg, Judge};
 use crate::door::paths::Deed;
 
@@ -28,8 +28,13 @@ impl Judge<'_> {
     pub(super) fn take(&mut self, name: &str, chain: &[&'static Program], args: &[Arg], text: &str) -> Taken {
         let mut chain: Vec<&'static Program> = chain.to_vec();
         let first = *chain.last().expect("a command has a program");
-        let mut taken = Taken { program: first, words: Vec::new(), flags: Vec::new(), values: Vec::new(), start: args.len() };
+        let mut taken =
+            Taken { program: first, words: Vec::new(), flags: Vec::new(), values: Vec::new(), start: args.len() };
         let (mut at, mut plain) = (0, false);
+        if reads_itself(first) {
+            taken.start = 0;
+            return taken;
+        }
         while at < args.len() {
             let program = taken.program;
             let arg = &args[at];
@@ -41,10 +46,16 @@ impl Judge<'_> {
             {
                 chain.push(child);
                 taken.program = child;
+                if reads_itself(child) {
+                    taken.start = at;
+                    return taken;
+                }
                 continue;
             }
             let flag = match arg {
-                Arg::Plain(word) | Arg::Pattern(word) => (!plain && word.len() > 1 && word.starts_with('-')).then(|| word.clone()),
+                Arg::Plain(word) | Arg::Pattern(word) => {
+                    (!plain && word.len() > 1 && word.starts_with('-')).then(|| word.clone())
+                }
                 _ => None,
             };
             if !plain && matches!(arg, Arg::Plain(word) if word == "--") {
@@ -59,10 +70,23 @@ impl Judge<'_> {
                     taken.start = at - 1;
                     break;
                 }
-                if matches!(arg, Arg::Pattern(word) if word.starts_with(['*', '?', '['])) && !plain && !program.pure && program.special.is_none() && program.ask.is_none() {
-                    self.doubt("command-understood", "a file's name that the pattern meets may be read as a flag; write ./*", text);
+                if matches!(arg, Arg::Pattern(word) if word.starts_with(['*', '?', '[']))
+                    && !plain
+                    && !program.pure
+                    && program.special.is_none()
+                    && program.ask.is_none()
+                {
+                    self.doubt(
+                        "command-understood",
+                        "a file's name that the pattern meets may be read as a flag; write ./*",
+                        text,
+                    );
                 }
-                if matches!(arg, Arg::Plain(word) if word.starts_with('+')) && name == "cargo" && taken.words.is_empty() && chain.len() == 1 {
+                if matches!(arg, Arg::Plain(word) if word.starts_with('+'))
+                    && name == "cargo"
+                    && taken.words.is_empty()
+                    && chain.len() == 1
+                {
                     continue;
                 }
                 taken.words.push(arg.clone());
@@ -76,8 +100,7 @@ impl Judge<'_> {
 
     /// Whether what follows is a command of its own, or words that a function of its own looks at.
     fn takes_command(&self, program: &Program) -> bool {
-        use super::table::Special;
-        matches!(program.special, Some(Special::Run | Special::Env | Special::Xargs | Special::Shell | Special::Python | Special::Find))
+        matches!(program.special, Some(Special::Run | Special::Xargs))
     }
 
     fn words(&mut self, taken: &Taken, text: &str) {
@@ -90,7 +113,11 @@ impl Judge<'_> {
             let why = format!("the subcommand {:?} is not known", shown(&taken.words[0]));
             return self.doubt("command-understood", why, text);
         }
-        let given = program.pattern && taken.flags.iter().any(|flag| matches!(flag.as_str(), "e" | "f" | "regexp" | "file" | "from-file" | "search-path"));
+        let given = program.pattern
+            && taken
+                .flags
+                .iter()
+                .any(|flag| matches!(flag.as_str(), "e" | "f" | "regexp" | "file" | "from-file" | "search-path"));
         let all = taken.has(&["r", "R", "recursive"]);
         for (n, word) in taken.words.iter().enumerate() {
             let kind = program.kind(n + usize::from(given));
@@ -99,7 +126,14 @@ impl Judge<'_> {
     }
 
     /// Takes a flag; returns how many of the following arguments belong to it: none or one.
-    fn flag(&mut self, chain: &[&'static Program], word: &str, next: Option<&Arg>, taken: &mut Taken, text: &str) -> usize {
+    fn flag(
+        &mut self,
+        chain: &[&'static Program],
+        word: &str,
+        next: Option<&Arg>,
+        taken: &mut Taken,
+        text: &str,
+    ) -> usize {
         let program = taken.program;
         // A person decides anyway: only what a function of its own looks at matters.
         let loose = program.ask.is_some() && program.flags.is_empty();
@@ -171,7 +205,15 @@ impl Judge<'_> {
     }
 
     /// A flag that the table does not know.
-    fn unknown(&mut self, program: &Program, word: &str, value: Option<&str>, loose: bool, taken: &mut Taken, text: &str) {
+    fn unknown(
+        &mut self,
+        program: &Program,
+        word: &str,
+        value: Option<&str>,
+        loose: bool,
+        taken: &mut Taken,
+        text: &str,
+    ) {
         if loose {
             return;
         }
@@ -191,6 +233,22 @@ impl Judge<'_> {
         }
         let _ = taken;
     }
+}
+
+/// Whether a function of its own reads all its arguments, flags too.
+fn reads_itself(program: &Program) -> bool {
+    matches!(
+        program.special,
+        Some(
+            Special::Shell
+                | Special::Python
+                | Special::Find
+                | Special::Sed
+                | Special::Awk
+                | Special::Env
+                | Special::Database
+        )
+    )
 }
 
 pub(super) fn shown(arg: &Arg) -> &str {

@@ -21,7 +21,8 @@ impl Judge<'_> {
         if self.functions.contains(given) {
             return Flow { any: true, ..Flow::default() };
         }
-        let (folder, name) = given.rsplit_once('/').map_or((None, given.as_str()), |(folder, name)| (Some(folder), name));
+        let (folder, name) =
+            given.rsplit_once('/').map_or((None, given.as_str()), |(folder, name)| (Some(folder), name));
         let name = name.strip_suffix(".exe").unwrap_or(name);
         let wrapper = matches!(given.as_str(), "./gradlew" | "./mvnw");
         if let Some(folder) = folder
@@ -35,7 +36,8 @@ impl Judge<'_> {
             return self.eval(rest, text);
         }
         if matches!(name, "trap" | "alias") {
-            let inner: Vec<String> = rest.iter().filter_map(|a| if let Arg::Plain(t) = a { Some(t.clone()) } else { None }).collect();
+            let inner: Vec<String> =
+                rest.iter().filter_map(|a| if let Arg::Plain(t) = a { Some(t.clone()) } else { None }).collect();
             for text in inner {
                 self.script(text.split_once('=').map_or(text.as_str(), |(_, value)| value), &Flow::default());
             }
@@ -54,12 +56,17 @@ impl Judge<'_> {
             Some((family, _)) if family.starts_with("python") || family == "mkfs" => (family, true),
             _ => (name, false),
         };
-        let Some(program) = programs().get(name).or_else(|| versioned.then(|| programs().get(given.as_str())).flatten()) else {
+        let Some(program) =
+            programs().get(name).or_else(|| versioned.then(|| programs().get(given.as_str())).flatten())
+        else {
             self.doubt("command-understood", format!("the program {name:?} is not known"), text);
             self.protected_words(rest, text);
             return Flow { any: true, ..Flow::default() };
         };
-        if program.special == Some(Special::Python) || program.special == Some(Special::Shell) || program.ask == Some("code") {
+        if program.special == Some(Special::Python)
+            || program.special == Some(Special::Shell)
+            || program.ask == Some("code")
+        {
             self.fed(name, rest, text, input);
         }
         self.walk(name, &[program], rest, text, input)
@@ -75,7 +82,15 @@ impl Judge<'_> {
     }
 
     /// Follows subcommands, takes flags and words as the table says.
-    pub(super) fn walk(&mut self, name: &str, chain: &[&'static Program], args: &[Arg], text: &str, input: &Flow) -> Flow {
+    pub(super) fn walk(
+        &mut self,
+        name: &str,
+        chain: &[&'static Program],
+        args: &[Arg],
+        text: &str,
+        input: &Flow,
+    ) -> Flow {
+        let wrote = self.wrote;
         let taken = self.take(name, chain, args, text);
         let program = taken.program;
         if let Some(why) = program.forbid {
@@ -93,8 +108,19 @@ impl Judge<'_> {
             }
             self.sends(args, text);
         }
-        if program.builds && self.wrote {
-            self.doubt("unreviewed-code", "it runs code that this same command has written", text);
+        // These look into a text once more, and run what stands in brackets: `a[$(id)]`.
+        let looks_again = matches!(name, "test" | "[" | "read" | "unset" | "local" | "printf" | "wait");
+        if looks_again
+            && args.iter().any(|arg| matches!(arg, Arg::Plain(text) if text.contains("[$") || text.contains("[`")))
+        {
+            self.doubt("command-understood", "a text that the shell may run once more", text);
+        }
+        if program.builds {
+            if wrote {
+                self.doubt("unreviewed-code", "it runs code that this same command has written", text);
+            }
+            // What a build leaves behind is no code that was written to be run.
+            self.wrote = wrote;
         }
         let network = program.network;
         let flow = match program.special {
@@ -107,7 +133,10 @@ impl Judge<'_> {
         Flow {
             any: true,
             network: network || flow.network,
-            lists: program.lists || flow.lists || (program.filter && input.lists && taken.words.is_empty()) || (program.pattern && input.lists),
+            lists: program.lists
+                || flow.lists
+                || (program.filter && input.lists && taken.words.is_empty())
+                || (program.pattern && input.lists),
             text: match name {
                 "echo" | "printf" => said(&taken.words),
                 "cat" if taken.words.is_empty() => input.text.clone(),
@@ -118,7 +147,10 @@ impl Judge<'_> {
 
     /// What a program that a person decides on is aimed at: the machine's files and devices, processes of Meliora.
     fn aimed(&mut self, name: &str, program: &Program, args: &[Arg], text: &str) {
-        let plain: Vec<&str> = args.iter().filter_map(|a| if let Arg::Plain(t) | Arg::Pattern(t) = a { Some(t.as_str()) } else { None }).collect();
+        let plain: Vec<&str> = args
+            .iter()
+            .filter_map(|a| if let Arg::Plain(t) | Arg::Pattern(t) = a { Some(t.as_str()) } else { None })
+            .collect();
         match program.ask {
             Some("privileges") if name.starts_with("ch") => {
                 for arg in args.iter().filter(|a| !matches!(a, Arg::Plain(t) if t.starts_with('-'))).skip(1) {
@@ -129,17 +161,23 @@ impl Judge<'_> {
                 for word in plain {
                     if let Some(path) = word.strip_prefix("of=") {
                         self.path(&Arg::Plain(path.to_owned()), Deed::Write);
-                    } else if matches!(name, "dd" | "shred" | "fallocate" | "install" | "split" | "mkfifo" | "mknod") && word.starts_with(['/', '~']) {
+                    } else if matches!(name, "dd" | "shred" | "fallocate" | "install" | "split" | "mkfifo" | "mknod")
+                        && word.starts_with(['/', '~'])
+                    {
                         self.path(&Arg::Plain(word.to_owned()), Deed::Write);
                     }
                 }
             }
             Some("system") => {
-                let device = plain.iter().any(|w| w.starts_with("/dev/") && !matches!(*w, "/dev/null" | "/dev/stdin" | "/dev/stdout"));
+                let device = plain
+                    .iter()
+                    .any(|w| w.starts_with("/dev/") && !matches!(*w, "/dev/null" | "/dev/stdin" | "/dev/stdout"));
                 if device && !matches!(name, "lsof" | "smartctl" | "fuser") {
                     self.forbid("system-integrity", "it changes a device of the machine", "leave devices alone", text);
                 }
-                if matches!(name, "kill" | "killall" | "pkill" | "systemctl" | "service") && plain.iter().any(|w| w.contains("meliora")) {
+                if matches!(name, "kill" | "killall" | "pkill" | "systemctl" | "service")
+                    && plain.iter().any(|w| w.contains("meliora"))
+                {
                     let why = "it stops what watches over the work";
                     self.forbid("audit-immutable", why, "leave Meliora's processes alone", text);
                 }
@@ -176,7 +214,11 @@ impl Judge<'_> {
                 || crate::door::workspace::has_part(word, &[".meliora"])
             {
                 let why = format!("it may change {word:?}, which nothing may change");
-                let article = if meets("meliora.toml") || word.contains(".meliora") { "protected-paths" } else { "constitution-immutable" };
+                let article = if meets("meliora.toml") || word.contains(".meliora") {
+                    "protected-paths"
+                } else {
+                    "constitution-immutable"
+                };
                 self.forbid(article, why, "name other files; to read this one, use `cat`", text);
             }
         }
@@ -217,7 +259,9 @@ impl Judge<'_> {
         match kind {
             Kind::Text => {}
             Kind::Name => {
-                let leads_out = word.starts_with(['/', '~']) || word.contains("../") || word.ends_with("..") && !word.ends_with("...") && word.len() == 2;
+                let leads_out = word.starts_with(['/', '~'])
+                    || word.contains("../")
+                    || word.ends_with("..") && !word.ends_with("...") && word.len() == 2;
                 let named = word.rsplit(':').next().unwrap_or(&word);
                 if leads_out {
                     self.path(arg, Deed::Read);
@@ -230,7 +274,10 @@ impl Judge<'_> {
             Kind::Code if word == "-" => {}
             Kind::Code => {
                 let path = word.split("::").next().unwrap_or(&word).to_owned();
-                self.path(&if matches!(arg, Arg::Pattern(_)) { Arg::Pattern(path) } else { Arg::Plain(path) }, Deed::Run);
+                self.path(
+                    &if matches!(arg, Arg::Pattern(_)) { Arg::Pattern(path) } else { Arg::Plain(path) },
+                    Deed::Run,
+                );
             }
             Kind::Write if word == "-" => {}
             Kind::Write => self.path(arg, Deed::Write),
@@ -267,19 +314,117 @@ fn said(words: &[Arg]) -> Option<String> {
 /// Whether a task's name says that it builds, tests or checks, and nothing more.
 fn task(name: &str) -> bool {
     const DOES: [&str; 66] = [
-        "test", "tests", "build", "check", "checks", "lint", "format", "fmt", "typecheck", "type", "types", "tsc", "compile",
-        "coverage", "cov", "bench", "benchmark", "benchmarks", "docs", "doc", "validate", "verify", "unit", "integration",
-        "e2e", "spec", "ci", "all", "clean", "help", "list", "debug", "quick", "fast", "smoke", "regression", "mypy", "ruff",
-        "eslint", "prettier", "clippy", "vet", "race", "style", "static", "analyze", "analysis", "html", "info", "lib",
-        "quality", "tidy", "precommit", "pytest", "jest", "vitest", "flake8", "pylint", "black", "isort", "stylelint",
-        "assemble", "examples", "unittest", "size", "default",
+        "test",
+        "tests",
+        "build",
+        "check",
+        "checks",
+        "lint",
+        "format",
+        "fmt",
+        "typecheck",
+        "type",
+        "types",
+        "tsc",
+        "compile",
+        "coverage",
+        "cov",
+        "bench",
+        "benchmark",
+        "benchmarks",
+        "docs",
+        "doc",
+        "validate",
+        "verify",
+        "unit",
+        "integration",
+        "e2e",
+        "spec",
+        "ci",
+        "all",
+        "clean",
+        "help",
+        "list",
+        "debug",
+        "quick",
+        "fast",
+        "smoke",
+        "regression",
+        "mypy",
+        "ruff",
+        "eslint",
+        "prettier",
+        "clippy",
+        "vet",
+        "race",
+        "style",
+        "static",
+        "analyze",
+        "analysis",
+        "html",
+        "info",
+        "lib",
+        "quality",
+        "tidy",
+        "precommit",
+        "pytest",
+        "jest",
+        "vitest",
+        "flake8",
+        "pylint",
+        "black",
+        "isort",
+        "stylelint",
+        "assemble",
+        "examples",
+        "unittest",
+        "size",
+        "default",
     ];
     const NEVER: [&str; 38] = [
-        "deploy", "publish", "release", "push", "upload", "prod", "production", "install", "uninstall", "destroy", "drop",
-        "migrate", "reset", "seed", "sign", "secret", "secrets", "cloud", "remote", "ship", "rollout", "provision", "db",
-        "database", "docker", "image", "infra", "terraform", "k8s", "up", "down", "root", "sudo", "admin", "delete", "purge",
-        "wipe", "live",
+        "deploy",
+        "publish",
+        "release",
+        "push",
+        "upload",
+        "prod",
+        "production",
+        "install",
+        "uninstall",
+        "destroy",
+        "drop",
+        "migrate",
+        "reset",
+        "seed",
+        "sign",
+        "secret",
+        "secrets",
+        "cloud",
+        "remote",
+        "ship",
+        "rollout",
+        "provision",
+        "db",
+        "database",
+        "docker",
+        "image",
+        "infra",
+        "terraform",
+        "k8s",
+        "up",
+        "down",
+        "root",
+        "sudo",
+        "admin",
+        "delete",
+        "purge",
+        "wipe",
+        "live",
     ];
+    // `make -j 8`: GNU make takes the number.
+    if name.bytes().all(|b| b.is_ascii_digit()) {
+        return true;
+    }
     let lower = name.to_lowercase();
     let mut parts = lower.split([':', '-', '_', '.', '/']);
     let first = parts.next().unwrap_or_default();

@@ -48,7 +48,7 @@ pub(super) fn ansi(text: &str) -> Option<String> {
             plain.push(c);
             continue;
         }
-        let mut digits = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>, most: usize, radix: u32| {
+        let digits = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>, most: usize, radix: u32| {
             let mut number = None;
             for _ in 0..most {
                 let Some(digit) = chars.peek().and_then(|c| c.to_digit(radix)) else { break };

@@ -8,12 +8,50 @@ use crate::door::paths::{Deed, Part};
 /// Variables that programs of the workspace look at and that make none of them run something else, where the value is a
 /// plain word. All others could: `PATH`, `LD_PRELOAD`, `PAGER`, `GIT_SSH_COMMAND`, `PYTHONSTARTUP`, …
 const HARMLESS: [&str; 44] = [
-    "RUST_BACKTRACE", "RUST_LOG", "CARGO_TERM_COLOR", "CARGO_INCREMENTAL", "CARGO_BUILD_JOBS", "CI", "NO_COLOR", "TZ",
-    "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "COLUMNS", "LINES", "LANG", "LANGUAGE", "NODE_ENV", "DEBUG",
-    "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONHASHSEED", "PYTHONIOENCODING", "PYTHONUTF8", "VERBOSE", "V",
-    "CGO_ENABLED", "GOOS", "GOARCH", "PROPTEST_CASES", "INSTA_UPDATE", "SEED", "RUST_TEST_THREADS", "COVERAGE", "LOG_LEVEL",
-    "PYTHONWARNINGS", "GOTRACEBACK", "CTEST_OUTPUT_ON_FAILURE", "CTEST_PARALLEL_LEVEL", "JOBS", "FOO", "BAR", "ENVIRONMENT",
-    "APP_ENV", "RAILS_ENV",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "CARGO_TERM_COLOR",
+    "CARGO_INCREMENTAL",
+    "CARGO_BUILD_JOBS",
+    "CI",
+    "NO_COLOR",
+    "TZ",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "TERM",
+    "COLUMNS",
+    "LINES",
+    "LANG",
+    "LANGUAGE",
+    "NODE_ENV",
+    "DEBUG",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+    "PYTHONHASHSEED",
+    "PYTHONIOENCODING",
+    "PYTHONUTF8",
+    "VERBOSE",
+    "V",
+    "CGO_ENABLED",
+    "GOOS",
+    "GOARCH",
+    "PROPTEST_CASES",
+    "INSTA_UPDATE",
+    "SEED",
+    "RUST_TEST_THREADS",
+    "COVERAGE",
+    "LOG_LEVEL",
+    "PYTHONWARNINGS",
+    "GOTRACEBACK",
+    "CTEST_OUTPUT_ON_FAILURE",
+    "CTEST_PARALLEL_LEVEL",
+    "JOBS",
+    "FOO",
+    "BAR",
+    "ENVIRONMENT",
+    "APP_ENV",
+    "RAILS_ENV",
 ];
 
 impl Judge<'_> {
@@ -70,10 +108,18 @@ impl Judge<'_> {
             }
             Step::For { name, values, body } => {
                 let values: Vec<Arg> = values.iter().flat_map(|word| self.expand(word)).collect();
-                let plain: Vec<&String> = values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
+                let plain: Vec<&String> =
+                    values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
                 if plain.len() == values.len() && values.len() <= 16 {
                     for value in plain {
-                        self.variables.insert(name.clone(), Some(value.clone()));
+                        self.variables.insert(name.clone(), Some(Arg::Plain(value.clone())));
+                        self.steps(body, input);
+                    }
+                } else if values.iter().all(|v| matches!(v, Arg::Plain(_) | Arg::Pattern(_) | Arg::Listed(_)))
+                    && values.len() <= 16
+                {
+                    for value in values {
+                        self.variables.insert(name.clone(), Some(value));
                         self.steps(body, input);
                     }
                 } else {
@@ -91,7 +137,7 @@ impl Judge<'_> {
                 }
                 if let [Step::Simple(simple)] = condition.as_slice() {
                     for word in simple.words.iter().skip(1).chain(simple.assigns.iter().filter_map(|a| a.1.as_ref())) {
-                        self.variables.insert(word.text.clone(), None);
+                        self.variables.insert(word.text.clone(), input.lists.then(|| Arg::Listed(".".into())));
                     }
                 }
                 self.steps(condition, input);
@@ -110,7 +156,9 @@ impl Judge<'_> {
             Step::Test { words, text } => {
                 for word in words {
                     for arg in self.expand(word) {
-                        if matches!(arg, Arg::Opaque { harmless: false, .. }) {
+                        // Arithmetic and `-v` look into a text once more: `a[$(id)]`.
+                        let looked_into = matches!(&arg, Arg::Plain(text) if text.contains(['$', '`']));
+                        if looked_into || matches!(arg, Arg::Opaque { harmless: false, .. }) {
                             self.doubt("command-understood", "what is tested here cannot be told", text);
                         }
                     }
@@ -140,7 +188,10 @@ impl Judge<'_> {
         let wrote = self.wrote;
         let flow = self.redirects(&simple.redirects, input);
         // What a command prints into a file is no code that was written to be run.
-        if args.first().is_some_and(|arg| !matches!(arg, Arg::Plain(name) if matches!(name.as_str(), "echo" | "printf" | "cat"))) {
+        if args
+            .first()
+            .is_some_and(|arg| !matches!(arg, Arg::Plain(name) if matches!(name.as_str(), "echo" | "printf" | "cat")))
+        {
             self.wrote = wrote;
         }
         if args.is_empty() {
@@ -218,14 +269,21 @@ impl Judge<'_> {
 
     fn assign(&mut self, name: &str, args: &[Arg], text: &str) {
         let steers = name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
-            && (matches!(name, "PATH" | "IFS" | "ENV" | "PS4" | "HOME" | "SHELL" | "EDITOR" | "VISUAL" | "CDPATH" | "CC" | "CXX")
-                || ["LD_", "DYLD_", "BASH_", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_", "RUST", "CARGO", "GO", "JAVA", "NPM_", "MAKE", "SSH_", "PROMPT_"].iter().any(|p| name.starts_with(p))
+            && (matches!(
+                name,
+                "PATH" | "IFS" | "ENV" | "PS4" | "HOME" | "SHELL" | "EDITOR" | "VISUAL" | "CDPATH" | "CC" | "CXX"
+            ) || [
+                "LD_", "DYLD_", "BASH_", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_", "RUST", "CARGO", "GO", "JAVA",
+                "NPM_", "MAKE", "SSH_", "PROMPT_",
+            ]
+            .iter()
+            .any(|p| name.starts_with(p))
                 || ["PAGER", "_OPTIONS", "OPTS", "PROXY", "FLAGS"].iter().any(|end| name.ends_with(end)));
         if steers {
             self.doubt("command-understood", format!("the variable {name} can change what later commands do"), text);
         }
         let value = match args {
-            [Arg::Plain(value)] => Some(value.clone()),
+            [value @ (Arg::Plain(_) | Arg::Listed(_))] => Some(value.clone()),
             _ => None,
         };
         self.variables.insert(name.to_owned(), value);
@@ -235,11 +293,14 @@ impl Judge<'_> {
     pub(super) fn environment(&mut self, name: &str, value: Option<&Arg>, text: &str) {
         let plain = |value: &str| value.chars().all(|c| c.is_ascii_alphanumeric() || "_.,:=+-@% *".contains(c));
         let within = |value: &str| {
-            !value.starts_with('/') && !value.contains("..") && value.chars().all(|c| c.is_ascii_alphanumeric() || "_./-:".contains(c))
+            !value.starts_with('/')
+                && !value.contains("..")
+                && value.chars().all(|c| c.is_ascii_alphanumeric() || "_./-:".contains(c))
         };
         let fine = match (name, value) {
             ("RUSTFLAGS" | "RUSTDOCFLAGS", Some(Arg::Plain(value))) => value.split_whitespace().all(|word| {
-                matches!(word, "-D" | "-W" | "-A" | "-F") || ["-D", "-W", "-A", "warnings"].iter().any(|p| word.starts_with(p))
+                matches!(word, "-D" | "-W" | "-A" | "-F")
+                    || ["-D", "-W", "-A", "warnings"].iter().any(|p| word.starts_with(p))
                     || word.chars().all(|c| c.is_ascii_lowercase() || "_:".contains(c))
             }),
             ("PYTHONPATH", Some(Arg::Plain(value))) => value.split(':').all(within),
@@ -249,7 +310,11 @@ impl Judge<'_> {
             _ => false,
         };
         if !fine {
-            self.doubt("command-understood", format!("what the variable {name} makes the program do is not known"), text);
+            self.doubt(
+                "command-understood",
+                format!("what the variable {name} makes the program do is not known"),
+                text,
+            );
         }
     }
 
@@ -258,6 +323,12 @@ impl Judge<'_> {
         let (mut plain, mut begin) = (String::new(), None::<String>);
         let (mut pattern, mut harmless, mut split) = (false, true, false);
         let mut braces = 0usize;
+        // A word that is one variable, or what one command prints, is what that is.
+        if let [Piece::Variable(name, _)] = word.pieces.as_slice()
+            && let Some(Some(value @ (Arg::Pattern(_) | Arg::Listed(_)))) = self.variables.get(name)
+        {
+            return vec![value.clone()];
+        }
         for (at, piece) in word.pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text, quoted) => {
@@ -285,19 +356,24 @@ impl Judge<'_> {
                     }
                     None => {
                         begin.get_or_insert_with(|| plain.clone());
-                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic) || self.variables.contains_key(name);
+                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic)
+                            || self.variables.contains_key(name);
                     }
                 },
                 Piece::Output(steps) => {
                     begin.get_or_insert_with(|| plain.clone());
                     let kept = self.keep();
                     self.depth += 1;
+                    let mut flow = Flow::default();
                     match self.depth > super::DEEPEST {
                         true => self.doubt("command-understood", "it is nested too deep to be understood", &word.text),
-                        false => self.steps(steps, &Flow::default()),
+                        false => steps.iter().for_each(|step| flow = self.step(step, &Flow::default())),
                     }
                     self.depth -= 1;
                     self.restore(kept);
+                    if flow.lists && steps.len() == 1 && word.pieces.len() == 1 {
+                        return vec![Arg::Listed(".".into())];
+                    }
                 }
                 Piece::File(steps) => {
                     let kept = self.keep();
@@ -321,7 +397,9 @@ impl Judge<'_> {
         }
         if split {
             let words = plain.split_whitespace();
-            return words.map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) }).collect();
+            return words
+                .map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) })
+                .collect();
         }
         vec![if pattern { Arg::Pattern(plain) } else { Arg::Plain(plain) }]
     }
@@ -329,7 +407,8 @@ impl Judge<'_> {
     /// A variable's value, where it can be told.
     fn variable(&self, name: &str) -> Option<String> {
         match self.variables.get(name) {
-            Some(value) => value.clone(),
+            Some(Some(Arg::Plain(value))) => Some(value.clone()),
+            Some(_) => None,
             None => match name {
                 "HOME" => Some(self.realm.workspace.home().to_string_lossy().into_owned()),
                 "PWD" => match self.folders.as_slice() {
@@ -342,11 +421,11 @@ impl Judge<'_> {
     }
 
     /// What a shell of its own does not change for the one that started it.
-    fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<String>>) {
+    fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>) {
         (self.folders.clone(), self.variables.clone())
     }
 
-    fn restore(&mut self, kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<String>>)) {
+    fn restore(&mut self, kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>)) {
         (self.folders, self.variables) = kept;
     }
 
@@ -380,7 +459,9 @@ fn calls(steps: &[Step], name: &str) -> bool {
     steps.iter().any(|step| match step {
         Step::Simple(simple) => simple.words.first().is_some_and(|word| word.text == name),
         Step::Pipeline(parts) | Step::Group(parts) | Step::Subshell(parts) => calls(parts, name),
-        Step::Chain(left, _, right) => calls(std::slice::from_ref(left), name) || calls(std::slice::from_ref(right), name),
+        Step::Chain(left, _, right) => {
+            calls(std::slice::from_ref(left), name) || calls(std::slice::from_ref(right), name)
+        }
         Step::Redirected(inner, _) => calls(std::slice::from_ref(inner), name),
         Step::Odd { inner, .. } => calls(inner, name),
         _ => false,

@@ -20,13 +20,13 @@ impl Judge<'_> {
         let rest = &args[taken.start.min(args.len())..];
         match special {
             Special::Run => self.run(name, taken, rest, text, input),
-            Special::Env => self.env(rest, args, taken, text, input),
+            Special::Env => self.env(rest, text, input),
             Special::Xargs => self.xargs(taken, rest, text, input),
-            Special::Find => self.find(args, text),
-            Special::Shell => self.shell(args, text, input),
-            Special::Python => self.python(name, args, text, input),
-            Special::Sed => self.sed(args, text),
-            Special::Awk => self.awk(args, text),
+            Special::Find => self.find(rest, text),
+            Special::Shell => self.shell(rest, text, input),
+            Special::Python => self.python(name, rest, text, input),
+            Special::Sed => self.sed(rest, text),
+            Special::Awk => self.awk(rest, text),
             Special::Copy | Special::Move | Special::Link => {
                 self.place(special, taken, text);
                 Flow::default()
@@ -36,11 +36,7 @@ impl Judge<'_> {
                 Flow::default()
             }
             Special::Database => {
-                self.database(name, args, text, input);
-                Flow::default()
-            }
-            Special::Git => {
-                self.git(taken, text);
+                self.database(name, rest, text, input);
                 Flow::default()
             }
         }
@@ -51,8 +47,9 @@ impl Judge<'_> {
         // What stands before the command: a time, a lock, a user. Where that is not known the whole is asked about.
         let skip = match name {
             "timeout" => 1,
-            "busybox" | "toybox" | "nohup" | "nice" | "stdbuf" | "setsid" | "ionice" | "time" | "chronic" | "command" | "builtin"
-            | "exec" | "uv" | "poetry" | "npx" | "bundle" | "coverage" | "hatch" | "pdm" | "pipenv" | "rye" => 0,
+            "busybox" | "toybox" | "nohup" | "nice" | "stdbuf" | "setsid" | "ionice" | "time" | "chronic"
+            | "command" | "builtin" | "exec" | "uv" | "poetry" | "npx" | "bundle" | "coverage" | "hatch" | "pdm"
+            | "pipenv" | "rye" => 0,
             _ => {
                 // So that a danger within is told of: each word may be the first of a command.
                 let known = |arg: &Arg| matches!(arg, Arg::Plain(word) if programs().contains_key(word.rsplit('/').next().unwrap_or(word)));
@@ -86,14 +83,10 @@ impl Judge<'_> {
                 self.doubt("unreviewed-code", "it may fetch code that nobody reviewed", text);
             }
         }
-        if name == "coverage" {
-            return self.python("python", rest, text, input);
-        }
         self.program(rest, text, input)
     }
 
-    fn env(&mut self, rest: &[Arg], args: &[Arg], _taken: &Taken, text: &str, input: &Flow) -> Flow {
-        let _ = rest;
+    fn env(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
         let mut at = 0;
         while let Some(arg) = args.get(at) {
             at += 1;
@@ -105,7 +98,8 @@ impl Judge<'_> {
                     self.doubt("command-understood", "env takes a text apart that the law does not", text);
                     let inner: Vec<&str> = args[at - 1..].iter().map(shown).collect();
                     let inner = inner.join(" ");
-                    let inner = inner.trim_start_matches("-S").trim_start_matches("--split-string").trim_start_matches('=');
+                    let inner =
+                        inner.trim_start_matches("-S").trim_start_matches("--split-string").trim_start_matches('=');
                     self.script(&inner.to_owned(), input);
                     return Flow::default();
                 }
@@ -137,9 +131,13 @@ impl Judge<'_> {
             (_, Some(known)) if !known.contains(['\'', '"', '\\']) && known.split_whitespace().count() == 1 => {
                 Arg::Plain(known.trim().to_owned())
             }
-            _ => Arg::Opaque { begin: String::new(), harmless: false, text: "what flows into xargs".into() },
+            _ => Arg::Opaque { begin: String::new(), harmless: true, text: "what flows into xargs".into() },
         };
-        let mark = taken.values.iter().find(|(flag, _)| matches!(flag.as_str(), "I" | "replace")).map(|(_, mark)| shown(mark).to_owned());
+        let mark = taken
+            .values
+            .iter()
+            .find(|(flag, _)| matches!(flag.as_str(), "I" | "replace"))
+            .map(|(_, mark)| shown(mark).to_owned());
         if rest.is_empty() {
             return Flow { any: true, ..Flow::default() };
         }
@@ -160,22 +158,85 @@ impl Judge<'_> {
 
     fn find(&mut self, args: &[Arg], text: &str) -> Flow {
         const BARE: [&str; 28] = [
-            "-print", "-print0", "-prune", "-quit", "-empty", "-depth", "-d", "-daystart", "-follow", "-mount", "-xdev", "-ls", "-true",
-            "-false", "-not", "-and", "-or", "-a", "-o", "!", "(", ")", ",", "-readable", "-writable", "-executable", "-nouser",
+            "-print",
+            "-print0",
+            "-prune",
+            "-quit",
+            "-empty",
+            "-depth",
+            "-d",
+            "-daystart",
+            "-follow",
+            "-mount",
+            "-xdev",
+            "-ls",
+            "-true",
+            "-false",
+            "-not",
+            "-and",
+            "-or",
+            "-a",
+            "-o",
+            "!",
+            "(",
+            ")",
+            ",",
+            "-readable",
+            "-writable",
+            "-executable",
+            "-nouser",
             "-nogroup",
         ];
         const TAKES: [&str; 38] = [
-            "-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename", "-regex", "-iregex", "-regextype", "-type", "-xtype",
-            "-size", "-mtime", "-atime", "-ctime", "-mmin", "-amin", "-cmin", "-newer", "-anewer", "-cnewer", "-perm", "-user",
-            "-group", "-uid", "-gid", "-links", "-inum", "-samefile", "-maxdepth", "-mindepth", "-printf", "-lname", "-ilname",
-            "-newermt", "-newerct", "-fstype", "-used",
+            "-name",
+            "-iname",
+            "-path",
+            "-ipath",
+            "-wholename",
+            "-iwholename",
+            "-regex",
+            "-iregex",
+            "-regextype",
+            "-type",
+            "-xtype",
+            "-size",
+            "-mtime",
+            "-atime",
+            "-ctime",
+            "-mmin",
+            "-amin",
+            "-cmin",
+            "-newer",
+            "-anewer",
+            "-cnewer",
+            "-perm",
+            "-user",
+            "-group",
+            "-uid",
+            "-gid",
+            "-links",
+            "-inum",
+            "-samefile",
+            "-maxdepth",
+            "-mindepth",
+            "-printf",
+            "-lname",
+            "-ilname",
+            "-newermt",
+            "-newerct",
+            "-fstype",
+            "-used",
         ];
         let starts: Vec<&Arg> = args
             .iter()
             .skip_while(|arg| matches!(arg, Arg::Plain(w) if matches!(w.as_str(), "-H" | "-L" | "-P")))
             .take_while(|arg| !matches!(arg, Arg::Plain(w) if w.starts_with('-') || w == "(" || w == "!"))
             .collect();
-        let flags = args.len() - args.iter().skip_while(|arg| matches!(arg, Arg::Plain(w) if matches!(w.as_str(), "-H" | "-L" | "-P"))).count();
+        let flags = args.len()
+            - args
+                .iter()
+                .skip_while(|arg| matches!(arg, Arg::Plain(w) if matches!(w.as_str(), "-H" | "-L" | "-P")))
+                .count();
         for start in &starts {
             self.path(start, Deed::Read);
         }
@@ -191,12 +252,20 @@ impl Judge<'_> {
                 word if BARE.contains(&word) => {}
                 word if TAKES.contains(&word) => at += 1,
                 "-exec" | "-execdir" | "-ok" | "-okdir" => {
-                    let end = args[at..].iter().position(|a| matches!(a, Arg::Plain(w) if w == ";" || w == "+")).map_or(args.len(), |n| at + n);
-                    let command: Vec<Arg> = args[at..end].iter().map(|arg| match shown(arg) {
-                        "{}" => Arg::Listed(start.clone()),
-                        part if part.contains("{}") => Arg::Opaque { begin: String::new(), harmless: false, text: part.to_owned() },
-                        _ => arg.clone(),
-                    }).collect();
+                    let end = args[at..]
+                        .iter()
+                        .position(|a| matches!(a, Arg::Plain(w) if w == ";" || w == "+"))
+                        .map_or(args.len(), |n| at + n);
+                    let command: Vec<Arg> = args[at..end]
+                        .iter()
+                        .map(|arg| match shown(arg) {
+                            "{}" => Arg::Listed(start.clone()),
+                            part if part.contains("{}") => {
+                                Arg::Opaque { begin: String::new(), harmless: false, text: part.to_owned() }
+                            }
+                            _ => arg.clone(),
+                        })
+                        .collect();
                     self.program(&command, text, &Flow::default());
                     at = end + 1;
                 }
@@ -240,7 +309,11 @@ impl Judge<'_> {
                     self.doubt("unreviewed-code", "the shell runs a file first", text);
                     at += 1;
                 }
-                flags if flags.starts_with('-') && flags.len() > 1 && flags[1..].chars().all(|c| "ceulxvifnmp".contains(c)) => {
+                flags
+                    if flags.starts_with('-')
+                        && flags.len() > 1
+                        && flags[1..].chars().all(|c| "ceulxvifnmp".contains(c)) =>
+                {
                     if !flags.contains('c') {
                         if flags.contains('i') {
                             self.doubt("unreviewed-code", "an interactive shell does what it is told later", text);
@@ -272,9 +345,30 @@ impl Judge<'_> {
 
     fn python(&mut self, name: &str, args: &[Arg], text: &str, input: &Flow) -> Flow {
         const MODULES: [&str; 24] = [
-            "pytest", "unittest", "doctest", "json.tool", "py_compile", "compileall", "tabnanny", "mypy", "black", "ruff", "flake8",
-            "pylint", "isort", "coverage", "pyright", "bandit", "pycodestyle", "pydocstyle", "pyflakes", "vulture", "codespell",
-            "yamllint", "pip", "tox",
+            "pytest",
+            "unittest",
+            "doctest",
+            "json.tool",
+            "py_compile",
+            "compileall",
+            "tabnanny",
+            "mypy",
+            "black",
+            "ruff",
+            "flake8",
+            "pylint",
+            "isort",
+            "coverage",
+            "pyright",
+            "bandit",
+            "pycodestyle",
+            "pydocstyle",
+            "pyflakes",
+            "vulture",
+            "codespell",
+            "yamllint",
+            "pip",
+            "tox",
         ];
         let mut at = 0;
         while let Some(Arg::Plain(word)) = args.get(at) {
@@ -305,8 +399,20 @@ impl Judge<'_> {
         for arg in args {
             if let Arg::Plain(code) = arg {
                 for name in ["CONSTITUTION.yaml", ".meliora/"] {
-                    if code.contains(name) && (code.contains("write") || code.contains("'w'") || code.contains("\"w\"") || code.contains("'a'") || code.contains("unlink") || code.contains("remove")) {
-                        self.forbid("constitution-immutable", format!("the code may change {name:?}"), "leave it as it is", text);
+                    if code.contains(name)
+                        && (code.contains("write")
+                            || code.contains("'w'")
+                            || code.contains("\"w\"")
+                            || code.contains("'a'")
+                            || code.contains("unlink")
+                            || code.contains("remove"))
+                    {
+                        self.forbid(
+                            "constitution-immutable",
+                            format!("the code may change {name:?}"),
+                            "leave it as it is",
+                            text,
+                        );
                     }
                 }
             }
@@ -327,19 +433,33 @@ impl Judge<'_> {
                             at += 1;
                         }
                         "-l" | "--line-length" => at += 1,
-                        "--quiet" | "--silent" | "--regexp-extended" | "--separate" | "--null-data" | "--posix" | "--debug" | "--sandbox"
-                        | "--unbuffered" | "--version" | "--help" => {}
+                        "--quiet" | "--silent" | "--regexp-extended" | "--separate" | "--null-data" | "--posix"
+                        | "--debug" | "--sandbox" | "--unbuffered" | "--version" | "--help" => {}
                         "--in-place" => in_place = true,
-                        long if long.starts_with("--expression=") => scripts.push(Arg::Plain(long["--expression=".len()..].to_owned())),
+                        long if long.starts_with("--expression=") => {
+                            scripts.push(Arg::Plain(long["--expression=".len()..].to_owned()))
+                        }
                         long if long.starts_with("--in-place=") => in_place = true,
                         _ if !word.starts_with("--") && letters.starts_with('i') => in_place = true,
                         _ if !word.starts_with("--") && letters.chars().all(|c| "nErsuz".contains(c)) => {}
-                        _ if !word.starts_with("--") && letters.ends_with('i') && letters[..letters.len() - 1].chars().all(|c| "nErsuz".contains(c)) => in_place = true,
-                        _ if !word.starts_with("--") && letters.ends_with('e') && letters[..letters.len() - 1].chars().all(|c| "nErsuz".contains(c)) => {
+                        _ if !word.starts_with("--")
+                            && letters.ends_with('i')
+                            && letters[..letters.len() - 1].chars().all(|c| "nErsuz".contains(c)) =>
+                        {
+                            in_place = true
+                        }
+                        _ if !word.starts_with("--")
+                            && letters.ends_with('e')
+                            && letters[..letters.len() - 1].chars().all(|c| "nErsuz".contains(c)) =>
+                        {
                             scripts.extend(args.get(at).cloned());
                             at += 1;
                         }
-                        _ => self.doubt("command-understood", format!("what the flag {word:?} makes sed do is not known"), text),
+                        _ => self.doubt(
+                            "command-understood",
+                            format!("what the flag {word:?} makes sed do is not known"),
+                            text,
+                        ),
                     }
                 }
                 arg if scripts.is_empty() => scripts.push(arg.clone()),
@@ -368,7 +488,8 @@ impl Judge<'_> {
             match arg {
                 Arg::Plain(word) if !plain && word == "--" => plain = true,
                 Arg::Plain(word) if !plain && program.is_none() && matches!(word.as_str(), "-F" | "-v") => at += 1,
-                Arg::Plain(word) if !plain && program.is_none() && (word.starts_with("-F") || word.starts_with("-v")) => {}
+                Arg::Plain(word)
+                    if !plain && program.is_none() && (word.starts_with("-F") || word.starts_with("-v")) => {}
                 Arg::Plain(word) if !plain && program.is_none() && word.starts_with('-') && word.len() > 1 => {
                     self.doubt("command-understood", format!("what the flag {word:?} makes awk do is not known"), text);
                 }
@@ -389,14 +510,17 @@ impl Judge<'_> {
 
     /// `cp`, `mv`, `ln`: sources, and where they go.
     fn place(&mut self, special: Special, taken: &Taken, text: &str) {
-        let into = taken.values.iter().find(|(flag, _)| matches!(flag.as_str(), "t" | "target-directory")).map(|(_, arg)| arg.clone());
+        let into = taken
+            .values
+            .iter()
+            .find(|(flag, _)| matches!(flag.as_str(), "t" | "target-directory"))
+            .map(|(_, arg)| arg.clone());
         let (sources, target) = match (&into, taken.words.split_last()) {
             (Some(into), _) => (taken.words.as_slice(), into.clone()),
             (None, Some((target, sources))) if !sources.is_empty() => (sources, target.clone()),
             (None, Some((only, _))) if special == Special::Link => (std::slice::from_ref(only), Arg::Plain(".".into())),
             _ => return self.doubt("command-understood", "what goes where cannot be told", text),
         };
-        let symbolic = taken.has(&["s", "symbolic"]);
         for source in sources {
             match special {
                 Special::Copy => self.path(source, Deed::Read),
@@ -405,8 +529,9 @@ impl Judge<'_> {
                 _ => self.path(source, Deed::Link),
             }
         }
-        let _ = symbolic;
-        let folder = into.is_some() || sources.len() > 1 || matches!(&target, Arg::Plain(path) if path.ends_with('/') || matches!(path.as_str(), "." | ".."))
+        let folder = into.is_some()
+            || sources.len() > 1
+            || matches!(&target, Arg::Plain(path) if path.ends_with('/') || matches!(path.as_str(), "." | ".."))
             || self.is_folder(&target);
         if !folder {
             self.word(Kind::Write, &target, false, text);
@@ -414,7 +539,11 @@ impl Judge<'_> {
         let Arg::Plain(to) = &target else {
             return if folder { self.word(Kind::Write, &target, false, text) } else { () };
         };
-        if folder || taken.has(&["a", "r", "R", "archive", "recursive"]) || special != Special::Copy || !self.is_file(&target) {
+        if folder
+            || taken.has(&["a", "r", "R", "archive", "recursive"])
+            || special != Special::Copy
+            || !self.is_file(&target)
+        {
             for source in sources {
                 let (Arg::Plain(path) | Arg::Pattern(path)) = source else { continue };
                 let base = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
@@ -441,8 +570,26 @@ impl Judge<'_> {
 
     fn make(&mut self, taken: &Taken, text: &str) {
         const HARMLESS: [&str; 20] = [
-            "V", "VERBOSE", "DEBUG", "NDEBUG", "BUILD", "MODE", "PROFILE", "CONFIG", "RELEASE", "TEST", "TESTS", "T", "CI", "J", "N", "K",
-            "Q", "COVERAGE", "COLOR", "BUILD_TYPE",
+            "V",
+            "VERBOSE",
+            "DEBUG",
+            "NDEBUG",
+            "BUILD",
+            "MODE",
+            "PROFILE",
+            "CONFIG",
+            "RELEASE",
+            "TEST",
+            "TESTS",
+            "T",
+            "CI",
+            "J",
+            "N",
+            "K",
+            "Q",
+            "COVERAGE",
+            "COLOR",
+            "BUILD_TYPE",
         ];
         for word in &taken.words {
             match word {
@@ -450,7 +597,11 @@ impl Judge<'_> {
                     let (name, value) = text.split_once('=').unwrap_or((text, ""));
                     let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "_.-:".contains(c));
                     if !(HARMLESS.contains(&name) && plain) {
-                        self.doubt("unreviewed-code", format!("the variable {name:?} may make it run something else"), text);
+                        self.doubt(
+                            "unreviewed-code",
+                            format!("the variable {name:?} may make it run something else"),
+                            text,
+                        );
                     }
                 }
                 word => self.word(Kind::Task, word, false, text),
@@ -474,7 +625,24 @@ impl Judge<'_> {
                 }
                 Arg::Plain(word) if word.starts_with("-c") && word.len() > 2 => statements.push(word[2..].to_owned()),
                 Arg::Plain(word) if word.starts_with('-') => {
-                    odd |= !matches!(word.trim_start_matches('-'), "header" | "csv" | "json" | "readonly" | "column" | "line" | "list" | "table" | "markdown" | "box" | "noheader" | "version" | "bail" | "batch" | "quote");
+                    odd |= !matches!(
+                        word.trim_start_matches('-'),
+                        "header"
+                            | "csv"
+                            | "json"
+                            | "readonly"
+                            | "column"
+                            | "line"
+                            | "list"
+                            | "table"
+                            | "markdown"
+                            | "box"
+                            | "noheader"
+                            | "version"
+                            | "bail"
+                            | "batch"
+                            | "quote"
+                    );
                 }
                 Arg::Plain(word) => words.push(word.clone()),
                 _ => odd = true,
@@ -488,7 +656,9 @@ impl Judge<'_> {
                     self.notes.push(note);
                 }
             }
-            if matches!(name, "dropdb" | "pg_dropcluster") || args.iter().any(|a| matches!(shown(a).to_lowercase().as_str(), "drop" | "flushall" | "flushdb")) {
+            if matches!(name, "dropdb" | "pg_dropcluster")
+                || args.iter().any(|a| matches!(shown(a).to_lowercase().as_str(), "drop" | "flushall" | "flushdb"))
+            {
                 self.doubt("database-deletion", "it deletes a database", text);
             }
             return;
@@ -513,20 +683,18 @@ impl Judge<'_> {
                 continue;
             }
             let notes = sql::judge(self.realm, statement);
-            let functions = ["load_extension", "writefile", "readfile", "edit(", "attach", "vacuum", "pragma", "fts3_tokenizer"];
+            let functions =
+                ["load_extension", "writefile", "readfile", "edit(", "attach", "vacuum", "pragma", "fts3_tokenizer"];
             let lower = statement.to_lowercase();
             if functions.iter().any(|f| lower.contains(f)) || statement.contains("\n.") {
                 self.doubt("command-understood", "it can reach other files than the database", text);
             }
-            let writes = !["select", "explain query plan", "values", "with"].iter().any(|w| lower.trim_start().starts_with(w));
+            let writes =
+                !["select", "explain query plan", "values", "with"].iter().any(|w| lower.trim_start().starts_with(w));
             if file != ":memory:" && writes {
                 self.doubt("database-deletion", "it changes the database", text);
             }
             self.notes.extend(notes);
         }
-    }
-
-    fn git(&mut self, taken: &Taken, text: &str) {
-        let _ = (taken, text);
     }
 }

@@ -52,7 +52,6 @@ pub(crate) enum Special {
     Database,
     Env,
     Find,
-    Git,
     Link,
     Make,
     Move,
@@ -113,7 +112,9 @@ pub(crate) fn reason(name: &str) -> (&'static str, &'static str) {
     match name {
         "network" => ("network-denied", "it connects to other machines"),
         "remote" => ("remote-resources", "it can change what lies on other machines or is shared with others"),
-        "system" => ("system-integrity", "it can change the machine: services, packages, users, disks, networks, processes"),
+        "system" => {
+            ("system-integrity", "it can change the machine: services, packages, users, disks, networks, processes")
+        }
         "privileges" => ("privileges", "it raises privileges or changes who may do what"),
         "secrets" => ("secrets", "it handles secrets"),
         "container" => ("system-integrity", "it starts or changes containers, which reach more than the workspace"),
@@ -154,6 +155,10 @@ fn add(
             names.split(',').for_each(|name| add(&mut program.children, name, deeper, traits, flags));
         }
         None => {
+            // The more special line comes later, and holds.
+            if !traits.contains("ask:") && !traits.contains("forbid:") && !traits.trim().is_empty() {
+                program.ask = None;
+            }
             traits.split_whitespace().for_each(|word| program.take(word));
             flags.split_whitespace().for_each(|word| program.flag(word));
         }
@@ -185,7 +190,6 @@ impl Program {
             "=database" => self.special = Some(Special::Database),
             "=env" => self.special = Some(Special::Env),
             "=find" => self.special = Some(Special::Find),
-            "=git" => self.special = Some(Special::Git),
             "=link" => self.special = Some(Special::Link),
             "=make" => self.special = Some(Special::Make),
             "=move" => self.special = Some(Special::Move),
@@ -224,7 +228,8 @@ impl Program {
             }
             None => {
                 let key = name.trim_start_matches('-');
-                self.flags.insert(if name.starts_with("--") && !self.long && key.len() == 1 { name } else { key }, flag);
+                self.flags
+                    .insert(if name.starts_with("--") && !self.long && key.len() == 1 { name } else { key }, flag);
             }
         }
     }
@@ -244,7 +249,10 @@ mod tests {
         fn check(name: &str, program: &Program) {
             let group = !program.children.is_empty();
             assert!(
-                group || program.ask.or(program.forbid).is_some() || program.special.is_some() || !program.words.is_empty(),
+                group
+                    || program.ask.or(program.forbid).is_some()
+                    || program.special.is_some()
+                    || !program.words.is_empty(),
                 "{name}: neither words nor a decision nor subcommands"
             );
             if let Some(why) = program.ask.or(program.forbid) {
