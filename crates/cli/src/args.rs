@@ -124,18 +124,41 @@ pub enum Command {
 /// What to do with the constitution.
 #[derive(Subcommand, Debug)]
 pub enum Constitution {
-    /// Load it and list what each rule is bound to.
+    /// Load it as a run would, and list what each rule is bound to.
     Check {
         /// Folder of the project.
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Write the signature line that fits the file as it is now.
+    /// Sign the file as it is now; makes your key if you have none.
     Sign {
         /// Folder of the project.
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Who signed it, and whether it is the newest and holds.
+    Verify {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Try the examples of your own articles, before or after signing.
+    Test {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// What the law says of an operation: which article, which part of it, and what would make it lawful.
+    Explain {
+        /// A command, or a kind with its text, as in `sql: drop table x`, `write: a/b`, `network: example.org:443`.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        operation: Vec<String>,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Print the JSON Schema of CONSTITUTION.yaml.
+    Schema,
 }
 
 /// Settings that win over meliora.toml.

@@ -94,6 +94,11 @@ impl From<EvolveError> for Failure {
                 what: format!("the law refuses the genome as it stands ({}): {}", refusal.article, refusal.reason),
                 hint: None,
             },
+            EvolveError::Law(e) => Failure {
+                code: Exit::Constitution,
+                what: format!("stopped: {}", e.what),
+                hint: e.hint.map(|h| format!("{h}; what was earned so far is saved")),
+            },
             EvolveError::Evaluator { task, detail } => Failure {
                 code: Exit::Configuration,
                 what: format!("the evaluator gave no verdict on the genome as it stands (task '{task}'): {detail}"),

@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod exit;
 mod failure;
+mod keys;
 mod observer;
 mod printer;
 mod project;

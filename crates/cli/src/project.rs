@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use meliora_benchmark::{OpenEvolveConfig, Suite, SuiteSource, Toolbox};
 use meliora_constitution::{Constitution, Reach};
-use meliora_domain::{Digest, Genome, Kind, Limits, Tier, Timestamp, VariantId};
+use meliora_domain::{Digest, Event, Genome, Kind, Limits, Tier, Timestamp, VariantId};
 use meliora_evolve::{Archive, Lineage};
 use meliora_judge::Policy;
 use meliora_store::{GitTarget, Globs, LockError, ProjectLock, SqliteGitArchive};
@@ -15,6 +15,7 @@ use crate::cages;
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::keys;
 use crate::printer::Printer;
 
 /// The folder in a project that is Meliora's own.
@@ -215,11 +216,33 @@ pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constit
         protected: protected(dir, config, native),
         max_bytes: config.genome.max_bytes,
     };
-    Constitution::load(&dir.join(LAW), reach).map_err(|e| Failure {
-        code: Exit::Constitution,
-        what: format!("the constitution does not load: {}", e.what),
-        hint: e.hint,
-    })
+    let trust = keys::trust(dir, now())?;
+    let law = Constitution::load(&dir.join(LAW), reach, &trust).map_err(|e| {
+        if trust.seen.is_some() {
+            note_altered(dir, &e.what);
+        }
+        if let (false, Some(note)) = (dir.join(LAW).exists(), keys::folder().map(|folder| keys::note(&folder, dir))) {
+            let hint = e.hint.map(|hint| format!("{hint}; if this is another project, remove {}", note.display()));
+            return Failure { code: Exit::Constitution, what: e.what, hint };
+        }
+        Failure { code: Exit::Constitution, what: format!("the constitution does not load: {}", e.what), hint: e.hint }
+    })?;
+    if let Some(seen) = law.seen() {
+        keys::remember(dir, trust.seen.as_ref(), seen)?;
+    }
+    Ok(law)
+}
+
+/// Journals that a law which governed does not load any more, where there is a journal and nobody else writes to it.
+/// It is refused all the same where it cannot be written down.
+fn note_altered(dir: &Path, what: &str) {
+    let state = dir.join(STATE);
+    if !state.join("journal.db").is_file() {
+        return;
+    }
+    if let (Ok(_lock), Ok(archive)) = (ProjectLock::take(&state, "meliora", now()), SqliteGitArchive::open(&state)) {
+        let _ = archive.append(&[Event::altered(what)], now());
+    }
 }
 
 /// Paths relative to the genome's root that nothing may change.

@@ -3,6 +3,8 @@
 //! An English rule in a constitution is a way to name an article. It never adds one: a rule that names none of these
 //! does not load, because a rule that nothing enforces is worse than no rule.
 
+pub(crate) mod own;
+
 /// One thing that the law enforces. Articles hold whether or not a constitution names them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Article {
@@ -79,7 +81,8 @@ const ARTICLES: &[Article] = &[
         id: "constitution-immutable",
         text: "Never modify this constitution file",
         enforced_by: "review refuses every change to CONSTITUTION.yaml and its signature, by whatever spelling of the \
-                      path; the file is in no cage; its checksum is verified whenever it is loaded",
+                      path; the file is in no cage; its signature is verified whenever it is loaded and before each \
+                      step, with a key that lies outside of the project",
         phrasings: &[
             "Never modify the constitution",
             "The constitution is immutable",
@@ -109,8 +112,8 @@ const ARTICLES: &[Article] = &[
         text: "Never delete databases without approval",
         enforced_by: "a variant's code runs in a cage without a network and without the host's files, so no database is \
                       within its reach; review refuses every change that deletes or overwrites a database file of the \
-                      genome (SQLite, DuckDB, Access and the like, known by name or header); no approval can be given \
-                      for either yet, so the answer is always no",
+                      genome (SQLite, DuckDB, Access and the like, known by name or header); SQL and commands that \
+                      delete a database are never allowed without a person's word",
         phrasings: &[
             "Never delete databases",
             "Never delete a database without human approval",
@@ -220,6 +223,13 @@ const ARTICLES: &[Article] = &[
             "Never apply changes without approval",
             "Always ask before deploying",
         ],
+    },
+    Article {
+        id: "autonomous-operations",
+        text: "Ask before anything that is not autonomous",
+        enforced_by: "review lets a change through only where `autonomous_operations` holds each of its files, and only \
+                      with a person's signed word where they require approval",
+        phrasings: &["Always ask before changes that are not autonomous"],
     },
     Article {
         id: "proven-improvement",

@@ -1,31 +1,46 @@
 //! CONSTITUTION.yaml: read strictly, each rule bound to the article that enforces it.
 
+pub(crate) mod autonomy;
+mod date;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
+use meliora_domain::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use crate::article::own::{self, OwnArticle, OwnArticleText};
+use crate::guardian::GuardianRules;
 use crate::{Article, LawError, Seal, articles, bind, seal};
+pub(crate) use autonomy::AutonomousText;
+use autonomy::{Autonomous, ScopesText};
 
 /// Largest constitution that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 
 /// The compiled-in default.
-pub(crate) const DEFAULT: &str = include_str!("constitution.yaml.template");
+pub(crate) const DEFAULT: &str = include_str!("constitution.yaml");
 
 /// What a constitution says.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Law {
-    /// Its version, if it has one.
-    pub version: Option<u64>,
+    /// Its version; 0 if it has none.
+    pub version: u64,
+    /// From this moment on it is void.
+    pub expires: Option<Timestamp>,
     /// The immutable constraints, in the file's order; at least one.
     pub rules: Vec<Rule>,
-    /// What happens without asking, by name.
-    pub operations: BTreeMap<String, Operation>,
-    /// Whether its signature holds.
+    /// The articles that it adds, in the file's order.
+    pub articles: Vec<OwnArticle>,
+    /// What happens without asking, by the file's keys.
+    pub operations: BTreeMap<String, Autonomous>,
+    /// When the guardian acts.
+    pub guardian: GuardianRules,
+    /// Whether its checksum holds.
     pub seal: Seal,
 }
 
@@ -40,87 +55,44 @@ pub struct Rule {
     pub article: &'static Article,
 }
 
-/// What may happen without asking.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Operation {
-    /// Where, in the file's words; always the genome's editable files.
-    pub scope: String,
-    /// What it takes.
-    pub requires: Vec<Requirement>,
-}
-
-/// What an operation takes.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Requirement {
-    /// Hidden tests have marked the variant.
-    TestsPass,
-    /// It is a git commit.
-    GitCommit,
-    /// Its code ran in a cage only.
-    Sandboxed,
-    /// Its marks prove a gain.
-    BenchmarkImproved,
-    /// A person said yes.
-    Approval,
-    /// It is recorded with the change that made it.
-    ReferencesChange,
-}
-
-impl Requirement {
-    /// Every requirement.
-    pub const ALL: [Requirement; 6] = [
-        Requirement::TestsPass,
-        Requirement::GitCommit,
-        Requirement::Sandboxed,
-        Requirement::BenchmarkImproved,
-        Requirement::Approval,
-        Requirement::ReferencesChange,
-    ];
-
-    /// Its name in a constitution.
-    pub fn name(self) -> &'static str {
-        match self {
-            Requirement::TestsPass => "tests_pass",
-            Requirement::GitCommit => "git_commit",
-            Requirement::Sandboxed => "sandboxed",
-            Requirement::BenchmarkImproved => "benchmark_improved",
-            Requirement::Approval => "approval",
-            Requirement::ReferencesChange => "references_change",
-        }
-    }
-
-    /// What makes it so. Each holds for every variant, whether a constitution asks for it or not.
-    pub fn enforced_by(self) -> &'static str {
-        match self {
-            Requirement::TestsPass => "a variant is accepted by the marks of the suite's tasks only",
-            Requirement::GitCommit => "each variant is a commit in the archive, each promotion one in your repository",
-            Requirement::Sandboxed => "a work cage opens for a reviewed genome only, and variants run nowhere else",
-            Requirement::BenchmarkImproved => "only the verdict `accepted` makes a champion",
-            Requirement::Approval => "nothing but a person's `meliora promote` applies a variant to the user's tree",
-            Requirement::ReferencesChange => "each variant is journalled with its parent, its change and its reason",
-        }
-    }
-}
-
-#[derive(Deserialize)]
+/// The law of a project: what a program that improves itself may do there, and what never.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct LawText {
-    immutable_constraints: Vec<Spanned<String>>,
+#[schemars(rename = "Constitution")]
+pub(crate) struct LawText {
+    /// Raised with each change; an older version than the last one is refused.
     #[serde(default)]
-    autonomous_operations: BTreeMap<String, OperationText>,
-    version: Option<u64>,
+    version: u64,
+    /// The last day on which it holds, or the moment at which it ends, in UTC. Without it, it holds until it is replaced.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::expires")]
+    expires: Option<Spanned<String>>,
+    /// Rules in English, each naming an article: what never happens, whatever a change promises.
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    immutable_constraints: Vec<Spanned<String>>,
+    /// Named globs of editable files, for `autonomous_operations`.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    scopes: ScopesText,
+    /// Articles of your own.
+    #[serde(default)]
+    #[schemars(with = "Vec<OwnArticleText>")]
+    articles: Vec<Spanned<OwnArticleText>>,
+    /// What happens without asking, and what it takes. Left out, it is that of the compiled-in constitution; empty,
+    /// everything asks.
+    #[serde(default)]
+    #[schemars(schema_with = "crate::schema::autonomous")]
+    autonomous_operations: Option<BTreeMap<String, AutonomousText>>,
+    /// When the guardian acts.
+    #[serde(default)]
+    #[schemars(with = "GuardianRules")]
+    guardian: Option<Spanned<GuardianRules>>,
+    /// SHA-256 of the file without this line, written by `meliora constitution sign`.
     signature: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OperationText {
-    scope: Spanned<String>,
-    requires: Vec<Spanned<String>>,
-}
-
 impl Default for Law {
-    /// The compiled-in law: what [`template`] says, in force without a signature.
+    /// The compiled-in law: what [`standard`] says, in force without a signature.
     fn default() -> Self {
         let mut law = Law::parse(DEFAULT).expect("a test parses the compiled-in constitution");
         law.seal = Seal::BuiltIn;
@@ -132,20 +104,23 @@ impl Law {
     /// Reads a constitution. A missing or wrong signature is no error here (see [`Law::seal`]); to govern a run it must
     /// hold.
     ///
-    /// Fails, naming key and line, on anything but a mapping of the known keys, on a rule that names no article, and on
-    /// an unknown scope or requirement.
+    /// Fails, naming key and line, on anything but a mapping of the known keys, on a rule that names no article, on
+    /// unknown scopes, operations and requirements, on an example that does not hold, and on contradictions.
     pub fn parse(text: &str) -> Result<Self, LawError> {
-        let options = serde_saphyr::options! {
-            with_snippet: false,
-            merge_keys: serde_saphyr::MergeKeyPolicy::Error,
-            reject_unsupported_tags: true,
-            // A law says what it says in one place; and a large text aliased often is a large memory.
-            budget: serde_saphyr::budget! { max_aliases: 0 },
-        };
-        let parsed: LawText = serde_saphyr::from_str_with_options(text, options).map_err(|e| LawError {
-            what: e.to_string(),
-            hint: Some("keys are immutable_constraints, autonomous_operations, version and signature".into()),
-        })?;
+        let parsed = read_yaml(text)?;
+        let law = Law::of(text, parsed)?;
+        own::check(&law.articles, &law.rules)?;
+        Ok(law)
+    }
+
+    /// Reads a constitution without holding its articles to their examples and to each other, so that all examples can
+    /// be tried. Otherwise as [`Law::parse`].
+    pub fn trial(text: &str) -> Result<Self, LawError> {
+        let parsed = read_yaml(text)?;
+        Law::of(text, parsed)
+    }
+
+    fn of(text: &str, parsed: LawText) -> Result<Self, LawError> {
         let rules: Vec<Rule> = parsed.immutable_constraints.into_iter().map(rule).collect::<Result<_, _>>()?;
         if rules.is_empty() {
             return Err(LawError {
@@ -153,10 +128,70 @@ impl Law {
                 hint: Some("write at least \"Never modify this constitution file\"".into()),
             });
         }
-        let operations = parsed.autonomous_operations.into_iter().map(operation).collect::<Result<_, _>>()?;
+        let scopes = parsed.scopes;
+        let operations = match parsed.autonomous_operations {
+            Some(texts) => {
+                let read = |(key, text): (String, AutonomousText)| {
+                    autonomy::read(&key, text, &scopes).map(|operation| (key, operation))
+                };
+                texts.into_iter().map(read).collect::<Result<Vec<_>, _>>()?
+            }
+            None => vec![autonomy::standard()],
+        };
+        one_of_each_area(&operations)?;
+        autonomy::check_scopes(&scopes, &operations)?;
+        let articles: Vec<OwnArticle> = parsed.articles.into_iter().map(own::read).collect::<Result<_, _>>()?;
+        let guardian = parsed.guardian.map_or(Ok(GuardianRules::default()), rules_of_the_guardian)?;
+        let expires = parsed.expires.as_ref().map(expiry).transpose()?;
         let seal = seal::examine(text, parsed.signature.as_deref())?;
-        Ok(Law { version: parsed.version, rules, operations, seal })
+        let operations = operations.into_iter().collect();
+        Ok(Law { version: parsed.version, expires, rules, articles, operations, guardian, seal })
     }
+}
+
+fn read_yaml(text: &str) -> Result<LawText, LawError> {
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        merge_keys: serde_saphyr::MergeKeyPolicy::Error,
+        reject_unsupported_tags: true,
+        // A law says what it says in one place; and a large text aliased often is a large memory.
+        budget: serde_saphyr::budget! { max_aliases: 0 },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|e| LawError {
+        what: e.to_string(),
+        hint: Some(
+            "keys are version, expires, immutable_constraints, scopes, articles, autonomous_operations, guardian and \
+             signature; docs/constitution.md explains each"
+                .into(),
+        ),
+    })
+}
+
+fn rules_of_the_guardian(rules: Spanned<GuardianRules>) -> Result<GuardianRules, LawError> {
+    rules.value.check().map_err(|what| LawError {
+        what: format!("line {}: {what}", rules.referenced.line()),
+        hint: Some("docs/guardian.md lists every key with its range; 0 turns a rule off".into()),
+    })?;
+    Ok(rules.value)
+}
+
+fn one_of_each_area(operations: &[(String, Autonomous)]) -> Result<(), LawError> {
+    for (i, (key, operation)) in operations.iter().enumerate() {
+        if let Some((other, _)) = operations[..i].iter().find(|(_, other)| other.area == operation.area) {
+            return Err(LawError {
+                what: format!("autonomous_operations: '{other}' and '{key}' are one operation"),
+                hint: Some(format!("write it once, as {}", operation.area.name())),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn expiry(text: &Spanned<String>) -> Result<Timestamp, LawError> {
+    date::end_of(&text.value).ok_or_else(|| LawError {
+        what: format!("line {}: expires {:?} is no date", text.referenced.line(), text.value),
+        hint: Some("write the last day on which it holds, as 2027-12-31, or a moment, as 2027-12-31T12:00:00Z".into()),
+    })
 }
 
 fn rule(text: Spanned<String>) -> Result<Rule, LawError> {
@@ -172,53 +207,14 @@ fn rule(text: Spanned<String>) -> Result<Rule, LawError> {
     Ok(Rule { text: text.value, line, article })
 }
 
-fn operation((name, text): (String, OperationText)) -> Result<(String, Operation), LawError> {
-    // A narrower scope would be a promise that nothing keeps: what may change is decided by `editable` alone.
-    let scope = text.scope.value.to_lowercase();
-    let scope = scope.trim().trim_start_matches("the ");
-    if !SCOPES.contains(&scope) {
-        return Err(LawError {
-            what: format!(
-                "line {}: nothing enforces the scope {:?} of '{name}'",
-                text.scope.referenced.line(),
-                text.scope.value
-            ),
-            hint: Some(format!(
-                "write scope: \"agent workspace\" (the files that `editable` in meliora.toml names), and narrow \
-                 `editable` where you want less; also understood: {}",
-                SCOPES[1..].join(", ")
-            )),
-        });
-    }
-    let requires = text.requires.into_iter().map(|required| {
-        Requirement::ALL.into_iter().find(|r| r.name() == required.value).ok_or_else(|| LawError {
-            what: format!(
-                "line {}: '{name}' requires {:?}, which nothing enforces",
-                required.referenced.line(),
-                required.value
-            ),
-            hint: Some(format!("known are {}", Requirement::ALL.map(Requirement::name).join(", "))),
-        })
-    });
-    let requires = requires.collect::<Result<_, _>>()?;
-    Ok((name, Operation { scope: text.scope.value, requires }))
+/// The constitution that `init` signs: commented and valid; what it says is in force where a project has none.
+pub fn standard() -> &'static str {
+    DEFAULT
 }
 
-/// Words for the genome's editable files.
-const SCOPES: [&str; 8] = [
-    "agent workspace",
-    "workspace",
-    "project workspace",
-    "agent's workspace",
-    "genome",
-    "editable",
-    "editable files",
-    "editable paths",
-];
-
-/// The constitution that `init` writes: commented, valid, to be sealed with [`crate::seal`].
+/// Everything that a constitution can say, commented and valid.
 pub fn template() -> &'static str {
-    DEFAULT
+    include_str!("constitution.yaml.template")
 }
 
 /// The text of the file, or `None` where there is none.

@@ -2,9 +2,10 @@
 //!
 //! Everything here is decided on the text of a path, before anything is applied; no file is opened or followed.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 use meliora_domain::GenomePath;
 
+use crate::file::autonomy::build;
 use crate::{LawError, Reach, Refusal};
 
 /// Names that no path of a change may hold, at any depth. `git~1` is what `.git` is also called on NTFS.
@@ -31,24 +32,8 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub(crate) fn new(reach: &Reach) -> Result<Self, LawError> {
-        let mut globs = GlobSetBuilder::new();
-        for text in &reach.editable {
-            let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|e| LawError {
-                what: format!("the editable glob {text:?} cannot be read: {}", e.kind()),
-                hint: Some("write it like `src/**/*.py`, relative to the genome's root".into()),
-            })?;
-            if text.starts_with('/') || text.split('/').any(|part| part == "..") {
-                return Err(LawError {
-                    what: format!("the editable glob {text:?} leads out of the genome's root"),
-                    hint: Some("globs are relative to the genome's root and have no '..'".into()),
-                });
-            }
-            globs.add(glob);
-        }
-        let globs = globs.build().map_err(|e| LawError {
-            what: format!("the editable globs cannot be used together: {}", e.kind()),
-            hint: Some("use fewer or simpler globs".into()),
-        })?;
+        let globs =
+            build(&reach.editable).map_err(|e| LawError { what: format!("editable: {}", e.what), hint: e.hint })?;
         let mut protected = Vec::new();
         for path in &reach.protected {
             let parts: Vec<String> = path.split('/').filter(|p| !matches!(*p, "" | ".")).map(fold).collect();
@@ -111,8 +96,10 @@ impl Bounds {
 /// The path, if its form leaves no doubt about which file it names, on any filesystem.
 fn well_formed(path: &str) -> Result<GenomePath, Refusal> {
     let lawful = "lawful is a plain relative path such as \"src/a.py\"";
-    let checked = GenomePath::new(path)
-        .map_err(|e| Refusal { article: "path-form", reason: format!("{path:?} is refused: {}; {lawful}", e.why) })?;
+    let checked = GenomePath::new(path).map_err(|e| Refusal {
+        article: "path-form".into(),
+        reason: format!("{path:?} is refused: {}; {lawful}", e.why),
+    })?;
     let why = if let Some(odd) = path.chars().find(|c| deceives(*c)) {
         format!("it has the character {}, which is invisible or looks like another", odd.escape_unicode())
     } else if path.split('/').any(|part| part.ends_with(['.', ' ']) || part.starts_with(' ')) {
@@ -175,6 +162,6 @@ pub(crate) fn differ_by_case(a: &str, b: &str) -> bool {
     a.split('/').zip(b.split('/')).take_while(|(x, y)| x == y || caseless(x) == caseless(y)).any(|(x, y)| x != y)
 }
 
-pub(crate) fn refuse<T>(article: &'static str, reason: String) -> Result<T, Refusal> {
-    Err(Refusal { article, reason })
+pub(crate) fn refuse<T>(article: &str, reason: String) -> Result<T, Refusal> {
+    Err(Refusal { article: article.into(), reason })
 }

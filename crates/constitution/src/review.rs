@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use meliora_domain::{Change, Edit, FileBody, Genome, GenomePath};
+use meliora_domain::{Change, Decision, Edit, FileBody, Genome, GenomePath};
 
+use crate::article::own;
 use crate::path::{differ_by_case, refuse};
 use crate::{Constitution, block};
 
@@ -24,7 +25,7 @@ const GROWTH: usize = 4;
 ///
 /// let genome = Genome::new().with(GenomePath::new("a.py").unwrap(), FileBody::new(*b"x = 1\n", false));
 /// let reach = Reach { editable: vec!["*.py".into()], protected: vec![], max_bytes: 1 << 20 };
-/// let law = Constitution::load("no such file".as_ref(), reach).unwrap();
+/// let law = Constitution::builtin(reach).unwrap();
 /// assert!(matches!(law.review(Subject::Baseline(&genome)), Ruling::Lawful(_)));
 /// ```
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ pub enum Subject<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
     /// Id of the article: `editable-paths`, `evolve-block`, `change-applies`, `size`, …; see [`crate::articles`].
-    pub article: &'static str,
+    pub article: String,
     /// What exactly is refused, and what would be lawful.
     pub reason: String,
 }
@@ -99,10 +100,11 @@ impl Constitution {
             databases_stay(parent, edit, &path)?;
             touched.insert(path);
         }
+        self.own_articles(change)?;
         distinct_names(parent, &touched)?;
 
         let after = change.apply(parent).map_err(|e| Refusal {
-            article: "change-applies",
+            article: "change-applies".into(),
             reason: format!("{e}; nothing of the change was applied, lawful is one that fits the parent's files"),
         })?;
         for path in &touched {
@@ -113,6 +115,18 @@ impl Constitution {
         }
         self.whole(&after)?;
         Ok(after)
+    }
+
+    /// Refuses what an article of the user's own forbids.
+    fn own_articles(&self, change: &Change) -> Result<(), Refusal> {
+        match own::strictest(&self.law.articles, &own::implied(change)) {
+            Some((own, matched)) if own.decision == Decision::Forbid => {
+                let why =
+                    if own.justification.is_empty() { String::new() } else { format!(" ({})", own.justification) };
+                refuse(&own.id, format!("{matched:?}: {}{why}; lawful is a change that leaves it alone", own.text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What holds for every genome.

@@ -296,6 +296,19 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The law itself was found altered; says what.
+    pub fn altered(what: &str) -> Self {
+        Event::Violated {
+            decision: Decision::Forbid,
+            article: "constitution-immutable".into(),
+            reason: what.into(),
+            source: "integrity".into(),
+            operation: None,
+        }
+    }
+}
+
 /// An event as the journal holds it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Recorded {

@@ -20,6 +20,9 @@ pub enum EvolveError {
     /// The law refuses the user's own genome.
     #[error("the law refuses the genome as it stands ({}): {}", .0.article, .0.reason)]
     Baseline(meliora_constitution::Refusal),
+    /// The law does not govern any more: it was altered or has expired.
+    #[error(transparent)]
+    Law(#[from] meliora_constitution::LawError),
     /// The evaluator gives no readable verdict on the baseline.
     #[error("the evaluator gave no verdict on the genome as it stands (task '{task}'): {detail}")]
     Evaluator {

@@ -214,6 +214,7 @@ impl<'a> Evolution<'a> {
         if self.setup.stop.load(Ordering::Relaxed) {
             return Ok(Next::End(Ended::Interrupted));
         }
+        self.still_governed()?;
         if self.solved() {
             return Ok(Next::End(Ended::Finished(FinishReason::Solved)));
         }
@@ -251,6 +252,16 @@ impl<'a> Evolution<'a> {
             errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
         }
         Ok(Next::Errand(Box::new(errand)))
+    }
+
+    /// Nothing more happens under a law that was altered since it was loaded, or that has expired.
+    fn still_governed(&mut self) -> Result<(), EvolveError> {
+        let now = (self.setup.clock)();
+        let Err(lapse) = self.setup.constitution.holds(now) else { return Ok(()) };
+        if !self.setup.constitution.expired(now) {
+            self.journal.record(&[Event::altered(&lapse.what)])?;
+        }
+        Err(lapse.into())
     }
 
     /// Journals what came of a step. A proposer that broke is an attempt too: what it spent is known, and only a crash

@@ -13,6 +13,7 @@ mod lineage;
 mod port;
 mod promotion;
 mod relay;
+mod requirement;
 mod rng;
 mod strategy;
 mod work;

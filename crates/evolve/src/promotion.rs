@@ -2,7 +2,7 @@
 
 use meliora_benchmark::Suite;
 use meliora_constitution::{Constitution, Ruling, Subject};
-use meliora_domain::{Event, Genome, Scorecard, Split, Tier, VariantId, Verdict};
+use meliora_domain::{Decision, Event, Genome, Operation, Scorecard, Split, Tier, VariantId, Verdict};
 use meliora_judge::{Policy, Standing};
 
 use crate::brief::scorecards;
@@ -11,19 +11,22 @@ use crate::examine::{Nonce, examine};
 use crate::journal::Journal;
 use crate::lineage::Lineage;
 use crate::port::{Archive, PromotionNote, Sandbox, Target};
+use crate::requirement::Succession;
 
 /// Makes a variant stand in the user's tree as a commit. Returns the commit.
 ///
 /// # Errors
-/// When the variant is not accepted, its tier asks for `unproven`, or the tree is dirty or moved.
+/// When the variant is not accepted, its tier asks for `unproven`, the law requires more of it, or the tree is dirty or
+/// moved.
 pub fn promote(
     journal: &mut Journal<'_>,
     archive: &dyn Archive,
     target: &dyn Target,
     variant: VariantId,
-    tier: Tier,
+    (suite, law): (&Suite, &Constitution),
     unproven: bool,
 ) -> Result<String, EvolveError> {
+    let tier = suite.tier();
     let lineage = journal.lineage();
     let Some(index) = lineage.find(&variant) else {
         return Err(crate::port::ArchiveError::NoVariant(variant.to_string()).into());
@@ -64,11 +67,35 @@ pub fn promote(
         )
         .into());
     };
+    let succession = Succession {
+        law,
+        kind: suite.kind(),
+        variant: (variant, &genome),
+        previous: (previous, &archive.load(&previous)?),
+    };
+    if let Some(why) = succession.unmet(archive)? {
+        return unlawful(journal, variant, why);
+    }
     let score = |id: &VariantId| lineage.find(id).and_then(|i| lineage.node(i).score);
     let message = note(&variant, &previous, score(&variant), score(&previous), &lineage.node(index).grounds);
     let (commit, before) = target.apply(&standing, &genome, &PromotionNote { variant, message })?;
     journal.record(&[Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }])?;
     Ok(commit)
+}
+
+/// A promotion that the law does not allow: journalled, and nothing happens.
+fn unlawful(journal: &mut Journal<'_>, variant: VariantId, reason: String) -> Result<String, EvolveError> {
+    journal.record(&[Event::Violated {
+        decision: Decision::Forbid,
+        article: "autonomous-operations".into(),
+        reason: reason.clone(),
+        source: "promote".into(),
+        operation: Some(Operation::Promote { variant }),
+    }])?;
+    Err(EvolveError::NotAllowed {
+        what: format!("{} must not stand in your tree: {reason}", variant.short()),
+        hint: Some("`meliora run` goes on from it; a variant that passes both can be promoted".to_owned()),
+    })
 }
 
 /// The tier of a run, from the journal; `None` if it does not say.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use meliora_constitution::{Lawful, Refusal, Ruling, Subject};
-use meliora_domain::{BidOutcome, Change, Cost, Feedback, Judgement, Scorecard, Split, TreeId, Verdict};
+use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
+use meliora_domain::{BidOutcome, Change, Cost, Edit, Feedback, Judgement, Scorecard, Split, TreeId, Verdict};
 
 use crate::brief::{Errand, Seen};
 use crate::budget::Budget;
@@ -82,6 +82,12 @@ impl Workshop<'_> {
                 return Ok(outcome);
             }
         };
+        if outcome.reason.trim().is_empty() && self.wants_a_reason(&change) {
+            let reason = "references_change is required, and the proposal gives no reason; lawful is one that says why";
+            let refusal = Refusal { article: "autonomous-operations".into(), reason: reason.into() };
+            outcome.refused = Some((refusal, change));
+            return Ok(outcome);
+        }
         let tree = lawful.genome().tree();
         if !self.seen.claim(tree) {
             outcome.duplicate = Some(tree);
@@ -91,6 +97,11 @@ impl Workshop<'_> {
         outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
         outcome.subject = Some(lawful);
         Ok(outcome)
+    }
+
+    fn wants_a_reason(&self, change: &Change) -> bool {
+        let paths = change.edits.iter().map(Edit::path);
+        self.setup.constitution.requires(paths).contains(&Requirement::ReferencesChange)
     }
 
     fn propose(&self, errand: &Errand) -> Result<Bid, EvolveError> {

@@ -60,14 +60,21 @@ pub fn init(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let full = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let name = full.file_name().map_or("project".to_owned(), |n| n.to_string_lossy().into_owned());
     let name = name.replace(['"', '\\'], "");
-    let law = meliora_constitution::seal(meliora_constitution::template());
+    let law = meliora_constitution::standard().to_owned();
+    let signs = !dir.join(LAW).exists();
+    let template = format!("{LAW}.template");
     let files = [
         ("meliora.toml", PROJECT.replace("NAME", &name)),
         (LAW, law),
+        (template.as_str(), meliora_constitution::template().to_owned()),
         ("genome/sums.py", PROGRAM.to_owned()),
         ("suite/suite.toml", SUITE.to_owned()),
         ("suite/tasks.jsonl", TASKS.to_owned()),
     ];
+    if signs {
+        // Before anything is written: without a place for keys there is no project yet.
+        super::constitution::own_key(printer)?;
+    }
     for (path, text) in files {
         let path = dir.join(path);
         if let Some(folder) = path.parent() {
@@ -79,6 +86,12 @@ pub fn init(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
         }
         std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
         printer.talk(format!("wrote  {}", path.display()));
+    }
+    // One that was there already is for its author to read and sign.
+    if signs {
+        let full = dir.canonicalize().map_err(|e| failed(dir, e))?;
+        let key = super::constitution::sign_here(&full, printer)?;
+        printer.talk(format!("signed {} with your key {key}", dir.join(LAW).display()));
     }
     let place = if dir == Path::new(".") { String::new() } else { format!(" {}", dir.display()) };
     printer.data(paint(BOLD, "next"));

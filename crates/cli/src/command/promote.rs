@@ -25,7 +25,8 @@ pub fn promote(id: &str, dir: &Path, unproven: bool, printer: &Printer) -> Resul
     let variant = resolve(&archive, journal.lineage(), id)?;
     archive.load(&variant)?;
     let target = project.target()?;
-    let commit = meliora_evolve::promote(&mut journal, &archive, &target, variant, project.suite.tier(), unproven)?;
+    let under = (&project.suite, &project.constitution);
+    let commit = meliora_evolve::promote(&mut journal, &archive, &target, variant, under, unproven)?;
     if printer.json() {
         printer.object(&serde_json::json!({ "event": "promoted", "variant": variant, "commit": commit }));
     } else {

@@ -169,5 +169,6 @@ fn command<'a>(project: &Project, sandbox: &'a dyn Sandbox) -> Result<Box<dyn Pr
         }
         see(path);
     }
+    crate::keys::stay_out(spec.read_only.iter().map(|seen| seen.path.as_path()))?;
     Ok(Box::new(CommandProposer::new(sandbox, argv, spec)))
 }

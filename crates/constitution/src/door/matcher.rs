@@ -3,11 +3,12 @@
 //! A matcher only says whether and where an operation meets its patterns. What follows from that is the article's.
 
 use meliora_domain::{Edit, Operation};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Patterns of an article. An operation meets them when it is of one of the kinds in `operations`, where any are named,
 /// and meets one pattern of the other lists, where any has one.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Matcher {
     /// Globs of paths that are written or deleted, relative to the workspace or absolute: `*` stops at `/`, `**` does

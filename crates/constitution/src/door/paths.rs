@@ -192,7 +192,8 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
             return softened(protected(&held, path), inside, deed);
         }
     } else if let Err(refusal) = bounds.unprotected(inside) {
-        return Part { decision: Forbid, article: refusal.article, why: refusal.reason, mend: "change other files" };
+        let article = crate::article(&refusal.article).map_or("protected-paths", |article| article.id);
+        return Part { decision: Forbid, article, why: refusal.reason, mend: "change other files" };
     }
     let deletes = matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move);
     // The workspace itself holds the constitution, the archive and the history.

@@ -98,6 +98,7 @@ fn spec(args: &args::SandboxRun, settings: &config::Sandbox, tools: &Toolbox) ->
             see(path);
         }
     }
+    crate::keys::stay_out(spec.read_only.iter().map(|seen| seen.path.as_path()))?;
     spec.env = vec![("PATH".into(), path), ("HOME".into(), "/work".into()), ("LANG".into(), "C.UTF-8".into())];
     for pair in &args.env {
         let (name, value) = pair.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {

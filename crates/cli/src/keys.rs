@@ -1,0 +1,223 @@
+//! Where keys lie, and what is remembered of constitutions: outside of every project, so that nothing which changes
+//! projects can reach them.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use meliora_constitution::key::{PublicKey, SecretKey};
+use meliora_constitution::{Seen, Trust};
+use meliora_domain::{Digest, Timestamp};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Name of the person's own keys.
+const SECRET: &str = "meliora.key";
+const PUBLIC: &str = "meliora.pub";
+
+/// The folder of the keys: `MELIORA_KEYS`, or `meliora/keys` in the user's folder of settings.
+pub fn folder() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = || set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")));
+    set("MELIORA_KEYS").or_else(|| base().map(|base| base.join("meliora/keys")))
+}
+
+/// The public keys that are pinned on this machine: every `.pub` in the folder; none where there is no such folder.
+pub fn pinned() -> Result<Vec<PublicKey>, Failure> {
+    let Some(entries) = folder().and_then(|folder| std::fs::read_dir(folder).ok()) else { return Ok(Vec::new()) };
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|e| e == "pub"));
+    files.sort();
+    files.iter().map(|path| public(path)).collect()
+}
+
+fn public(path: &Path) -> Result<PublicKey, Failure> {
+    let bad = |why: String, hint: &str| {
+        Failure::new(Exit::Constitution, format!("the key {}: {why}", path.display())).hint(hint)
+    };
+    let read = |e: std::io::Error| bad(e.to_string(), "mend it, or take it out of the folder");
+    let mode = std::fs::metadata(path).map_err(read)?.permissions().mode();
+    if mode & 0o002 != 0 {
+        let hint = format!("look whether it is still yours, then `chmod o-w {}`", path.display());
+        return Err(bad("everybody may replace it".into(), &hint));
+    }
+    let text = std::fs::read_to_string(path).map_err(read)?;
+    PublicKey::decode(&text).map_err(|e| bad(e.to_string(), "put a public key of minisign there, or take it out"))
+}
+
+/// The person's secret key. Who has none is told so: a cage has none, and neither has who proposes.
+pub fn secret() -> Result<SecretKey, Failure> {
+    let path = own_folder()?.join(SECRET);
+    existing(&path)?.ok_or_else(|| {
+        Failure::new(Exit::Constitution, format!("there is no secret key {}", path.display())).hint(
+            "a person's word is signed with a person's key; `meliora constitution sign` makes one where there is none. \
+             In a cage, and for what proposes, there is none on purpose",
+        )
+    })
+}
+
+/// The person's secret key, made if there is none, and its public key pinned. Says whether it was made.
+pub fn secret_or_new() -> Result<(SecretKey, bool), Failure> {
+    let folder = own_folder()?;
+    if let Some(key) = existing(&folder.join(SECRET))? {
+        pin(&folder, &key)?;
+        return Ok((key, false));
+    }
+    let failed = |what: String| Failure::new(Exit::Machinery, what).hint("`MELIORA_KEYS` names another folder");
+    std::fs::create_dir_all(&folder).map_err(|e| failed(format!("{} cannot be made: {e}", folder.display())))?;
+    let _ = std::fs::set_permissions(&folder, Permissions::from_mode(0o700));
+    let key = SecretKey::generate().map_err(|e| failed(e.to_string()))?;
+    let text = key.encode().map_err(|e| failed(e.to_string()))?;
+    let made = put_new(&folder.join(SECRET), &text, 0o600)?;
+    // Two that begin at once have one key: the first one's.
+    let key = if made { key } else { secret()? };
+    pin(&folder, &key)?;
+    Ok((key, made))
+}
+
+fn pin(folder: &Path, key: &SecretKey) -> Result<(), Failure> {
+    if pinned()?.contains(&key.public()) {
+        return Ok(());
+    }
+    if put_new(&folder.join(PUBLIC), &key.public().encode(), 0o644)? {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Constitution,
+        format!("{} is not the public key of {}", folder.join(PUBLIC).display(), folder.join(SECRET).display()),
+    )
+    .hint("one of the two was replaced: find out which is yours, and put its other half back"))
+}
+
+fn own_folder() -> Result<PathBuf, Failure> {
+    folder().ok_or_else(|| {
+        Failure::new(Exit::Constitution, "there is no home folder, so nowhere to keep keys")
+            .hint("set HOME, or name a folder in `MELIORA_KEYS`")
+    })
+}
+
+fn existing(path: &Path) -> Result<Option<SecretKey>, Failure> {
+    let bad = |why: String, hint: String| {
+        Failure::new(Exit::Constitution, format!("the secret key {}: {why}", path.display())).hint(hint)
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(bad(e.to_string(), "it must be readable, by you alone".into())),
+    };
+    let mode = std::fs::metadata(path).map_or(0, |meta| meta.permissions().mode());
+    if mode & 0o077 != 0 {
+        return Err(bad("others can read it".into(), format!("`chmod 600 {}`", path.display())));
+    }
+    let password = std::env::var("MELIORA_KEY_PASSWORD").ok();
+    let hint = || "a key with a password needs `MELIORA_KEY_PASSWORD`".to_owned();
+    SecretKey::decode(&text, password.as_deref()).map(Some).map_err(|e| bad(e.to_string(), hint()))
+}
+
+/// Fails if one of these paths would show the secret key to what runs in a cage.
+pub fn stay_out<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Failure> {
+    let Some(folder) = folder().and_then(|folder| folder.canonicalize().ok()) else { return Ok(()) };
+    match paths.into_iter().find(|path| folder.starts_with(path) || path.starts_with(&folder)) {
+        None => Ok(()),
+        Some(path) => {
+            Err(Failure::new(Exit::Configuration, format!("{} would show your keys to a cage", path.display()))
+                .hint(format!("keys lie in {}; show the cage a folder of its own", folder.display())))
+        }
+    }
+}
+
+/// What the constitution of a project is held against.
+pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
+    let Some(folder) = folder() else { return Ok(Trust { now, ..Trust::default() }) };
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    if real.starts_with(project) && project.join(crate::project::LAW).exists() {
+        return Err(Failure::new(
+            Exit::Constitution,
+            format!("the keys' folder {} lies in the project that they protect", folder.display()),
+        )
+        .hint("name a folder outside of it in `MELIORA_KEYS`"));
+    }
+    Ok(Trust { keys: pinned()?, seen: seen(&folder, project)?, now })
+}
+
+/// Remembers what governs a project, so that nothing older will.
+pub fn remember(project: &Path, before: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
+    // That time went by is worth a note each hour, not each command.
+    let same =
+        before.is_some_and(|before| Seen { at: now.at, ..before.clone() } == *now && now.at.0 < before.at.0 + HOUR);
+    if same {
+        return Ok(());
+    }
+    let path = note(&own_folder()?, project);
+    let failed = |e: std::io::Error| {
+        Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display()))
+            .hint("without it an older constitution could be put in place unseen; `MELIORA_KEYS` names another folder")
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let text = serde_json::to_string(now).unwrap_or_default();
+    replace(&path, text.as_bytes()).map_err(failed)
+}
+
+const HOUR: u64 = 3_600_000;
+
+fn seen(folder: &Path, project: &Path) -> Result<Option<Seen>, Failure> {
+    let path = note(folder, project);
+    let bad = |why: String| {
+        Failure::new(Exit::Constitution, format!("what is known of this project's constitution cannot be read: {why}"))
+            .hint(format!("look at the constitution; if it is the newest, remove {}", path.display()))
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| bad(e.to_string())),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(bad(e.to_string())),
+    }
+}
+
+/// The file that remembers a project, by the place where it lies.
+pub fn note(folder: &Path, project: &Path) -> PathBuf {
+    let name = project.file_name().map_or("project".into(), |name| name.to_string_lossy().into_owned());
+    let place = Digest::of([b"project".as_slice(), project.as_os_str().as_encoded_bytes()]);
+    folder.join("seen").join(format!("{name}-{}.json", place.short()))
+}
+
+/// Writes a file that must not be there yet; `false` if it is. It is never there in part.
+fn put_new(path: &Path, text: &str, mode: u32) -> Result<bool, Failure> {
+    let failed = |e: std::io::Error| {
+        Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display()))
+            .hint("`MELIORA_KEYS` names another folder for keys")
+    };
+    let beside = beside(path);
+    write(&beside, text.as_bytes(), mode).map_err(failed)?;
+    let linked = std::fs::hard_link(&beside, path);
+    let _ = std::fs::remove_file(&beside);
+    match linked {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// Replaces a file wholly or not at all.
+pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mode = std::fs::metadata(path).map_or(0o644, |meta| meta.permissions().mode() & 0o777);
+    let beside = beside(path);
+    write(&beside, bytes, mode)?;
+    std::fs::rename(&beside, path)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let _ = std::fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
