@@ -1,7 +1,7 @@
 //! Measures the door on labelled commands and SQL: how much of the dangerous is let through, how much of the harmless is
 //! hindered, and how long a review takes.
 //!
-//! `cargo run --release -p meliora-constitution --example corpus -- FOLDER [--cases]`: FOLDER holds the files of
+//! `cargo run --release -p meliora-constitution --example corpus -- FOLDER [--cases | --allowed]`: FOLDER holds the files of
 //! labelled cases, one JSON object a line with `text`, `category` and, where it matters, `routine`.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,8 @@ use meliora_domain::{Decision, Operation};
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().unwrap_or_else(|| ".".into());
-    let cases = arguments.next().is_some_and(|flag| flag == "--cases");
+    let flag = arguments.next().unwrap_or_default();
+    let (cases, allowed) = (flag == "--cases", flag == "--allowed");
     let reach = Reach { editable: vec!["**".into()], protected: vec!["suite".into()], max_bytes: 1 << 20 };
     let law = Constitution::load(Path::new("no such file"), reach).expect("the compiled-in law loads");
     let workspace = Workspace::new(Path::new("/home/agent/work"), Path::new("/home/agent"));
@@ -53,6 +54,9 @@ fn main() {
                 (true, true, decision) => decision != Decision::Allow,
                 (true, false, decision) => decision == Decision::Forbid,
             };
+            if allowed && finding.decision == Decision::Allow {
+                println!("  {text}");
+            }
             if cases && wrong {
                 println!(
                     "  {file} {}: {text:?}\n      {} {:?}: {}",

@@ -61,7 +61,7 @@ pub(crate) struct Judge<'a> {
     /// The folders in which the next command may run; `None` is one that cannot be told.
     folders: Vec<Option<PathBuf>>,
     /// Variables that the script has set: `None` where the value cannot be told.
-    variables: HashMap<String, Option<String>>,
+    variables: HashMap<String, Option<Arg>>,
     /// Functions that the script has defined.
     functions: Vec<String>,
     /// A file was written that a later command may run.

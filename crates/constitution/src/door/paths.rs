@@ -164,7 +164,8 @@ fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: b
             let steers =
                 of_home.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') && !rest.starts_with(".cache/"));
             let homes = first == "home" && of_home.is_none();
-            let forbidden = whole || first.is_empty() || SYSTEM.contains(&first) || steers || homes;
+            let kept = out.starts_with("/var/tmp/");
+            let forbidden = whole || first.is_empty() || SYSTEM.contains(&first) && !kept || steers || homes;
             let why = format!("it {does} {out:?}, outside of the workspace");
             Part::new(if forbidden { Forbid } else { Ask }, "editable-paths", why, MEND)
         }

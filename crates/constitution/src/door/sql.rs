@@ -75,7 +75,10 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
             return notes;
         }
     }
-    match Parser::parse_sql(&PostgreSqlDialect {}, text) {
+    // The parser does not know `TABLE name`, which is short for this.
+    let short = code.trim_start().get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("table "));
+    let long = short.then(|| format!("SELECT * FROM {}", &text.trim_start()[6..]));
+    match Parser::parse_sql(&PostgreSqlDialect {}, long.as_deref().unwrap_or(text)) {
         Ok(statements) => {
             for statement in &statements {
                 notes.extend(one(statement));

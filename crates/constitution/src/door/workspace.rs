@@ -87,8 +87,10 @@ impl Workspace {
         if !rest.as_os_str().is_empty() {
             linked |= links_match(&real, &rest);
         }
-        let mut places = vec![self.place(&by_text.join(&rest))];
-        let other = self.place(&real.join(&rest));
+        // Joining nothing would leave a slash at the end.
+        let whole = |folder: PathBuf| if rest.as_os_str().is_empty() { folder } else { folder.join(&rest) };
+        let mut places = vec![self.place(&whole(by_text))];
+        let other = self.place(&whole(real));
         if !places.contains(&other) {
             places.push(other);
         }
@@ -179,33 +181,43 @@ fn real(path: &Path) -> (PathBuf, bool) {
     (real, linked)
 }
 
-/// Whether a link in the folder meets the pattern's first part, so that the pattern may lead elsewhere.
+/// Whether a link meets the pattern's first part in this folder, or lies in a folder that does, so that the pattern may
+/// lead elsewhere. Of a folder with more entries than are looked at, it may.
 fn links_match(folder: &Path, pattern: &Path) -> bool {
     let Some(first) = pattern.components().next() else { return false };
     let first = first.as_os_str().to_string_lossy();
-    let Ok(entries) = std::fs::read_dir(folder) else { return false };
     let deep = pattern.components().count() > 1;
-    entries.take(MOST).enumerate().any(|(n, entry)| {
-        n + 1 == MOST
-            || entry.is_ok_and(|entry| {
-                let name = entry.file_name();
-                let meets = fast_glob::glob_match(first.as_ref(), name.to_string_lossy().as_ref());
-                meets && entry.file_type().is_ok_and(|kind| kind.is_symlink() || (deep && has_link(&entry.path())))
-            })
-    })
-}
-
-/// Whether a folder holds a link.
-fn has_link(folder: &Path) -> bool {
+    let (mut left, mut waiting) = (MOST, Vec::new());
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
-    entries
-        .take(MOST)
-        .enumerate()
-        .any(|(n, e)| n + 1 == MOST || e.is_ok_and(|e| e.file_type().is_ok_and(|kind| kind.is_symlink())))
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !fast_glob::glob_match(first.as_ref(), name.to_string_lossy().as_ref()) {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => return true,
+            Ok(kind) if kind.is_dir() && deep => waiting.push(entry.path()),
+            _ => {}
+        }
+        left -= 1;
+        if left == 0 {
+            return true;
+        }
+    }
+    for folder in waiting {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.flatten() {
+            left -= 1;
+            if left == 0 || entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                return true;
+            }
+        }
+    }
+    false
 }
 
-/// So many entries of a folder are looked at; a larger one counts as one with a link.
-const MOST: usize = 5000;
+/// So many entries of folders are looked at.
+const MOST: usize = 2000;
 
 /// Whether a path's text or one of its parts, as a forgiving filesystem reads it, is this name.
 pub(crate) fn has_part(path: &str, names: &[&str]) -> bool {

@@ -1,6 +1,6 @@
 //! Sorts a command's arguments into flags and words, by the table, and judges each.
 
-use super::table::{Flag, Kind, Program};
+use super::table::{Flag, Kind, Program, Special};
 use super::{Arg, Judge};
 use crate::door::paths::Deed;
 
@@ -31,6 +31,10 @@ impl Judge<'_> {
         let mut taken =
             Taken { program: first, words: Vec::new(), flags: Vec::new(), values: Vec::new(), start: args.len() };
         let (mut at, mut plain) = (0, false);
+        if reads_itself(first) {
+            taken.start = 0;
+            return taken;
+        }
         while at < args.len() {
             let program = taken.program;
             let arg = &args[at];
@@ -42,6 +46,10 @@ impl Judge<'_> {
             {
                 chain.push(child);
                 taken.program = child;
+                if reads_itself(child) {
+                    taken.start = at;
+                    return taken;
+                }
                 continue;
             }
             let flag = match arg {
@@ -92,11 +100,7 @@ impl Judge<'_> {
 
     /// Whether what follows is a command of its own, or words that a function of its own looks at.
     fn takes_command(&self, program: &Program) -> bool {
-        use super::table::Special;
-        matches!(
-            program.special,
-            Some(Special::Run | Special::Env | Special::Xargs | Special::Shell | Special::Python | Special::Find)
-        )
+        matches!(program.special, Some(Special::Run | Special::Xargs))
     }
 
     fn words(&mut self, taken: &Taken, text: &str) {
@@ -229,6 +233,22 @@ impl Judge<'_> {
         }
         let _ = taken;
     }
+}
+
+/// Whether a function of its own reads all its arguments, flags too.
+fn reads_itself(program: &Program) -> bool {
+    matches!(
+        program.special,
+        Some(
+            Special::Shell
+                | Special::Python
+                | Special::Find
+                | Special::Sed
+                | Special::Awk
+                | Special::Env
+                | Special::Database
+        )
+    )
 }
 
 pub(super) fn shown(arg: &Arg) -> &str {

@@ -268,7 +268,11 @@ impl<'t> Reader<'t> {
                     Some(assign) => simple.assigns.push(assign),
                     None => return self.odd("an assignment of this form", node, depth),
                 },
-                "file_redirect" | "herestring_redirect" => simple.redirects.push(self.redirect(child, depth)),
+                "file_redirect" | "herestring_redirect" => {
+                    let (redirect, words) = self.redirect(child, depth);
+                    simple.redirects.push(redirect);
+                    simple.words.extend(words);
+                }
                 "heredoc_redirect" => return self.odd("a here-document in this place", node, depth),
                 "comment" => {}
                 "command_name" => simple.words.push(self.word(child.named_child(0).unwrap_or(child), depth)),
@@ -287,28 +291,23 @@ impl<'t> Reader<'t> {
         Some((self.of(name).to_owned(), value.map(|v| self.word(v, depth))))
     }
 
-    fn redirect(&self, node: Node<'_>, depth: usize) -> Redirect {
+    /// A redirect, and the arguments that the grammar took for more of its targets.
+    fn redirect(&self, node: Node<'_>, depth: usize) -> (Redirect, Vec<Word>) {
         let mut cursor = node.walk();
         let parts: Vec<Node<'_>> = node.children(&mut cursor).collect();
         let operator = parts.iter().find(|n| !n.is_named()).map_or("", |n| self.of(*n));
-        let Some(target) = parts.iter().rfind(|n| n.is_named() && n.kind() != "file_descriptor") else {
-            return Redirect::Same;
-        };
+        let mut targets = parts.iter().filter(|n| n.is_named() && n.kind() != "file_descriptor");
+        let Some(target) = targets.next() else { return (Redirect::Same, Vec::new()) };
+        let more = targets.map(|n| self.word(*n, depth)).collect();
         let word = self.word(*target, depth);
-        // Only the last target of several is the redirect's; the others are arguments that the grammar took for more.
-        if parts.iter().filter(|n| n.is_named() && n.kind() != "file_descriptor").count() > 1 {
-            return Redirect::Write(Word {
-                pieces: vec![Piece::Odd(self.within(node, depth))],
-                text: self.of(node).into(),
-            });
-        }
-        match operator {
+        let redirect = match operator {
             "<<<" => Redirect::Here(word),
             "<" => Redirect::Read(word),
             ">&" | "<&" if self.of(*target).bytes().all(|b| b.is_ascii_digit() || b == b'-') => Redirect::Same,
             ">&-" | "<&-" => Redirect::Same,
             _ => Redirect::Write(word),
-        }
+        };
+        (redirect, more)
     }
 
     fn redirected(&self, node: Node<'_>, depth: usize) -> Step {
@@ -333,7 +332,13 @@ impl<'t> Reader<'t> {
                     for part in child.named_children(&mut inner) {
                         match part.kind() {
                             "heredoc_start" | "heredoc_body" | "heredoc_end" | "comment" => {}
-                            "file_redirect" | "herestring_redirect" => step.attach(self.redirect(part, depth)),
+                            "file_redirect" | "herestring_redirect" => {
+                                let (redirect, words) = self.redirect(part, depth);
+                                step.attach(redirect);
+                                if !words.into_iter().all(|word| step.argument(word)) {
+                                    return self.odd("a redirect of this form", node, depth);
+                                }
+                            }
                             "pipeline"
                             | "command"
                             | "list"
@@ -356,7 +361,13 @@ impl<'t> Reader<'t> {
                         }
                     }
                 }
-                "file_redirect" | "herestring_redirect" => step.attach(self.redirect(child, depth)),
+                "file_redirect" | "herestring_redirect" => {
+                    let (redirect, words) = self.redirect(child, depth);
+                    step.attach(redirect);
+                    if !words.into_iter().all(|word| step.argument(word)) {
+                        return self.odd("a redirect of this form", node, depth);
+                    }
+                }
                 _ => return self.odd("a redirect of this form", node, depth),
             }
         }

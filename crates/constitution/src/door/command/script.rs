@@ -112,7 +112,14 @@ impl Judge<'_> {
                     values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
                 if plain.len() == values.len() && values.len() <= 16 {
                     for value in plain {
-                        self.variables.insert(name.clone(), Some(value.clone()));
+                        self.variables.insert(name.clone(), Some(Arg::Plain(value.clone())));
+                        self.steps(body, input);
+                    }
+                } else if values.iter().all(|v| matches!(v, Arg::Plain(_) | Arg::Pattern(_) | Arg::Listed(_)))
+                    && values.len() <= 16
+                {
+                    for value in values {
+                        self.variables.insert(name.clone(), Some(value));
                         self.steps(body, input);
                     }
                 } else {
@@ -130,7 +137,7 @@ impl Judge<'_> {
                 }
                 if let [Step::Simple(simple)] = condition.as_slice() {
                     for word in simple.words.iter().skip(1).chain(simple.assigns.iter().filter_map(|a| a.1.as_ref())) {
-                        self.variables.insert(word.text.clone(), None);
+                        self.variables.insert(word.text.clone(), input.lists.then(|| Arg::Listed(".".into())));
                     }
                 }
                 self.steps(condition, input);
@@ -149,7 +156,9 @@ impl Judge<'_> {
             Step::Test { words, text } => {
                 for word in words {
                     for arg in self.expand(word) {
-                        if matches!(arg, Arg::Opaque { harmless: false, .. }) {
+                        // Arithmetic and `-v` look into a text once more: `a[$(id)]`.
+                        let looked_into = matches!(&arg, Arg::Plain(text) if text.contains(['$', '`']));
+                        if looked_into || matches!(arg, Arg::Opaque { harmless: false, .. }) {
                             self.doubt("command-understood", "what is tested here cannot be told", text);
                         }
                     }
@@ -274,7 +283,7 @@ impl Judge<'_> {
             self.doubt("command-understood", format!("the variable {name} can change what later commands do"), text);
         }
         let value = match args {
-            [Arg::Plain(value)] => Some(value.clone()),
+            [value @ (Arg::Plain(_) | Arg::Listed(_))] => Some(value.clone()),
             _ => None,
         };
         self.variables.insert(name.to_owned(), value);
@@ -314,6 +323,12 @@ impl Judge<'_> {
         let (mut plain, mut begin) = (String::new(), None::<String>);
         let (mut pattern, mut harmless, mut split) = (false, true, false);
         let mut braces = 0usize;
+        // A word that is one variable, or what one command prints, is what that is.
+        if let [Piece::Variable(name, _)] = word.pieces.as_slice()
+            && let Some(Some(value @ (Arg::Pattern(_) | Arg::Listed(_)))) = self.variables.get(name)
+        {
+            return vec![value.clone()];
+        }
         for (at, piece) in word.pieces.iter().enumerate() {
             match piece {
                 Piece::Text(text, quoted) => {
@@ -349,12 +364,16 @@ impl Judge<'_> {
                     begin.get_or_insert_with(|| plain.clone());
                     let kept = self.keep();
                     self.depth += 1;
+                    let mut flow = Flow::default();
                     match self.depth > super::DEEPEST {
                         true => self.doubt("command-understood", "it is nested too deep to be understood", &word.text),
-                        false => self.steps(steps, &Flow::default()),
+                        false => steps.iter().for_each(|step| flow = self.step(step, &Flow::default())),
                     }
                     self.depth -= 1;
                     self.restore(kept);
+                    if flow.lists && steps.len() == 1 && word.pieces.len() == 1 {
+                        return vec![Arg::Listed(".".into())];
+                    }
                 }
                 Piece::File(steps) => {
                     let kept = self.keep();
@@ -388,7 +407,8 @@ impl Judge<'_> {
     /// A variable's value, where it can be told.
     fn variable(&self, name: &str) -> Option<String> {
         match self.variables.get(name) {
-            Some(value) => value.clone(),
+            Some(Some(Arg::Plain(value))) => Some(value.clone()),
+            Some(_) => None,
             None => match name {
                 "HOME" => Some(self.realm.workspace.home().to_string_lossy().into_owned()),
                 "PWD" => match self.folders.as_slice() {
@@ -401,11 +421,11 @@ impl Judge<'_> {
     }
 
     /// What a shell of its own does not change for the one that started it.
-    fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<String>>) {
+    fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>) {
         (self.folders.clone(), self.variables.clone())
     }
 
-    fn restore(&mut self, kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<String>>)) {
+    fn restore(&mut self, kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>)) {
         (self.folders, self.variables) = kept;
     }
 

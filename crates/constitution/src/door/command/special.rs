@@ -20,13 +20,13 @@ impl Judge<'_> {
         let rest = &args[taken.start.min(args.len())..];
         match special {
             Special::Run => self.run(name, taken, rest, text, input),
-            Special::Env => self.env(rest, args, taken, text, input),
+            Special::Env => self.env(rest, text, input),
             Special::Xargs => self.xargs(taken, rest, text, input),
-            Special::Find => self.find(args, text),
-            Special::Shell => self.shell(args, text, input),
-            Special::Python => self.python(name, args, text, input),
-            Special::Sed => self.sed(args, text),
-            Special::Awk => self.awk(args, text),
+            Special::Find => self.find(rest, text),
+            Special::Shell => self.shell(rest, text, input),
+            Special::Python => self.python(name, rest, text, input),
+            Special::Sed => self.sed(rest, text),
+            Special::Awk => self.awk(rest, text),
             Special::Copy | Special::Move | Special::Link => {
                 self.place(special, taken, text);
                 Flow::default()
@@ -36,11 +36,7 @@ impl Judge<'_> {
                 Flow::default()
             }
             Special::Database => {
-                self.database(name, args, text, input);
-                Flow::default()
-            }
-            Special::Git => {
-                self.git(taken, text);
+                self.database(name, rest, text, input);
                 Flow::default()
             }
         }
@@ -87,14 +83,10 @@ impl Judge<'_> {
                 self.doubt("unreviewed-code", "it may fetch code that nobody reviewed", text);
             }
         }
-        if name == "coverage" {
-            return self.python("python", rest, text, input);
-        }
         self.program(rest, text, input)
     }
 
-    fn env(&mut self, rest: &[Arg], args: &[Arg], _taken: &Taken, text: &str, input: &Flow) -> Flow {
-        let _ = rest;
+    fn env(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
         let mut at = 0;
         while let Some(arg) = args.get(at) {
             at += 1;
@@ -139,7 +131,7 @@ impl Judge<'_> {
             (_, Some(known)) if !known.contains(['\'', '"', '\\']) && known.split_whitespace().count() == 1 => {
                 Arg::Plain(known.trim().to_owned())
             }
-            _ => Arg::Opaque { begin: String::new(), harmless: false, text: "what flows into xargs".into() },
+            _ => Arg::Opaque { begin: String::new(), harmless: true, text: "what flows into xargs".into() },
         };
         let mark = taken
             .values
@@ -529,7 +521,6 @@ impl Judge<'_> {
             (None, Some((only, _))) if special == Special::Link => (std::slice::from_ref(only), Arg::Plain(".".into())),
             _ => return self.doubt("command-understood", "what goes where cannot be told", text),
         };
-        let symbolic = taken.has(&["s", "symbolic"]);
         for source in sources {
             match special {
                 Special::Copy => self.path(source, Deed::Read),
@@ -538,7 +529,6 @@ impl Judge<'_> {
                 _ => self.path(source, Deed::Link),
             }
         }
-        let _ = symbolic;
         let folder = into.is_some()
             || sources.len() > 1
             || matches!(&target, Arg::Plain(path) if path.ends_with('/') || matches!(path.as_str(), "." | ".."))
@@ -706,9 +696,5 @@ impl Judge<'_> {
             }
             self.notes.extend(notes);
         }
-    }
-
-    fn git(&mut self, taken: &Taken, text: &str) {
-        let _ = (taken, text);
     }
 }

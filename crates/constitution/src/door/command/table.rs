@@ -52,7 +52,6 @@ pub(crate) enum Special {
     Database,
     Env,
     Find,
-    Git,
     Link,
     Make,
     Move,
@@ -156,6 +155,10 @@ fn add(
             names.split(',').for_each(|name| add(&mut program.children, name, deeper, traits, flags));
         }
         None => {
+            // The more special line comes later, and holds.
+            if !traits.contains("ask:") && !traits.contains("forbid:") && !traits.trim().is_empty() {
+                program.ask = None;
+            }
             traits.split_whitespace().for_each(|word| program.take(word));
             flags.split_whitespace().for_each(|word| program.flag(word));
         }
@@ -187,7 +190,6 @@ impl Program {
             "=database" => self.special = Some(Special::Database),
             "=env" => self.special = Some(Special::Env),
             "=find" => self.special = Some(Special::Find),
-            "=git" => self.special = Some(Special::Git),
             "=link" => self.special = Some(Special::Link),
             "=make" => self.special = Some(Special::Make),
             "=move" => self.special = Some(Special::Move),
