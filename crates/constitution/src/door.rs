@@ -65,7 +65,7 @@ impl Note {
     fn of(part: Part, matched: &str) -> Self {
         Note {
             decision: part.decision,
-            article: part.article,
+            article: part.article.to_owned(),
             matched: short(matched),
             why: part.why,
             mend: part.mend.to_owned(),

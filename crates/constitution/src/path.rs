@@ -12,8 +12,10 @@ use crate::{LawError, Reach, Refusal};
 const CONSTITUTION: &str = "constitution.yaml";
 
 /// Names that no path of a change may hold, at any depth. `git~1` is what `.git` is also called on NTFS.
-pub(crate) const NEVER: [&str; 7] = [
+pub(crate) const NEVER: [&str; 9] = [
     ".meliora",
+    CONSTITUTION,
+    "constitution.yaml.minisig",
     "meliora.toml",
     ".git",
     ".gitmodules",

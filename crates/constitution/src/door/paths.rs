@@ -30,14 +30,14 @@ pub(crate) enum Deed {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Part {
     pub(crate) decision: Decision,
-    pub(crate) article: String,
+    pub(crate) article: &'static str,
     pub(crate) why: String,
     pub(crate) mend: &'static str,
 }
 
 impl Part {
     pub(crate) fn new(decision: Decision, article: &'static str, why: impl Into<String>, mend: &'static str) -> Self {
-        Part { decision, article: article.to_owned(), why: why.into(), mend }
+        Part { decision, article, why: why.into(), mend }
     }
 
     pub(crate) fn allow() -> Self {

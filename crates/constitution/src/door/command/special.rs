@@ -537,7 +537,10 @@ impl Judge<'_> {
             self.word(Kind::Write, &target, false, text);
         }
         let Arg::Plain(to) = &target else {
-            return if folder { self.word(Kind::Write, &target, false, text) } else { () };
+            if folder {
+                self.word(Kind::Write, &target, false, text);
+            }
+            return;
         };
         if folder
             || taken.has(&["a", "r", "R", "archive", "recursive"])
