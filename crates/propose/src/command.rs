@@ -176,9 +176,7 @@ fn read(finished: &Finished, genome: &Genome) -> Result<Option<(Change, String)>
         (true, true) => Ok(None),
         (true, false) => Err("the command says that it has nothing more and gives edits".into()),
         (false, true) => Err("the command's change has no edits".into()),
-        (false, false) => {
-            Ok(Some((Change { edits: answer.edits }, answer.reason)))
-        }
+        (false, false) => Ok(Some((Change { edits: answer.edits }, answer.reason))),
     }
 }
 
