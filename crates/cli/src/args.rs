@@ -163,6 +163,15 @@ pub enum Constitution {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// What the law says of an operation: which article, which part of it, and what would make it lawful.
+    Explain {
+        /// A command, or a kind with its text, as in `sql: drop table x`, `write: a/b`, `network: example.org:443`.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        operation: Vec<String>,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+    },
     /// Print the JSON Schema of CONSTITUTION.yaml.
     Schema,
 }

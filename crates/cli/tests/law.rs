@@ -187,6 +187,23 @@ fn keys_that_others_can_read_or_that_lie_in_the_project_are_refused() {
 }
 
 #[test]
+fn explain_names_the_article_the_part_and_what_would_be_lawful() {
+    let article =
+        "articles:\n  - {id: no-push, text: Nothing is published, decision: forbid, matcher: {commands: [git push]}}\n";
+    let project = under(&format!("{SEED}{article}"));
+    let explain = |operation: &str| project.meliora(&["constitution", "explain", operation, "--json"]).exits(0).last();
+    let pushed = explain("ls && git push origin main");
+    assert_eq!((pushed["decision"].as_str(), pushed["article"].as_str()), (Some("forbid"), Some("no-push")));
+    assert!(pushed["matched"].as_str().unwrap().contains("git push"), "{pushed}");
+    assert_eq!(explain("ls -la")["decision"], "allow");
+    let own = explain("write: CONSTITUTION.yaml");
+    assert_eq!((own["decision"].as_str(), own["article"].as_str()), (Some("forbid"), Some("constitution-immutable")));
+    assert!(!own["mend"].as_str().unwrap().is_empty());
+    assert_ne!(explain("sql: drop database production")["decision"], "allow");
+    project.meliora(&["constitution", "explain", "git", "push"]).exits(0).says(&["forbid", "no-push", "lawful"]);
+}
+
+#[test]
 fn no_cage_is_shown_the_keys() {
     let project = under(SEED);
     let folder = keys(&project).canonicalize().unwrap();

@@ -23,7 +23,7 @@ use meliora_domain::{Change, Digest, Edit, Timestamp};
 
 pub use article::own::{Example, OwnArticle, operation, operation_of};
 pub use article::{Article, article, articles, bind};
-pub use door::Matcher;
+pub use door::{Finding, Matcher, Workspace};
 pub use file::autonomy::{Area, Autonomous, Consent, Requirement, Scope};
 pub use file::{Law, Rule, standard, template};
 pub use guardian::{
@@ -211,6 +211,18 @@ impl Constitution {
     /// When the guardian acts.
     pub fn guardian(&self) -> &GuardianRules {
         &self.law.guardian
+    }
+
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// The articles of the user's own, as the door sees them.
+    pub(crate) fn own(&self) -> Vec<door::Own<'_>> {
+        let articles = self.law.articles.iter();
+        articles
+            .map(|own| door::Own { id: &own.id, text: &own.text, decision: own.decision, matcher: &own.matcher })
+            .collect()
     }
 
     /// Digest of the law in force: of the file's bytes (or the default's) and the reach.

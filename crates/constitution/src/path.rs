@@ -9,7 +9,7 @@ use crate::file::autonomy::build;
 use crate::{LawError, Reach, Refusal};
 
 /// Names that no path of a change may hold, at any depth. `git~1` is what `.git` is also called on NTFS.
-const NEVER: [&str; 9] = [
+pub(crate) const NEVER: [&str; 9] = [
     ".meliora",
     "constitution.yaml",
     "constitution.yaml.minisig",
@@ -62,6 +62,16 @@ impl Bounds {
         Ok(checked)
     }
 
+    /// The protected paths of this project, in folded parts.
+    pub(crate) fn protected(&self) -> impl Iterator<Item = &Vec<String>> {
+        self.protected.iter()
+    }
+
+    /// Whether one of the editable globs matches.
+    pub(crate) fn editable(&self, path: &str) -> bool {
+        self.globs.is_match(path)
+    }
+
     /// Refuses what is protected, what lies under it, and what it lies under.
     pub(crate) fn unprotected(&self, path: &str) -> Result<(), Refusal> {
         let parts: Vec<String> = path.split('/').map(fold).collect();
@@ -102,7 +112,7 @@ fn well_formed(path: &str) -> Result<GenomePath, Refusal> {
 
 /// Characters that are not seen, that turn the reading direction, or that Unicode's compatibility forms make a dot,
 /// a slash or a backslash (UAX #15, UTS #39).
-fn deceives(c: char) -> bool {
+pub(crate) fn deceives(c: char) -> bool {
     let spaces = c.is_whitespace() && c != ' ';
     spaces
         || matches!(c,

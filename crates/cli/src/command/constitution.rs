@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use meliora_constitution::key::SecretKey;
-use meliora_constitution::{Constitution, Law, articles, seal, signature_of};
+use meliora_constitution::{Constitution, Law, Workspace, articles, operation_of, seal, signature_of};
+use meliora_domain::Decision;
 
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys;
-use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, paint};
+use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
 use crate::project::{LAW, now};
 
 /// Does what was asked.
@@ -19,6 +20,7 @@ pub fn constitution(command: &args::Constitution, printer: &Printer) -> Result<E
         args::Constitution::Sign { dir } => sign(dir, printer),
         args::Constitution::Verify { dir } => verify(dir, printer),
         args::Constitution::Test { dir } => test(dir, printer),
+        args::Constitution::Explain { operation, dir } => explain(&operation.join(" "), dir, printer),
         args::Constitution::Schema => {
             if let Ok(text) = serde_json::to_string_pretty(&meliora_constitution::schema()) {
                 printer.data(text);
@@ -153,6 +155,46 @@ fn test(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     }
     Law::parse(&text).map_err(refused)?;
     printer.talk(format!("{} {held} examples hold", paint(GOOD, "✓")));
+    Ok(Exit::Done)
+}
+
+/// What the law says of an operation: which article, which part, and what would make it lawful. Nothing is done.
+fn explain(operation: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
+    let place = place(dir)?;
+    let file = place.join("meliora.toml");
+    let law = if file.is_file() {
+        crate::project::constitution(&place, &crate::config::load(&file)?, true)?
+    } else {
+        load(dir)?
+    };
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/nonexistent"), PathBuf::from);
+    let finding = law.decide(&operation_of(operation), &Workspace::new(&place, &home));
+    let style = match finding.decision {
+        Decision::Allow => GOOD,
+        Decision::Ask => NOTE,
+        Decision::Forbid => BAD,
+    };
+    if printer.json() {
+        printer.object(&serde_json::json!({
+            "decision": finding.decision,
+            "article": finding.article,
+            "matched": finding.matched,
+            "why": finding.why,
+            "mend": finding.mend,
+        }));
+        return Ok(Exit::Done);
+    }
+    printer.data(format!("decision  {}", paint(style, finding.decision)));
+    for (name, text) in [
+        ("article ", finding.article),
+        ("matched ", finding.matched),
+        ("why     ", finding.why),
+        ("lawful  ", finding.mend),
+    ] {
+        if !text.is_empty() {
+            printer.data(format!("{name}  {text}"));
+        }
+    }
     Ok(Exit::Done)
 }
 

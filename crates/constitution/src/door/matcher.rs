@@ -86,6 +86,29 @@ impl Matcher {
         }
     }
 
+    /// Whether it speaks of operations of one of these kinds.
+    pub(crate) fn of_kind(&self, kinds: &[&str]) -> bool {
+        self.operations.is_empty() || self.operations.iter().any(|name| kinds.contains(&name.as_str()))
+    }
+
+    /// Whether something below this path may meet one of the globs.
+    pub(crate) fn path_below(&self, path: &str) -> bool {
+        let before = |glob: &str| glob.split(['*', '?', '[', '{']).next().unwrap_or_default().to_owned();
+        self.paths
+            .iter()
+            .any(|glob| path.is_empty() || before(glob).starts_with(&format!("{}/", path.trim_end_matches('/'))))
+    }
+
+    /// Whether a command begins with the words of one of the patterns, one by one.
+    pub(crate) fn command_begins(&self, words: &[&str]) -> bool {
+        self.commands.iter().any(|pattern| {
+            let wanted: Vec<&str> = pattern.split_whitespace().collect();
+            !wanted.is_empty()
+                && words.len() >= wanted.len()
+                && wanted.iter().zip(words).all(|(want, word)| like(want, word))
+        })
+    }
+
     /// Whether a path meets one of the globs. `path` without `.` and `..`.
     pub(crate) fn path(&self, path: &str) -> bool {
         self.paths.iter().any(|glob| fast_glob::glob_match(glob, path))

@@ -1,0 +1,199 @@
+//! What the law says of a shell command: the script is parsed, each plain command in it is looked up in the table of
+//! programs, and what remains not understood is asked about.
+//!
+//! Nothing is run and nothing is expanded but what the text itself says. The strictest judgement of all parts holds.
+
+mod flags;
+mod parse;
+mod program;
+mod quote;
+mod script;
+mod special;
+mod table;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use meliora_domain::Decision::{Ask, Forbid};
+
+use super::paths::{self, Deed, Part};
+use super::{Note, Realm};
+
+pub(crate) use parse::{Piece, Redirect, Simple, Step, Word, parse};
+
+/// Longest command that is looked into, in bytes.
+const LONGEST: usize = 256 << 10;
+/// So deep may commands be hidden in others.
+const DEEPEST: usize = 12;
+/// So many parts of a script are judged; a script with more is asked about, whatever else is found.
+const MOST: usize = 20_000;
+
+/// A word after the shell's expansions, as far as they can be told from the text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Arg {
+    /// Exactly this text.
+    Plain(String),
+    /// A pattern that the shell fills in with names of files.
+    Pattern(String),
+    /// A path somewhere below this one, as another program listed it.
+    Listed(String),
+    /// A text of which only the beginning is known. `harmless`: whatever it is, no secret of the environment.
+    Opaque { begin: String, harmless: bool, text: String },
+}
+
+/// What flows into a command.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Flow {
+    /// The text, where it is known.
+    text: Option<String>,
+    /// It is paths of the workspace.
+    lists: bool,
+    /// It comes from another machine.
+    network: bool,
+    /// Something flows in.
+    any: bool,
+}
+
+/// One review of one script.
+pub(crate) struct Judge<'a> {
+    realm: &'a Realm<'a>,
+    pub(crate) notes: Vec<Note>,
+    /// The folders in which the next command may run; `None` is one that cannot be told.
+    folders: Vec<Option<PathBuf>>,
+    /// Variables that the script has set: `None` where the value cannot be told.
+    variables: HashMap<String, Option<String>>,
+    /// Functions that the script has defined.
+    functions: Vec<String>,
+    /// A file was written that a later command may run.
+    wrote: bool,
+    depth: usize,
+    parts: usize,
+}
+
+/// Judges a script and returns what there is to say against it, in order.
+pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
+    let mut judge = Judge {
+        realm,
+        notes: Vec::new(),
+        folders: vec![Some(realm.workspace.root().to_owned())],
+        variables: HashMap::new(),
+        functions: Vec::new(),
+        wrote: false,
+        depth: 0,
+        parts: 0,
+    };
+    judge.script(text, &Flow::default());
+    judge.together(text);
+    judge.notes
+}
+
+impl Judge<'_> {
+    pub(crate) fn note(&mut self, part: Part, matched: &str) {
+        self.notes.push(Note::of(part, matched));
+    }
+
+    /// What an article of the user's own may allow nevertheless.
+    pub(crate) fn doubt(&mut self, article: &'static str, why: impl Into<String>, matched: &str) {
+        let mend = "use a plain command that the law knows, or add an article that allows this one";
+        let mut note = Note::of(Part::new(Ask, article, why, mend), matched);
+        note.soft = true;
+        self.notes.push(note);
+    }
+
+    pub(crate) fn forbid(&mut self, article: &'static str, why: impl Into<String>, mend: &'static str, matched: &str) {
+        self.note(Part::new(Forbid, article, why, mend), matched);
+    }
+
+    /// Judges a text that a shell reads.
+    pub(crate) fn script(&mut self, text: &str, input: &Flow) {
+        if self.depth >= DEEPEST || text.len() > LONGEST {
+            return self.doubt("command-understood", "it is too long or nested too deep to be understood", "");
+        }
+        if let Some(odd) = text.chars().find(|c| {
+            crate::path::deceives(*c) && !c.is_ascii_whitespace() || *c == '\r' || *c == '\u{b}' || *c == '\u{c}'
+        }) {
+            let why = format!("it has the character {}, which is not seen or looks like another", odd.escape_unicode());
+            self.note(Part::new(Ask, "command-understood", why, "write it without such characters"), "");
+        }
+        self.depth += 1;
+        let (steps, whole) = parse(text);
+        if !whole {
+            self.doubt("command-understood", "the shell's grammar cannot be told from the text", text);
+        }
+        self.steps(&steps, input);
+        self.depth -= 1;
+    }
+
+    /// A deed to a path that an argument names, in each folder that the command may run in.
+    pub(crate) fn path(&mut self, arg: &Arg, deed: Deed) {
+        let writes = !matches!(deed, Deed::Read | Deed::Run);
+        let (path, pattern) = match arg {
+            Arg::Plain(path) => (path.as_str(), false),
+            Arg::Pattern(path) => (path.as_str(), true),
+            Arg::Listed(start) => return self.listed(&start.clone(), deed),
+            Arg::Opaque { begin, text, .. } => {
+                // Where it begins tells that it leads out; where it ends is not known.
+                if begin.starts_with(['/', '~']) && begin.len() > 1 {
+                    let (begin, text) = (begin.clone(), text.clone());
+                    self.single(&begin, false, deed, &text);
+                }
+                let why = format!("which path {text:?} names cannot be told");
+                let mend = "write the path out";
+                let text = text.clone();
+                return self.note(Part::new(Ask, "command-understood", why, mend), &text);
+            }
+        };
+        self.wrote |= writes && !path.starts_with("/dev/");
+        let path = path.to_owned();
+        self.single(&path, pattern, deed, &path);
+    }
+
+    fn single(&mut self, path: &str, pattern: bool, deed: Deed, matched: &str) {
+        let folders = self.folders.clone();
+        for folder in &folders {
+            let part = match folder {
+                Some(folder) => self.realm.path(folder, path, pattern, deed),
+                None if path.starts_with(['/', '~']) => {
+                    let root = self.realm.workspace.root().to_owned();
+                    self.realm.path(&root, path, pattern, deed)
+                }
+                None => Part::new(
+                    Ask,
+                    "command-understood",
+                    format!("in which folder {path:?} lies cannot be told"),
+                    "name paths from the workspace's root, without `cd`",
+                ),
+            };
+            if part.decision > meliora_domain::Decision::Allow {
+                self.note(part, matched);
+            }
+        }
+        for note in self.realm.own_paths(&folders, path, deed) {
+            self.notes.push(note);
+        }
+    }
+
+    /// A deed to paths that another program lists below `start`.
+    fn listed(&mut self, start: &str, deed: Deed) {
+        match deed {
+            Deed::Read => self.single(start, false, deed, start),
+            _ => {
+                let folder = self.folders.iter().flatten().next().cloned().unwrap_or_default();
+                let place = self.realm.workspace.locate(&folder, start, false);
+                if place.places.iter().any(|p| matches!(p, paths::Place::Outside(_))) {
+                    self.single(start, false, Deed::DeleteAll, start);
+                }
+                let why = format!("which of the files below {start:?} it changes cannot be told");
+                self.note(Part::new(Ask, "reversible", why, "name the files"), start);
+            }
+        }
+    }
+
+    /// What only all parts together show.
+    fn together(&mut self, text: &str) {
+        let secret = self.notes.iter().any(|note| note.article == "secrets" && note.why.contains("may hold secrets"));
+        if secret && self.notes.iter().any(|note| note.network) {
+            self.forbid("secrets", "it reads what may hold secrets and connects to other machines", "do neither", text);
+        }
+    }
+}

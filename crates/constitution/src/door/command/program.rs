@@ -1,0 +1,416 @@
+//! Judges one plain command: the program and its arguments.
+
+use meliora_domain::Decision::Ask;
+
+use super::table::{Kind, Program, Special, programs, reason};
+use super::{Arg, Flow, Judge};
+use crate::door::paths::{Deed, Part, holds_secret};
+
+/// Where the machine's own programs lie.
+const FOLDERS: [&str; 8] =
+    ["/bin", "/usr/bin", "/sbin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/snap/bin", "/opt/bin"];
+
+impl Judge<'_> {
+    /// Judges a command; returns what flows out of it.
+    pub(super) fn program(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
+        let Some((first, rest)) = args.split_first() else { return Flow::default() };
+        let Arg::Plain(given) = first else {
+            self.doubt("command-understood", "which program runs cannot be told", text);
+            return Flow { any: true, ..Flow::default() };
+        };
+        if self.functions.contains(given) {
+            return Flow { any: true, ..Flow::default() };
+        }
+        let (folder, name) =
+            given.rsplit_once('/').map_or((None, given.as_str()), |(folder, name)| (Some(folder), name));
+        let name = name.strip_suffix(".exe").unwrap_or(name);
+        let wrapper = matches!(given.as_str(), "./gradlew" | "./mvnw");
+        if let Some(folder) = folder
+            && !FOLDERS.contains(&folder)
+            && !wrapper
+        {
+            self.doubt("unreviewed-code", format!("{given:?} is no program of the machine"), text);
+            self.path(first, Deed::Run);
+        }
+        if name == "eval" {
+            return self.eval(rest, text);
+        }
+        if matches!(name, "trap" | "alias") {
+            let inner: Vec<String> =
+                rest.iter().filter_map(|a| if let Arg::Plain(t) = a { Some(t.clone()) } else { None }).collect();
+            for text in inner {
+                self.script(text.split_once('=').map_or(text.as_str(), |(_, value)| value), &Flow::default());
+            }
+        }
+        if name == "export" && rest.iter().all(|arg| matches!(arg, Arg::Plain(text) if text.contains('='))) {
+            for arg in rest {
+                if let Arg::Plain(text) = arg
+                    && let Some((variable, value)) = text.split_once('=')
+                {
+                    self.environment(variable, Some(&Arg::Plain(value.to_owned())), text);
+                }
+            }
+            return Flow::default();
+        }
+        let (name, versioned) = match name.split_once('.') {
+            Some((family, _)) if family.starts_with("python") || family == "mkfs" => (family, true),
+            _ => (name, false),
+        };
+        let Some(program) =
+            programs().get(name).or_else(|| versioned.then(|| programs().get(given.as_str())).flatten())
+        else {
+            self.doubt("command-understood", format!("the program {name:?} is not known"), text);
+            self.protected_words(rest, text);
+            return Flow { any: true, ..Flow::default() };
+        };
+        if program.special == Some(Special::Python)
+            || program.special == Some(Special::Shell)
+            || program.ask == Some("code")
+        {
+            self.fed(name, rest, text, input);
+        }
+        self.walk(name, &[program], rest, text, input)
+    }
+
+    /// An interpreter that reads its program from what flows in.
+    fn fed(&mut self, name: &str, rest: &[Arg], text: &str, input: &Flow) {
+        let network = rest.iter().any(|arg| matches!(arg, Arg::Opaque { begin, .. } if begin == "<network>"));
+        if input.network || network {
+            let why = format!("{name:?} runs what another machine sends");
+            self.forbid("unreviewed-code", why, "fetch it into the workspace and have it reviewed", text);
+        }
+    }
+
+    /// Follows subcommands, takes flags and words as the table says.
+    pub(super) fn walk(
+        &mut self,
+        name: &str,
+        chain: &[&'static Program],
+        args: &[Arg],
+        text: &str,
+        input: &Flow,
+    ) -> Flow {
+        let taken = self.take(name, chain, args, text);
+        let program = taken.program;
+        if let Some(why) = program.forbid {
+            let (article, why) = reason(why);
+            self.forbid(article, why, "leave it to a person", text);
+        }
+        if let Some(why) = program.ask {
+            let (article, why) = reason(why);
+            self.doubt(article, why, text);
+            self.protected_words(args, text);
+        }
+        if program.network || chain.iter().any(|p| p.network) {
+            if let Some(last) = self.notes.last_mut() {
+                last.network = true;
+            }
+            self.sends(args, text);
+        }
+        if program.builds && self.wrote {
+            self.doubt("unreviewed-code", "it runs code that this same command has written", text);
+        }
+        let network = program.network;
+        let flow = match program.special {
+            Some(special) => self.special(special, name, &taken, args, text, input),
+            None => {
+                self.aimed(name, program, args, text);
+                Flow::default()
+            }
+        };
+        Flow {
+            any: true,
+            network: network || flow.network,
+            lists: program.lists
+                || flow.lists
+                || (program.filter && input.lists && taken.words.is_empty())
+                || (program.pattern && input.lists),
+            text: match name {
+                "echo" | "printf" => said(&taken.words),
+                "cat" if taken.words.is_empty() => input.text.clone(),
+                _ => None,
+            },
+        }
+    }
+
+    /// What a program that a person decides on is aimed at: the machine's files and devices, processes of Meliora.
+    fn aimed(&mut self, name: &str, program: &Program, args: &[Arg], text: &str) {
+        let plain: Vec<&str> = args
+            .iter()
+            .filter_map(|a| if let Arg::Plain(t) | Arg::Pattern(t) = a { Some(t.as_str()) } else { None })
+            .collect();
+        match program.ask {
+            Some("privileges") if name.starts_with("ch") => {
+                for arg in args.iter().filter(|a| !matches!(a, Arg::Plain(t) if t.starts_with('-'))).skip(1) {
+                    self.path(arg, Deed::Write);
+                }
+            }
+            Some("files") => {
+                for word in plain {
+                    if let Some(path) = word.strip_prefix("of=") {
+                        self.path(&Arg::Plain(path.to_owned()), Deed::Write);
+                    } else if matches!(name, "dd" | "shred" | "fallocate" | "install" | "split" | "mkfifo" | "mknod")
+                        && word.starts_with(['/', '~'])
+                    {
+                        self.path(&Arg::Plain(word.to_owned()), Deed::Write);
+                    }
+                }
+            }
+            Some("system") => {
+                let device = plain
+                    .iter()
+                    .any(|w| w.starts_with("/dev/") && !matches!(*w, "/dev/null" | "/dev/stdin" | "/dev/stdout"));
+                if device && !matches!(name, "lsof" | "smartctl" | "fuser") {
+                    self.forbid("system-integrity", "it changes a device of the machine", "leave devices alone", text);
+                }
+                if matches!(name, "kill" | "killall" | "pkill" | "systemctl" | "service")
+                    && plain.iter().any(|w| w.contains("meliora"))
+                {
+                    let why = "it stops what watches over the work";
+                    self.forbid("audit-immutable", why, "leave Meliora's processes alone", text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A program that connects to other machines: what it is given to send.
+    fn sends(&mut self, args: &[Arg], text: &str) {
+        let mut identity = false;
+        for arg in args {
+            let (Arg::Plain(word) | Arg::Pattern(word) | Arg::Opaque { begin: word, .. }) = arg else { continue };
+            let word = word.rsplit(['@', '=']).next().unwrap_or(word);
+            if holds_secret(word) && !identity && (word.contains('/') || word.starts_with('.')) {
+                let why = format!("it may send {word:?}, which may hold secrets");
+                self.forbid("secrets", why, "send nothing that holds secrets", text);
+            }
+            let shell = ["EXEC:", "SYSTEM:", "exec:", "system:"].iter().any(|p| word.starts_with(p));
+            if shell {
+                self.forbid("network-denied", "it hands a shell to another machine", "do not", text);
+            }
+            identity = matches!(word, "-i" | "--key" | "--cert" | "--cacert");
+        }
+    }
+
+    /// A program that may write, and is given the name of a file that nothing may change.
+    pub(super) fn protected_words(&mut self, args: &[Arg], text: &str) {
+        for arg in args {
+            let Arg::Plain(word) = arg else { continue };
+            let word = word.rsplit(['=', '@']).next().unwrap_or(word).trim_start_matches("./");
+            let meets = |name: &str| crate::path::fold(word.rsplit('/').next().unwrap_or(word)) == name;
+            if ["constitution.yaml", "constitution.yaml.minisig", "meliora.toml"].iter().any(|name| meets(name))
+                || crate::door::workspace::has_part(word, &[".meliora"])
+            {
+                let why = format!("it may change {word:?}, which nothing may change");
+                let article = if meets("meliora.toml") || word.contains(".meliora") {
+                    "protected-paths"
+                } else {
+                    "constitution-immutable"
+                };
+                self.forbid(article, why, "name other files; to read this one, use `cat`", text);
+            }
+        }
+    }
+
+    fn eval(&mut self, rest: &[Arg], text: &str) -> Flow {
+        let mut words = Vec::new();
+        for arg in rest {
+            match arg {
+                Arg::Plain(word) => words.push(word.as_str()),
+                _ => {
+                    self.doubt("unreviewed-code", "what is evaluated cannot be told", text);
+                    if text.contains("curl") || text.contains("wget") {
+                        self.forbid("unreviewed-code", "it runs what another machine sends", "do not", text);
+                    }
+                    return Flow::default();
+                }
+            }
+        }
+        self.script(&words.join(" "), &Flow::default());
+        Flow { any: true, ..Flow::default() }
+    }
+
+    /// Judges a word that is no flag.
+    pub(super) fn word(&mut self, kind: Kind, arg: &Arg, all: bool, text: &str) {
+        if let Arg::Opaque { begin, harmless, .. } = arg {
+            let reads = matches!(kind, Kind::Text);
+            if reads && *harmless && !begin.starts_with('-') {
+                return;
+            }
+            if reads {
+                return self.doubt("command-understood", "what it is given cannot be told", text);
+            }
+            return self.path(arg, if matches!(kind, Kind::Delete | Kind::Write) { Deed::Write } else { Deed::Read });
+        }
+        let (Arg::Plain(word) | Arg::Pattern(word) | Arg::Listed(word)) = arg else { return };
+        let word = word.clone();
+        match kind {
+            Kind::Text => {}
+            Kind::Name => {
+                let leads_out = word.starts_with(['/', '~'])
+                    || word.contains("../")
+                    || word.ends_with("..") && !word.ends_with("...") && word.len() == 2;
+                let named = word.rsplit(':').next().unwrap_or(&word);
+                if leads_out {
+                    self.path(arg, Deed::Read);
+                } else if holds_secret(named) {
+                    self.path(&Arg::Plain(named.to_owned()), Deed::Read);
+                }
+            }
+            Kind::Read if word == "-" => {}
+            Kind::Read => self.path(arg, Deed::Read),
+            Kind::Code if word == "-" => {}
+            Kind::Code => {
+                let path = word.split("::").next().unwrap_or(&word).to_owned();
+                self.path(
+                    &if matches!(arg, Arg::Pattern(_)) { Arg::Pattern(path) } else { Arg::Plain(path) },
+                    Deed::Run,
+                );
+            }
+            Kind::Write if word == "-" => {}
+            Kind::Write => self.path(arg, Deed::Write),
+            Kind::Delete => self.path(arg, if all { Deed::DeleteAll } else { Deed::Delete }),
+            Kind::None => {
+                let why = format!("what {word:?} makes the program do is not known");
+                self.doubt("command-understood", why, text);
+            }
+            Kind::Task => {
+                if !task(&word) {
+                    let why = format!("what the task {word:?} does is not known");
+                    self.note(Part::new(Ask, "command-understood", why, "run tasks that build, test or check"), text);
+                    if let Some(last) = self.notes.last_mut() {
+                        last.soft = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What `echo` and `printf` print, as far as a shell that reads it is concerned.
+fn said(words: &[Arg]) -> Option<String> {
+    let mut said = Vec::new();
+    for word in words {
+        match word {
+            Arg::Plain(text) => said.push(text.as_str()),
+            _ => return None,
+        }
+    }
+    Some(said.join(" "))
+}
+
+/// Whether a task's name says that it builds, tests or checks, and nothing more.
+fn task(name: &str) -> bool {
+    const DOES: [&str; 66] = [
+        "test",
+        "tests",
+        "build",
+        "check",
+        "checks",
+        "lint",
+        "format",
+        "fmt",
+        "typecheck",
+        "type",
+        "types",
+        "tsc",
+        "compile",
+        "coverage",
+        "cov",
+        "bench",
+        "benchmark",
+        "benchmarks",
+        "docs",
+        "doc",
+        "validate",
+        "verify",
+        "unit",
+        "integration",
+        "e2e",
+        "spec",
+        "ci",
+        "all",
+        "clean",
+        "help",
+        "list",
+        "debug",
+        "quick",
+        "fast",
+        "smoke",
+        "regression",
+        "mypy",
+        "ruff",
+        "eslint",
+        "prettier",
+        "clippy",
+        "vet",
+        "race",
+        "style",
+        "static",
+        "analyze",
+        "analysis",
+        "html",
+        "info",
+        "lib",
+        "quality",
+        "tidy",
+        "precommit",
+        "pytest",
+        "jest",
+        "vitest",
+        "flake8",
+        "pylint",
+        "black",
+        "isort",
+        "stylelint",
+        "assemble",
+        "examples",
+        "unittest",
+        "size",
+        "default",
+    ];
+    const NEVER: [&str; 38] = [
+        "deploy",
+        "publish",
+        "release",
+        "push",
+        "upload",
+        "prod",
+        "production",
+        "install",
+        "uninstall",
+        "destroy",
+        "drop",
+        "migrate",
+        "reset",
+        "seed",
+        "sign",
+        "secret",
+        "secrets",
+        "cloud",
+        "remote",
+        "ship",
+        "rollout",
+        "provision",
+        "db",
+        "database",
+        "docker",
+        "image",
+        "infra",
+        "terraform",
+        "k8s",
+        "up",
+        "down",
+        "root",
+        "sudo",
+        "admin",
+        "delete",
+        "purge",
+        "wipe",
+        "live",
+    ];
+    let lower = name.to_lowercase();
+    let mut parts = lower.split([':', '-', '_', '.', '/']);
+    let first = parts.next().unwrap_or_default();
+    DOES.contains(&first) && !lower.split([':', '-', '_', '.', '/']).any(|part| NEVER.contains(&part))
+}

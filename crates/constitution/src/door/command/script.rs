@@ -1,0 +1,454 @@
+//! Walks through a script: which commands may run, in which folder, with which variables, and what flows into them.
+
+use meliora_domain::Decision::Ask;
+
+use super::{Arg, Flow, Judge, MOST, Piece, Redirect, Simple, Step, Word};
+use crate::door::paths::{Deed, Part};
+
+/// Variables that programs of the workspace look at and that make none of them run something else, where the value is a
+/// plain word. All others could: `PATH`, `LD_PRELOAD`, `PAGER`, `GIT_SSH_COMMAND`, `PYTHONSTARTUP`, …
+const HARMLESS: [&str; 44] = [
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "CARGO_TERM_COLOR",
+    "CARGO_INCREMENTAL",
+    "CARGO_BUILD_JOBS",
+    "CI",
+    "NO_COLOR",
+    "TZ",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "TERM",
+    "COLUMNS",
+    "LINES",
+    "LANG",
+    "LANGUAGE",
+    "NODE_ENV",
+    "DEBUG",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+    "PYTHONHASHSEED",
+    "PYTHONIOENCODING",
+    "PYTHONUTF8",
+    "VERBOSE",
+    "V",
+    "CGO_ENABLED",
+    "GOOS",
+    "GOARCH",
+    "PROPTEST_CASES",
+    "INSTA_UPDATE",
+    "SEED",
+    "RUST_TEST_THREADS",
+    "COVERAGE",
+    "LOG_LEVEL",
+    "PYTHONWARNINGS",
+    "GOTRACEBACK",
+    "CTEST_OUTPUT_ON_FAILURE",
+    "CTEST_PARALLEL_LEVEL",
+    "JOBS",
+    "FOO",
+    "BAR",
+    "ENVIRONMENT",
+    "APP_ENV",
+    "RAILS_ENV",
+];
+
+impl Judge<'_> {
+    pub(super) fn steps(&mut self, steps: &[Step], input: &Flow) {
+        for step in steps {
+            self.step(step, input);
+        }
+    }
+
+    /// Judges a part of a script; returns what flows out of it.
+    pub(super) fn step(&mut self, step: &Step, input: &Flow) -> Flow {
+        self.parts += 1;
+        if self.parts > MOST {
+            if self.parts == MOST + 1 {
+                self.note(Part::new(Ask, "command-understood", "it has too many parts", "write less at once"), "");
+            }
+            return Flow::default();
+        }
+        match step {
+            Step::Simple(simple) => self.simple(simple, input),
+            Step::Pipeline(parts) => {
+                let mut flow = input.clone();
+                for part in parts {
+                    let kept = self.keep();
+                    let network = flow.network;
+                    flow = self.step(part, &flow);
+                    flow.network |= network;
+                    flow.any = true;
+                    self.restore(kept);
+                }
+                flow
+            }
+            Step::Chain(left, both, right) => {
+                let before = self.folders.clone();
+                self.step(left, input);
+                if !both {
+                    self.may_be_in(before);
+                }
+                self.step(right, input)
+            }
+            Step::Group(parts) => {
+                for part in parts {
+                    let before = self.folders.clone();
+                    self.step(part, input);
+                    self.may_be_in(before);
+                }
+                Flow { any: true, ..Flow::default() }
+            }
+            Step::Subshell(parts) => {
+                let kept = self.keep();
+                self.steps(parts, input);
+                self.restore(kept);
+                Flow { any: true, ..Flow::default() }
+            }
+            Step::For { name, values, body } => {
+                let values: Vec<Arg> = values.iter().flat_map(|word| self.expand(word)).collect();
+                let plain: Vec<&String> =
+                    values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
+                if plain.len() == values.len() && values.len() <= 16 {
+                    for value in plain {
+                        self.variables.insert(name.clone(), Some(value.clone()));
+                        self.steps(body, input);
+                    }
+                } else {
+                    self.variables.insert(name.clone(), None);
+                    self.steps(body, input);
+                }
+                self.variables.insert(name.clone(), None);
+                Flow { any: true, ..Flow::default() }
+            }
+            Step::While { condition, body, text } => {
+                let reads = matches!(condition.as_slice(), [Step::Simple(simple)]
+                    if simple.words.first().is_some_and(|word| word.text == "read"));
+                if !reads {
+                    self.doubt("resources", "a loop that may never end", text);
+                }
+                if let [Step::Simple(simple)] = condition.as_slice() {
+                    for word in simple.words.iter().skip(1).chain(simple.assigns.iter().filter_map(|a| a.1.as_ref())) {
+                        self.variables.insert(word.text.clone(), None);
+                    }
+                }
+                self.steps(condition, input);
+                self.steps(body, input);
+                Flow { any: true, ..Flow::default() }
+            }
+            Step::Function { name, body, text } => {
+                self.doubt("command-understood", "a function changes what a command means", text);
+                if calls(body, name) {
+                    self.forbid("resources", format!("the function {name:?} calls itself without end"), "end it", text);
+                }
+                self.functions.push(name.clone());
+                self.steps(body, &Flow::default());
+                Flow::default()
+            }
+            Step::Test { words, text } => {
+                for word in words {
+                    for arg in self.expand(word) {
+                        if matches!(arg, Arg::Opaque { harmless: false, .. }) {
+                            self.doubt("command-understood", "what is tested here cannot be told", text);
+                        }
+                    }
+                }
+                Flow::default()
+            }
+            Step::Redirected(inner, redirects) => {
+                let flow = self.redirects(redirects, input);
+                self.step(inner, &flow)
+            }
+            Step::Odd { what, text, inner } => {
+                self.doubt("command-understood", format!("{what} is not understood"), text);
+                self.steps(inner, input);
+                Flow { any: true, ..Flow::default() }
+            }
+        }
+    }
+
+    fn simple(&mut self, simple: &Simple, input: &Flow) -> Flow {
+        let first = self.notes.len();
+        let mut assigned = Vec::new();
+        for (name, value) in &simple.assigns {
+            let args = value.as_ref().map_or(vec![Arg::Plain(String::new())], |word| self.expand(word));
+            assigned.push((name.clone(), args));
+        }
+        let args: Vec<Arg> = simple.words.iter().flat_map(|word| self.expand(word)).collect();
+        let wrote = self.wrote;
+        let flow = self.redirects(&simple.redirects, input);
+        // What a command prints into a file is no code that was written to be run.
+        if args
+            .first()
+            .is_some_and(|arg| !matches!(arg, Arg::Plain(name) if matches!(name.as_str(), "echo" | "printf" | "cat")))
+        {
+            self.wrote = wrote;
+        }
+        if args.is_empty() {
+            for (name, args) in assigned {
+                self.assign(&name, &args, &simple.text);
+            }
+            return Flow::default();
+        }
+        let builtin = matches!(args.first(), Some(Arg::Plain(name)) if super::table::programs().get(name.as_str()).is_some_and(|p| p.builtin));
+        for (name, args) in assigned {
+            if !builtin {
+                self.environment(&name, args.first(), &simple.text);
+            }
+        }
+        let out = self.program(&args, &simple.text, &flow);
+        self.own_commands(first, &args, &simple.text);
+        out
+    }
+
+    /// Takes in the articles of the user's own that speak of this command.
+    fn own_commands(&mut self, first: usize, args: &[Arg], text: &str) {
+        let words: Vec<&str> = args
+            .iter()
+            .map(|arg| match arg {
+                Arg::Plain(text) | Arg::Pattern(text) | Arg::Listed(text) | Arg::Opaque { text, .. } => text.as_str(),
+            })
+            .collect();
+        let plain = args.iter().all(|arg| matches!(arg, Arg::Plain(_)));
+        let (strict, allowed) = self.realm.own_command(&words, plain, text);
+        if allowed {
+            let mut at = 0;
+            self.notes.retain(|note| {
+                at += 1;
+                at <= first || !note.soft
+            });
+        }
+        self.notes.extend(strict);
+    }
+
+    fn redirects(&mut self, redirects: &[Redirect], input: &Flow) -> Flow {
+        let mut flow = input.clone();
+        for redirect in redirects {
+            match redirect {
+                Redirect::Same => {}
+                Redirect::Write(word) | Redirect::Read(word) => {
+                    let deed = if matches!(redirect, Redirect::Write(_)) { Deed::Write } else { Deed::Read };
+                    for arg in self.expand(word) {
+                        let socket = ["/dev/tcp/", "/dev/udp/"];
+                        if let Arg::Plain(path) | Arg::Opaque { begin: path, .. } = &arg
+                            && socket.iter().any(|s| path.starts_with(s))
+                        {
+                            let why = "the shell itself connects to another machine";
+                            self.forbid("network-denied", why, "use a program that the law knows", &word.text);
+                            continue;
+                        }
+                        self.path(&arg, deed);
+                    }
+                    if deed == Deed::Read {
+                        flow = Flow { any: true, ..Flow::default() };
+                    }
+                }
+                Redirect::Here(word) => {
+                    let args = self.expand(word);
+                    let text = match args.as_slice() {
+                        [Arg::Plain(text)] => Some(text.clone()),
+                        [] => Some(String::new()),
+                        _ => None,
+                    };
+                    flow = Flow { text, any: true, ..Flow::default() };
+                }
+            }
+        }
+        flow
+    }
+
+    fn assign(&mut self, name: &str, args: &[Arg], text: &str) {
+        let steers = name.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
+            && (matches!(
+                name,
+                "PATH" | "IFS" | "ENV" | "PS4" | "HOME" | "SHELL" | "EDITOR" | "VISUAL" | "CDPATH" | "CC" | "CXX"
+            ) || [
+                "LD_", "DYLD_", "BASH_", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_", "RUST", "CARGO", "GO", "JAVA",
+                "NPM_", "MAKE", "SSH_", "PROMPT_",
+            ]
+            .iter()
+            .any(|p| name.starts_with(p))
+                || ["PAGER", "_OPTIONS", "OPTS", "PROXY", "FLAGS"].iter().any(|end| name.ends_with(end)));
+        if steers {
+            self.doubt("command-understood", format!("the variable {name} can change what later commands do"), text);
+        }
+        let value = match args {
+            [Arg::Plain(value)] => Some(value.clone()),
+            _ => None,
+        };
+        self.variables.insert(name.to_owned(), value);
+    }
+
+    /// A variable of the environment that a program is given.
+    pub(super) fn environment(&mut self, name: &str, value: Option<&Arg>, text: &str) {
+        let plain = |value: &str| value.chars().all(|c| c.is_ascii_alphanumeric() || "_.,:=+-@% *".contains(c));
+        let within = |value: &str| {
+            !value.starts_with('/')
+                && !value.contains("..")
+                && value.chars().all(|c| c.is_ascii_alphanumeric() || "_./-:".contains(c))
+        };
+        let fine = match (name, value) {
+            ("RUSTFLAGS" | "RUSTDOCFLAGS", Some(Arg::Plain(value))) => value.split_whitespace().all(|word| {
+                matches!(word, "-D" | "-W" | "-A" | "-F")
+                    || ["-D", "-W", "-A", "warnings"].iter().any(|p| word.starts_with(p))
+                    || word.chars().all(|c| c.is_ascii_lowercase() || "_:".contains(c))
+            }),
+            ("PYTHONPATH", Some(Arg::Plain(value))) => value.split(':').all(within),
+            (name, Some(Arg::Plain(value))) => {
+                (HARMLESS.contains(&name) || name.starts_with("LC_") || name.starts_with("TEST_")) && plain(value)
+            }
+            _ => false,
+        };
+        if !fine {
+            self.doubt(
+                "command-understood",
+                format!("what the variable {name} makes the program do is not known"),
+                text,
+            );
+        }
+    }
+
+    /// What a word becomes. Commands in it are judged.
+    pub(super) fn expand(&mut self, word: &Word) -> Vec<Arg> {
+        let (mut plain, mut begin) = (String::new(), None::<String>);
+        let (mut pattern, mut harmless, mut split) = (false, true, false);
+        let mut braces = 0usize;
+        for (at, piece) in word.pieces.iter().enumerate() {
+            match piece {
+                Piece::Text(text, quoted) => {
+                    if !quoted {
+                        pattern |= text.contains(['*', '?', '[']);
+                        // `{a,b}` and `{1..3}` are filled in, `{}` and `HEAD@{1}` are not. The grammar may cut them up.
+                        braces += text.matches('{').count();
+                        pattern |= braces > 0 && (text.contains(',') || text.contains(".."));
+                        if at == 0 && text.starts_with('~') {
+                            let end = text.find('/').unwrap_or(text.len());
+                            let whole = end < text.len() || word.pieces.len() == 1;
+                            if whole && end == 1 {
+                                plain.push_str(&self.realm.workspace.home().to_string_lossy());
+                                plain.push_str(&text[1..]);
+                                continue;
+                            }
+                        }
+                    }
+                    plain.push_str(text);
+                }
+                Piece::Variable(name, quoted) => match self.variable(name) {
+                    Some(value) => {
+                        split |= !quoted && value.contains([' ', '\t', '\n', '*', '?', '[']);
+                        plain.push_str(&value);
+                    }
+                    None => {
+                        begin.get_or_insert_with(|| plain.clone());
+                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic)
+                            || self.variables.contains_key(name);
+                    }
+                },
+                Piece::Output(steps) => {
+                    begin.get_or_insert_with(|| plain.clone());
+                    let kept = self.keep();
+                    self.depth += 1;
+                    match self.depth > super::DEEPEST {
+                        true => self.doubt("command-understood", "it is nested too deep to be understood", &word.text),
+                        false => self.steps(steps, &Flow::default()),
+                    }
+                    self.depth -= 1;
+                    self.restore(kept);
+                }
+                Piece::File(steps) => {
+                    let kept = self.keep();
+                    self.steps(steps, &Flow { any: true, ..Flow::default() });
+                    self.restore(kept);
+                    // A pipe that the shell makes; what flows through it was just judged.
+                    plain.push_str("/dev/stdin");
+                    if steps.iter().any(fetches) {
+                        begin.get_or_insert_with(|| "<network>".into());
+                    }
+                }
+                Piece::Odd(steps) => {
+                    begin.get_or_insert_with(|| plain.clone());
+                    harmless = false;
+                    self.steps(steps, &Flow::default());
+                }
+            }
+        }
+        if let Some(begin) = begin {
+            return vec![Arg::Opaque { begin, harmless, text: word.text.clone() }];
+        }
+        if split {
+            let words = plain.split_whitespace();
+            return words
+                .map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) })
+                .collect();
+        }
+        vec![if pattern { Arg::Pattern(plain) } else { Arg::Plain(plain) }]
+    }
+
+    /// A variable's value, where it can be told.
+    fn variable(&self, name: &str) -> Option<String> {
+        match self.variables.get(name) {
+            Some(value) => value.clone(),
+            None => match name {
+                "HOME" => Some(self.realm.workspace.home().to_string_lossy().into_owned()),
+                "PWD" => match self.folders.as_slice() {
+                    [Some(folder)] => Some(folder.to_string_lossy().into_owned()),
+                    _ => None,
+                },
+                _ => None,
+            },
+        }
+    }
+
+    /// What a shell of its own does not change for the one that started it.
+    fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<String>>) {
+        (self.folders.clone(), self.variables.clone())
+    }
+
+    fn restore(&mut self, kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<String>>)) {
+        (self.folders, self.variables) = kept;
+    }
+
+    /// The command before may have failed: it may be in these folders, too.
+    fn may_be_in(&mut self, folders: Vec<Option<std::path::PathBuf>>) {
+        for folder in folders {
+            if !self.folders.contains(&folder) {
+                self.folders.push(folder);
+            }
+        }
+        if self.folders.len() > 8 {
+            self.folders = vec![None];
+        }
+    }
+
+    /// `cd`: from now on in another folder.
+    pub(super) fn enter(&mut self, to: Option<&Arg>) {
+        let folders = match to {
+            None => vec![Some(self.realm.workspace.home().to_owned())],
+            Some(Arg::Plain(path)) if path != "-" => {
+                self.folders.iter().map(|folder| folder.as_ref().map(|f| f.join(path))).collect()
+            }
+            _ => vec![None],
+        };
+        self.folders = folders;
+    }
+}
+
+/// Whether one of the commands has this name.
+fn calls(steps: &[Step], name: &str) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Simple(simple) => simple.words.first().is_some_and(|word| word.text == name),
+        Step::Pipeline(parts) | Step::Group(parts) | Step::Subshell(parts) => calls(parts, name),
+        Step::Chain(left, _, right) => {
+            calls(std::slice::from_ref(left), name) || calls(std::slice::from_ref(right), name)
+        }
+        Step::Redirected(inner, _) => calls(std::slice::from_ref(inner), name),
+        Step::Odd { inner, .. } => calls(inner, name),
+        _ => false,
+    })
+}
+
+/// Whether a command brings something from another machine.
+fn fetches(step: &Step) -> bool {
+    ["curl", "wget", "nc", "ssh", "http"].iter().any(|name| calls(std::slice::from_ref(step), name))
+}

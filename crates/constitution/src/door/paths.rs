@@ -1,0 +1,312 @@
+//! What the law says of reading, writing and deleting a path.
+
+use std::path::Path;
+
+use meliora_domain::Decision::{self, Allow, Ask, Forbid};
+
+use super::workspace::{Workspace, has_part};
+
+pub(crate) use super::workspace::Place;
+use crate::path::{Bounds, NEVER, fold};
+
+/// What is done with a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Deed {
+    Read,
+    /// Code in it is run.
+    Run,
+    Write,
+    /// A file, or an empty folder.
+    Delete,
+    /// A folder with all that is in it.
+    DeleteAll,
+    /// It gets another name.
+    Move,
+    /// It gets a second name, through which it can be written.
+    Link,
+}
+
+/// A judgement of one part of an operation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Part {
+    pub(crate) decision: Decision,
+    pub(crate) article: &'static str,
+    pub(crate) why: String,
+    pub(crate) mend: &'static str,
+}
+
+impl Part {
+    pub(crate) fn new(decision: Decision, article: &'static str, why: impl Into<String>, mend: &'static str) -> Self {
+        Part { decision, article, why: why.into(), mend }
+    }
+
+    pub(crate) fn allow() -> Self {
+        Part::new(Allow, "editable-paths", "it stays inside the workspace", "")
+    }
+}
+
+/// Folders of the machine that no agent has to write to.
+const SYSTEM: [&str; 14] =
+    ["etc", "usr", "bin", "sbin", "lib", "lib32", "lib64", "boot", "dev", "proc", "sys", "root", "var", "run"];
+/// What can be made anew: deleting it loses nothing.
+const MADE: [&str; 26] = [
+    "target",
+    "build",
+    "dist",
+    "out",
+    "node_modules",
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".tox",
+    ".nox",
+    "coverage",
+    "htmlcov",
+    ".coverage",
+    ".nyc_output",
+    ".next",
+    ".nuxt",
+    ".turbo",
+    ".cache",
+    ".parcel-cache",
+    ".gradle",
+    "bin",
+    "obj",
+    ".eggs",
+    "tmp",
+    "temp",
+];
+/// Files with databases in them, by the ends of their names.
+const DATABASES: [&str; 10] =
+    [".db", ".db3", ".sqlite", ".sqlite3", ".duckdb", ".mdb", ".accdb", ".rdb", ".ldb", ".sqlite-wal"];
+
+/// What the law says of a deed to a path that a command names. `pattern`: the shell fills it in.
+pub(crate) fn judge(bounds: &Bounds, ws: &Workspace, from: &Path, path: &str, pattern: bool, deed: Deed) -> Part {
+    let located = ws.locate(from, path, pattern);
+    let mut worst = Part::allow();
+    for place in &located.places {
+        let part = match deed {
+            Deed::Read | Deed::Run => read(ws, place, path, deed),
+            _ => change(bounds, ws, place, path, pattern, deed),
+        };
+        if part.decision > worst.decision {
+            worst = part;
+        }
+    }
+    if worst.decision == Allow && matches!(deed, Deed::Write) {
+        if located.linked {
+            let why = format!("{path:?} leads through a link");
+            return Part::new(Ask, "editable-paths", why, "name the file that the link leads to");
+        }
+        if ws.shared(from, path) {
+            let why = format!("{path:?} is a file of several names, so writing to it changes all of them");
+            return Part::new(Ask, "editable-paths", why, "write to a new file");
+        }
+    }
+    worst
+}
+
+fn read(ws: &Workspace, place: &Place, path: &str, deed: Deed) -> Part {
+    const MEND: &str = "read files of the workspace only, none that hold secrets";
+    let secret = |text: &str| Part::new(Ask, "secrets", format!("{text:?} may hold secrets"), MEND);
+    match place {
+        Place::Nowhere => Part::allow(),
+        Place::Temporary if deed == Deed::Run => {
+            let why = format!("{path:?} is code from outside of the workspace");
+            Part::new(Ask, "unreviewed-code", why, "run code of the workspace")
+        }
+        Place::Temporary if holds_secret(path) => secret(path),
+        Place::Temporary => Part::allow(),
+        Place::Inside(inside) if holds_secret(inside) => secret(inside),
+        Place::Inside(inside) if has_part(inside, &[".meliora"]) => {
+            let why = format!("{path:?} belongs to Meliora, results that must stay sealed among it");
+            Part::new(Ask, "audit-immutable", why, "ask `meliora log` and `meliora show`")
+        }
+        Place::Inside(_) => Part::allow(),
+        Place::Outside(out) if is_keys(ws, out) => {
+            let why = format!("{out:?} holds the keys that people sign with");
+            Part::new(Forbid, "self-approval", why, "leave keys to people")
+        }
+        Place::Outside(out) if holds_secret(out) => secret(out),
+        Place::Outside(out) if deed == Deed::Read && harmless(out) => Part::allow(),
+        Place::Outside(out) => {
+            let why = format!("{out:?} lies outside of the workspace");
+            Part::new(Ask, "editable-paths", why, MEND)
+        }
+        Place::Unknown => Part::new(Ask, "command-understood", format!("where {path:?} leads cannot be told"), MEND),
+    }
+}
+
+fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: bool, deed: Deed) -> Part {
+    const MEND: &str = "write inside of the workspace, to files that `editable` names, or below /tmp";
+    let does = match deed {
+        Deed::Delete | Deed::DeleteAll => "deletes",
+        Deed::Move => "moves",
+        Deed::Link => "links to",
+        _ => "writes to",
+    };
+    match place {
+        Place::Nowhere => Part::allow(),
+        Place::Temporary if has_part(path, &["constitution.yaml"]) => protected("constitution.yaml", path),
+        Place::Temporary => Part::allow(),
+        Place::Inside(inside) => change_inside(bounds, inside, path, pattern, deed),
+        Place::Outside(out) if is_keys(ws, out) => {
+            let why = format!("it {does} {out:?}, where the keys lie that people sign with");
+            Part::new(Forbid, "self-approval", why, "leave keys to people")
+        }
+        Place::Outside(out) => {
+            let first = out.split('/').find(|part| !part.is_empty()).unwrap_or_default();
+            let home = ws.home().to_string_lossy();
+            let whole = matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move)
+                && (ws.lies_in(out) || home.starts_with(out.as_str()));
+            let of_home = out.strip_prefix(home.as_ref()).map(|rest| rest.trim_start_matches('/'));
+            let steers =
+                of_home.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') && !rest.starts_with(".cache/"));
+            let homes = first == "home" && of_home.is_none();
+            let forbidden = whole || first.is_empty() || SYSTEM.contains(&first) || steers || homes;
+            let why = format!("it {does} {out:?}, outside of the workspace");
+            Part::new(if forbidden { Forbid } else { Ask }, "editable-paths", why, MEND)
+        }
+        Place::Unknown => {
+            let why = format!("where {path:?} leads cannot be told, and it {does} it");
+            Part::new(Ask, "command-understood", why, MEND)
+        }
+    }
+}
+
+fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed: Deed) -> Part {
+    let names: Vec<&str> = inside.split('/').collect();
+    if pattern {
+        // A pattern meets a protected name when it could stand for it.
+        let meets = |name: &&&str| names.iter().any(|part| could_be(&fold(part), name));
+        if let Some(name) = NEVER.iter().find(meets) {
+            return softened(protected(name, path), inside, deed);
+        }
+        let lists = bounds.protected().map(|parts| parts.join("/"));
+        if let Some(held) = lists
+            .into_iter()
+            .find(|held| could_be(inside, held) || held.starts_with(&format!("{}/", before_pattern(inside))))
+        {
+            return softened(protected(&held, path), inside, deed);
+        }
+    } else if let Err(refusal) = bounds.unprotected(inside) {
+        let article = crate::article(&refusal.article).map_or("protected-paths", |article| article.id);
+        return Part { decision: Forbid, article, why: refusal.reason, mend: "change other files" };
+    }
+    let deletes = matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move);
+    // The workspace itself holds the constitution, the archive and the history.
+    if inside.is_empty() && (deletes || matches!(deed, Deed::Write | Deed::Link)) {
+        return softened(protected("the workspace itself", path), "*", deed);
+    }
+    if let Some(held) = bounds.protected().find(|held| deletes && held.join("/").starts_with(&format!("{inside}/"))) {
+        return protected(&held.join("/"), path);
+    }
+    if matches!(deed, Deed::Delete | Deed::DeleteAll)
+        && DATABASES.iter().any(|end| inside.to_lowercase().ends_with(end))
+    {
+        let why = format!("it deletes the database {path:?}");
+        return Part::new(Ask, "database-deletion", why, "leave databases as they are, or ask a person");
+    }
+    if deed == Deed::DeleteAll && !names.iter().any(|part| MADE.contains(part)) {
+        let why =
+            format!("it deletes {path:?} with all that is in it, which nothing can bring back that is in no commit");
+        return Part::new(Ask, "reversible", why, "delete single files, or what a build makes anew");
+    }
+    if !pattern && !names.iter().any(|part| MADE.contains(part)) && !bounds.editable(inside) {
+        let why = format!("{path:?} is not editable");
+        return Part::new(Ask, "editable-paths", why, "write to files that `editable` in meliora.toml names");
+    }
+    Part::allow()
+}
+
+/// What is written to by a bare `*` may well be other files: a person decides.
+fn softened(part: Part, pattern: &str, deed: Deed) -> Part {
+    let bare = pattern.rsplit('/').next().is_some_and(|last| last.trim_matches(['*', '.']).is_empty());
+    let decision = if bare && deed == Deed::Write { Ask } else { part.decision };
+    Part { decision, ..part }
+}
+
+fn protected(name: &str, path: &str) -> Part {
+    let article = match name {
+        "constitution.yaml" | "constitution.yaml.minisig" => "constitution-immutable",
+        ".meliora" => "audit-immutable",
+        ".git" | ".gitmodules" | ".gitattributes" | "git~1" | "gitmod~1" => "history-immutable",
+        _ => "protected-paths",
+    };
+    let why = format!("{path:?} may be or hold {name:?}, which nothing may change");
+    Part::new(Forbid, article, why, "name the files that are to change, none of them protected")
+}
+
+/// Whether a shell's pattern could stand for this name. A leading dot is met by a dot only.
+fn could_be(pattern: &str, name: &str) -> bool {
+    if name.starts_with('.') && !pattern.starts_with('.') && pattern.starts_with(['*', '?', '[']) {
+        return false;
+    }
+    pattern == name || (pattern.contains(['*', '?', '[', '{']) && fast_glob::glob_match(pattern, name))
+}
+
+fn before_pattern(path: &str) -> &str {
+    path.split('/').next().filter(|part| !part.contains(['*', '?', '[', '{'])).unwrap_or("\0")
+}
+
+/// What every user may read and that tells nothing secret.
+fn harmless(path: &str) -> bool {
+    const FILES: [&str; 8] = [
+        "/etc/os-release",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/version",
+        "/proc/loadavg",
+        "/etc/debian_version",
+        "/etc/lsb-release",
+        "/proc/uptime",
+    ];
+    const FOLDERS: [&str; 5] =
+        ["/usr/include/", "/usr/share/doc/", "/usr/share/man/", "/usr/lib/python3", "/usr/share/dict/"];
+    FILES.contains(&path) || FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Whether it is where Meliora keeps keys and what it remembers of a constitution.
+fn is_keys(ws: &Workspace, path: &str) -> bool {
+    let home = ws.home();
+    [".config/meliora", ".local/state/meliora"].iter().any(|place| Path::new(path).starts_with(home.join(place)))
+}
+
+/// Whether a file's or folder's name is one that credentials go by.
+pub(crate) fn holds_secret(path: &str) -> bool {
+    const PARTS: [&str; 22] = [
+        ".ssh",
+        ".gnupg",
+        ".aws",
+        ".azure",
+        ".kube",
+        ".docker",
+        ".password-store",
+        ".netrc",
+        ".pgpass",
+        ".git-credentials",
+        ".npmrc",
+        ".pypirc",
+        ".vault-token",
+        ".htpasswd",
+        "shadow",
+        "gshadow",
+        "sudoers",
+        "sudoers.d",
+        "opasswd",
+        "id_rsa",
+        "id_ed25519",
+        "credentials",
+    ];
+    const ENDS: [&str; 8] = [".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".keytab", ".ppk"];
+    path.split('/').map(fold).any(|part| {
+        let env = part == ".env"
+            || part
+                .strip_prefix(".env.")
+                .is_some_and(|kind| !matches!(kind, "example" | "sample" | "template" | "dist"));
+        env || PARTS.contains(&part.as_str())
+            || ENDS.iter().any(|end| part.ends_with(end))
+            || part.starts_with("id_ecdsa")
+    })
+}

@@ -1,0 +1,617 @@
+//! What the law says of SQL, and of what is given to psql: parsed, each statement looked at with all that is nested in
+//! it. What the parser does not know, and functions and statements that are not listed here, are asked about.
+
+use std::ops::ControlFlow;
+
+use meliora_domain::Decision::{Allow, Ask, Forbid};
+use sqlparser::ast::{
+    CopySource, CopyTarget, Expr, FromTable, ObjectName, Query, Select, Set, SetExpr, Statement, TableFactor, Visit,
+    Visitor,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+use super::paths::Part;
+use super::{Note, Realm};
+
+/// Longest text that is looked into, in bytes.
+const LONGEST: usize = 1 << 20;
+const MEND: &str = "read with SELECT, or let a person decide";
+
+/// Tables of the record and of the approvals, Meliora's and what others commonly call theirs.
+const RECORDS: [&str; 14] = [
+    "audit_log",
+    "audit_logs",
+    "audit",
+    "audit_trail",
+    "audit_events",
+    "journal",
+    "violations",
+    "approvals",
+    "promotions",
+    "attempts",
+    "checkpoints",
+    "meliora_events",
+    "meliora_journal",
+    "audit_guard",
+];
+
+/// Statements that begin so, where the parser cannot tell: the article and why.
+const KNOWN: [(&str, &str, &str); 12] = [
+    ("drop database", "database-deletion", "it deletes a database"),
+    ("drop schema", "database-deletion", "it deletes a schema with all that is in it"),
+    ("drop table", "database-deletion", "it deletes a table"),
+    ("drop owned", "database-deletion", "it deletes all that a role owns"),
+    ("drop", "database-deletion", "it deletes a part of a database"),
+    ("truncate", "database-deletion", "it empties a table"),
+    ("delete", "database-deletion", "it deletes rows"),
+    ("alter system", "system-integrity", "it changes the server's settings"),
+    ("alter role", "privileges", "it changes what a role may do"),
+    ("alter user", "privileges", "it changes what a role may do"),
+    ("reassign", "privileges", "it gives what a role owns to another"),
+    ("do", "unreviewed-code", "it runs code on the server"),
+];
+
+/// Judges SQL and psql's own commands; what there is to say against them, in order.
+pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if text.len() > LONGEST {
+        notes.push(Note::of(Part::new(Ask, "command-understood", "it is too long to be understood", MEND), text));
+        return notes;
+    }
+    for own in realm.own.iter().filter(|own| own.decision > Allow && own.matcher.of_kind(&["sql", "command"])) {
+        if let Some(statement) = bare(text).split(';').find(|part| own.matcher.statement(part)) {
+            notes.push(Note::own(own, statement.trim()));
+        }
+    }
+    let code = bare(text);
+    if let Some(odd) = code.chars().find(|c| !c.is_ascii()) {
+        let why = format!("outside of texts it has the character {}", odd.escape_unicode());
+        notes.push(Note::of(Part::new(Ask, "command-understood", why, "write names in ASCII"), text));
+    }
+    if let Some(at) = code.find('\\') {
+        notes.extend(meta(&code, text, at));
+        if code.trim_start().starts_with('\\') && !text.trim().contains('\n') {
+            return notes;
+        }
+    }
+    match Parser::parse_sql(&PostgreSqlDialect {}, text) {
+        Ok(statements) => {
+            for statement in &statements {
+                notes.extend(one(statement));
+            }
+        }
+        Err(_) => {
+            let lower = code.to_lowercase();
+            let (article, why) = lower
+                .split(';')
+                .map(|s| s.split_whitespace().collect::<Vec<_>>().join(" "))
+                .find_map(|s| KNOWN.iter().find(|(begin, ..)| s.starts_with(begin)))
+                .map_or(("command-understood", "no parser understands it"), |(_, article, why)| (*article, *why));
+            notes.push(Note::of(Part::new(Ask, article, why, MEND), text));
+        }
+    }
+    notes
+}
+
+/// A command of psql.
+fn meta(code: &str, text: &str, at: usize) -> Option<Note> {
+    const READS: [&str; 16] =
+        ["l", "l+", "h", "?", "timing", "x", "pset", "encoding", "conninfo", "q", "a", "t", "H", "z", "dp", "help"];
+    let command = code[at + 1..].split_whitespace().next().unwrap_or_default();
+    let lists = command.starts_with('d')
+        && command.len() <= 6
+        && command.chars().all(|c| c.is_ascii_alphabetic() || "+S".contains(c));
+    let rest = &code[at + 1..];
+    let alone = code[..at].trim().is_empty() && !rest.contains(['\\', '`', '|', '\n', ';']);
+    if alone && (READS.contains(&command) || lists) {
+        return None;
+    }
+    let shell = command.starts_with('!') || rest.contains('`') || rest.to_lowercase().contains(" program ");
+    let (decision, why) = match shell {
+        true => (Forbid, "psql runs a program on this machine".to_owned()),
+        false => (Ask, format!("the psql command \\{command} may read, write or run anything")),
+    };
+    Some(Note::of(Part::new(decision, "unreviewed-code", why, MEND), text))
+}
+
+/// The text without comments and with the insides of quoted texts and names taken out.
+fn bare(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut bare = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < chars.len() {
+        let c = chars[at];
+        let next = chars.get(at + 1).copied();
+        match c {
+            '-' if next == Some('-') => {
+                while at < chars.len() && chars[at] != '\n' {
+                    at += 1;
+                }
+                bare.push(' ');
+            }
+            '/' if next == Some('*') => {
+                let mut depth = 0;
+                while at < chars.len() {
+                    match (chars[at], chars.get(at + 1)) {
+                        ('/', Some('*')) => (depth, at) = (depth + 1, at + 2),
+                        ('*', Some('/')) => (depth, at) = (depth - 1, at + 2),
+                        _ => at += 1,
+                    }
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                bare.push(' ');
+            }
+            '\'' | '"' => {
+                let escapes = c == '\'' && matches!(at.checked_sub(1).map(|before| chars[before]), Some('e' | 'E'));
+                at += 1;
+                bare.push(c);
+                while at < chars.len() {
+                    match chars[at] {
+                        '\\' if escapes => at += 1,
+                        end if end == c && chars.get(at + 1) == Some(&c) => at += 1,
+                        end if end == c => break,
+                        _ => {}
+                    }
+                    at += 1;
+                }
+                bare.push(c);
+                at += 1;
+            }
+            '$' => match dollar(&chars, at) {
+                Some(end) => {
+                    bare.push_str("''");
+                    at = end;
+                }
+                None => {
+                    bare.push(c);
+                    at += 1;
+                }
+            },
+            c => {
+                bare.push(c);
+                at += 1;
+            }
+        }
+    }
+    bare
+}
+
+/// Where a dollar-quoted text that begins here ends.
+fn dollar(chars: &[char], from: usize) -> Option<usize> {
+    let tag = chars[from + 1..].iter().position(|c| *c == '$')?;
+    let mark = &chars[from..from + tag + 2];
+    let name = &mark[1..mark.len() - 1];
+    if !name.iter().all(|c| c.is_alphanumeric() || *c == '_') || name.first().is_some_and(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let inside = from + mark.len();
+    (inside..=chars.len().saturating_sub(mark.len()))
+        .find(|at| &chars[*at..at + mark.len()] == mark)
+        .map(|at| at + mark.len())
+}
+
+fn one(statement: &Statement) -> Vec<Note> {
+    let text = statement.to_string();
+    let mut reader = Reader { notes: Vec::new(), text: text.clone() };
+    let explained = match statement {
+        Statement::Explain { analyze: false, statement, options, .. } => {
+            let runs = options.iter().flatten().any(|option| option.name.value.eq_ignore_ascii_case("analyze"));
+            (!runs).then_some(statement)
+        }
+        _ => None,
+    };
+    // A plan is made of it, no more; what stands in it is not carried out.
+    if explained.is_none() {
+        let _ = statement.visit(&mut reader);
+    }
+    reader.notes
+}
+
+struct Reader {
+    notes: Vec<Note>,
+    text: String,
+}
+
+impl Reader {
+    fn ask(&mut self, article: &'static str, why: impl Into<String>) {
+        self.notes.push(Note::of(Part::new(Ask, article, why, MEND), &self.text));
+    }
+
+    fn forbid(&mut self, article: &'static str, why: impl Into<String>) {
+        self.notes
+            .push(Note::of(Part::new(Forbid, article, why, "leave it to a person, outside of any agent"), &self.text));
+    }
+
+    /// A statement that changes something: the record is nobody's to change.
+    fn changes(&mut self, article: &'static str, why: &str, what: &str) {
+        let what = what.to_lowercase();
+        let mut words = what.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        match words.find(|word| RECORDS.contains(word)) {
+            Some(table) => self.forbid("audit-immutable", format!("it changes {table:?}, the record of what happened")),
+            None => self.ask(article, why),
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement) {
+        let text = statement.to_string();
+        match statement {
+            Statement::Query(_)
+            | Statement::Analyze(_)
+            | Statement::ShowVariable { .. }
+            | Statement::ShowVariables { .. }
+            | Statement::ShowTables { .. }
+            | Statement::ShowColumns { .. }
+            | Statement::ShowStatus { .. }
+            | Statement::StartTransaction { .. }
+            | Statement::Commit { .. }
+            | Statement::Rollback { .. }
+            | Statement::Savepoint { .. }
+            | Statement::ReleaseSavepoint { .. }
+            | Statement::Explain { .. }
+            | Statement::ExplainTable { .. }
+            | Statement::Prepare { .. }
+            | Statement::Deallocate { .. }
+            | Statement::LISTEN { .. }
+            | Statement::UNLISTEN { .. } => {}
+            Statement::Insert(insert) => {
+                let table = insert.table.to_string().to_lowercase();
+                if table.split(['.', '"']).any(|part| RECORDS.contains(&part)) {
+                    self.ask("audit-immutable", "it writes into a record of what happened");
+                }
+            }
+            Statement::Update(update) => {
+                self.changes("database-deletion", "it changes rows", &update.table.to_string())
+            }
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+                let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+                self.changes("database-deletion", "it deletes rows", &from.join(" "));
+            }
+            Statement::Truncate(_) => self.changes("database-deletion", "it empties a table", &text),
+            Statement::Drop { .. } => self.changes("database-deletion", "it deletes a part of a database", &text),
+            Statement::AlterTable(_)
+            | Statement::DropTrigger(_)
+            | Statement::CreateTrigger(_)
+            | Statement::Merge(_) => {
+                self.changes("database-deletion", "it changes a table or what guards it", &text);
+            }
+            Statement::Grant(_) | Statement::Revoke(_) | Statement::CreateRole(_) | Statement::AlterRole { .. } => {
+                self.changes("privileges", "it changes who may do what", &text);
+            }
+            Statement::CreateTable(_)
+            | Statement::CreateView(_)
+            | Statement::CreateIndex(_)
+            | Statement::CreateSequence { .. }
+            | Statement::CreateSchema { .. }
+                if !text.to_lowercase().contains(" or replace ") => {}
+            Statement::Copy { source, target, .. } => {
+                if let CopySource::Query(query) = source {
+                    let _ = query.visit(self);
+                }
+                match target {
+                    CopyTarget::Stdin | CopyTarget::Stdout => {}
+                    CopyTarget::Program { .. } => self.forbid("unreviewed-code", "the server runs a program"),
+                    CopyTarget::File { .. } => {
+                        self.forbid("editable-paths", "the server reads or writes a file of its machine")
+                    }
+                }
+            }
+            Statement::Set(set) => self.set(set),
+            Statement::CreateFunction(_) | Statement::CreateProcedure { .. } => {
+                let lower = text.to_lowercase();
+                let native = lower.contains("language c") || lower.contains("language 'c'") || lower.contains(".so'");
+                match native {
+                    true => self.forbid("unreviewed-code", "the server runs a library's code"),
+                    false => self.ask("unreviewed-code", "it puts code into the database"),
+                }
+            }
+            Statement::Execute { .. } if text.to_lowercase().starts_with("execute immediate") => {
+                self.ask("unreviewed-code", "it runs a text as SQL");
+            }
+            Statement::Execute { .. } => {}
+            _ => self.ask("command-understood", "what the statement changes is not known"),
+        }
+    }
+
+    fn set(&mut self, set: &Set) {
+        const HARMLESS: [&str; 15] = [
+            "application_name",
+            "statement_timeout",
+            "lock_timeout",
+            "idle_in_transaction_session_timeout",
+            "timezone",
+            "client_encoding",
+            "datestyle",
+            "intervalstyle",
+            "work_mem",
+            "client_min_messages",
+            "extra_float_digits",
+            "jit",
+            "default_transaction_read_only",
+            "enable_seqscan",
+            "enable_indexscan",
+        ];
+        let harmless = |name: &ObjectName| HARMLESS.contains(&name.to_string().to_lowercase().as_str());
+        let fine = match set {
+            Set::SingleAssignment { variable, hivevar: false, .. } => harmless(variable),
+            Set::SetTimeZone { .. } | Set::SetNames { .. } | Set::SetTransaction { .. } => true,
+            _ => false,
+        };
+        if !fine {
+            self.ask("privileges", "it changes the role, or a setting that others rely on");
+        }
+    }
+
+    fn function(&mut self, name: &ObjectName) {
+        let name = name.to_string().to_lowercase().replace('"', "");
+        let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+        let files = [
+            "lo_export",
+            "lo_import",
+            "pg_read_file",
+            "pg_read_binary_file",
+            "pg_ls_dir",
+            "pg_file_write",
+            "pg_stat_file",
+        ];
+        if files.contains(&name) {
+            self.forbid("editable-paths", format!("the function {name} reaches the server's files"));
+        } else if !known(name) {
+            self.ask("command-understood", format!("what the function {name} does is not known"));
+        }
+    }
+}
+
+impl Visitor for Reader {
+    type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        self.statement(statement);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        // The parser keeps these beside the statements that visitors are shown.
+        match query.body.as_ref() {
+            SetExpr::Insert(s) | SetExpr::Update(s) | SetExpr::Delete(s) | SetExpr::Merge(s) => self.statement(s),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        if select.into.is_some() {
+            self.ask("command-understood", "it makes a table of what it reads");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        const SECRETS: [&str; 7] = [
+            "pg_authid",
+            "pg_shadow",
+            "pg_user_mapping",
+            "pg_user_mappings",
+            "pg_hba_file_rules",
+            "pg_largeobject",
+            "pg_subscription",
+        ];
+        let name = relation.to_string().to_lowercase().replace('"', "");
+        if name.rsplit('.').next().is_some_and(|name| SECRETS.contains(&name)) {
+            self.ask("secrets", format!("{name} holds passwords or the like"));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.function(name),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            self.function(&function.name);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether it is a function of PostgreSQL that only computes and reads.
+fn known(name: &str) -> bool {
+    const BEGIN: [&str; 13] = [
+        "json_",
+        "jsonb_",
+        "array_",
+        "string_to_",
+        "regexp_",
+        "to_",
+        "date_",
+        "percentile_",
+        "has_",
+        "regr_",
+        "make_",
+        "ts_",
+        "bit_",
+    ];
+    const NAMES: [&str; 172] = [
+        "abs",
+        "acos",
+        "age",
+        "any_value",
+        "ascii",
+        "asin",
+        "atan",
+        "atan2",
+        "avg",
+        "bool_and",
+        "bool_or",
+        "btrim",
+        "cardinality",
+        "cbrt",
+        "ceil",
+        "ceiling",
+        "char_length",
+        "character_length",
+        "chr",
+        "clock_timestamp",
+        "coalesce",
+        "col_description",
+        "concat",
+        "concat_ws",
+        "convert_from",
+        "convert_to",
+        "corr",
+        "cos",
+        "count",
+        "covar_pop",
+        "covar_samp",
+        "cume_dist",
+        "current_database",
+        "current_date",
+        "current_schema",
+        "current_schemas",
+        "current_setting",
+        "current_time",
+        "current_timestamp",
+        "current_user",
+        "decode",
+        "degrees",
+        "dense_rank",
+        "div",
+        "encode",
+        "every",
+        "exists",
+        "exp",
+        "extract",
+        "factorial",
+        "first_value",
+        "floor",
+        "format",
+        "format_type",
+        "gcd",
+        "gen_random_uuid",
+        "generate_series",
+        "generate_subscripts",
+        "greatest",
+        "grouping",
+        "host",
+        "initcap",
+        "int4range",
+        "int8range",
+        "isfinite",
+        "justify_days",
+        "lag",
+        "last_value",
+        "lcm",
+        "lead",
+        "least",
+        "left",
+        "length",
+        "ln",
+        "localtime",
+        "localtimestamp",
+        "log",
+        "log10",
+        "lower",
+        "lpad",
+        "ltrim",
+        "max",
+        "md5",
+        "min",
+        "mod",
+        "mode",
+        "now",
+        "nth_value",
+        "ntile",
+        "nullif",
+        "num_nonnulls",
+        "num_nulls",
+        "numrange",
+        "obj_description",
+        "octet_length",
+        "overlay",
+        "percent_rank",
+        "pg_backend_pid",
+        "pg_column_size",
+        "pg_database_size",
+        "pg_get_constraintdef",
+        "pg_get_expr",
+        "pg_get_functiondef",
+        "pg_get_indexdef",
+        "pg_get_triggerdef",
+        "pg_get_viewdef",
+        "pg_indexes_size",
+        "pg_is_in_recovery",
+        "pg_postmaster_start_time",
+        "pg_relation_size",
+        "pg_size_pretty",
+        "pg_table_is_visible",
+        "pg_table_size",
+        "pg_total_relation_size",
+        "pg_typeof",
+        "pi",
+        "position",
+        "power",
+        "quote_ident",
+        "quote_literal",
+        "quote_nullable",
+        "radians",
+        "random",
+        "rank",
+        "repeat",
+        "replace",
+        "reverse",
+        "right",
+        "round",
+        "row",
+        "row_number",
+        "row_to_json",
+        "rpad",
+        "rtrim",
+        "scale",
+        "session_user",
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+        "sign",
+        "similarity",
+        "sin",
+        "split_part",
+        "sqrt",
+        "starts_with",
+        "statement_timestamp",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "string_agg",
+        "strpos",
+        "substr",
+        "substring",
+        "sum",
+        "tan",
+        "timeofday",
+        "timezone",
+        "transaction_timestamp",
+        "translate",
+        "trim",
+        "trunc",
+        "txid_current",
+        "unnest",
+        "upper",
+        "user",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "version",
+        "width_bucket",
+        "xmlagg",
+    ];
+    BEGIN.iter().any(|begin| name.starts_with(begin)) || NAMES.contains(&name)
+}
