@@ -113,11 +113,45 @@ pub fn diff_lines(path: &str, before: Option<&str>, after: Option<&str>) -> Vec<
     let diff = similar::TextDiff::from_lines(old, new);
     let text = diff.unified_diff().context_radius(3).header(&a, &b).to_string();
     text.lines()
+        .map(visible)
         .map(|line| match line.as_bytes().first() {
             Some(b'+') => paint(GOOD, line),
             Some(b'-') => paint(BAD, line),
             Some(b'@') => paint(FAINT, line),
-            _ => line.to_owned(),
+            _ => line,
         })
         .collect()
+}
+
+/// Text of others as it can be shown to a person who decides by it: nothing in it steers the terminal, turns the order of
+/// letters round or is not seen. What would is written as its number.
+pub fn visible(text: &str) -> String {
+    // Unicode's format characters that have no look of their own: zero width, marks of direction, tags.
+    let hidden = |c: char| {
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && c != '\t' && c != '\n') || hidden(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_fool_who_reads_a_diff_is_written_as_its_number() {
+        assert_eq!(visible("a\tb é 漢 = 1"), "a\tb é 漢 = 1");
+        assert_eq!(visible("x\u{1b}[2K\ry"), "x\\u{1b}[2K\\u{d}y");
+        assert_eq!(visible("if \u{202e}admin\u{200b}"), "if \\u{202e}admin\\u{200b}");
+        let shown = diff_lines("a", Some("x\n"), Some("x\u{1b}[1A\u{1b}[2K\n")).join("\n");
+        assert!(shown.contains("\\u{1b}[1A\\u{1b}[2K"), "{shown:?}");
+    }
 }

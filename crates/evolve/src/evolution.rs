@@ -35,7 +35,7 @@ const FIRST_DATE: u64 = 1_767_225_600_000;
 const PATIENCE: u32 = 25;
 /// So many proposals in a row that were all refused or tried before, and the proposers count as having nothing more: such
 /// steps cost no evaluation, so a budget of evaluations alone would never end them.
-const STALE: u32 = 50;
+const STALE: u64 = 50;
 
 /// Everything a run needs.
 pub struct Setup<'a> {
@@ -96,7 +96,6 @@ pub struct Evolution<'a> {
     /// When it was last looked whether a promoted variant still stands as it should.
     pub(crate) looked: Timestamp,
     barren: u32,
-    stale: u32,
 }
 
 impl<'a> Evolution<'a> {
@@ -112,8 +111,7 @@ impl<'a> Evolution<'a> {
         let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
         let memory = Memory::new(setup.archive);
         let (dealing, looked) = (BTreeSet::new(), (setup.clock)());
-        let mut evolution =
-            Evolution { setup, journal, strategy, budget, memory, dealing, looked, barren: 0, stale: 0 };
+        let mut evolution = Evolution { setup, journal, strategy, budget, memory, dealing, looked, barren: 0 };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
         } else {
@@ -182,7 +180,7 @@ impl<'a> Evolution<'a> {
         if self.barren >= PATIENCE {
             return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
         }
-        if self.stale >= STALE {
+        if self.run().stale >= STALE {
             return Ok(Next::End(Ended::Finished(FinishReason::Exhausted)));
         }
         let run = self.run();
@@ -243,12 +241,6 @@ impl<'a> Evolution<'a> {
         self.budget.settle(errand.price, outcome.cost);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
         self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
-        self.stale = match outcome.bid {
-            _ if outcome.subject.is_some() => 0,
-            // One parent less to choose from: that ends by itself.
-            BidOutcome::Exhausted => self.stale,
-            _ => self.stale + 1,
-        };
         let step = errand.step;
         let mut events = Vec::new();
         if let Some(approved) = &errand.approved {

@@ -284,6 +284,7 @@ impl Lineage {
 
     fn admit(&mut self, step: u64, variant: VariantId, tree: TreeId, parents: &[VariantId]) {
         let Some(run) = &mut self.run else { return };
+        run.stale = 0;
         run.trees.insert(tree);
         let parents: Vec<NodeIndex> = parents.iter().filter_map(|p| self.by_id.get(p).copied()).collect();
         let known = self.by_id.get(&variant).copied();
@@ -319,10 +320,12 @@ impl Lineage {
         match &attempt.outcome {
             BidOutcome::Proposed { reason, idea } => {
                 run.attempts += 1;
+                run.stale += 1;
                 run.pending.insert(attempt.step, Pending { parents, arm, reason: reason.clone(), idea: *idea });
             }
             BidOutcome::Unusable { reason } => {
                 run.attempts += 1;
+                run.stale += 1;
                 run.unusable += 1;
                 run.trouble(format!("unusable answer: {reason}"));
                 run.pending.insert(attempt.step, Pending { parents, arm, reason: String::new(), idea: None });

@@ -13,7 +13,7 @@ use crate::desk::Words;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys;
-use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint, table};
+use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint, table, visible};
 use crate::project::{Project, STATE, archive_to_read, nonce, now};
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -68,7 +68,7 @@ fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     printer.data(format!("what    {}", request.reason));
     printer.data(format!("risk    {}", request.risk));
     if !ask.reason.is_empty() {
-        printer.data(format!("why     {} (the proposer's words)", ask.reason));
+        printer.data(format!("why     {} (the proposer's words)", visible(&ask.reason)));
     }
     if let Some(word) = &ask.word {
         let until = super::log::time(word.expires);

@@ -156,25 +156,13 @@ impl Project {
             }
         }
         command.env("XDG_CONFIG_HOME", self.dir.join("../no-settings")).env("NO_COLOR", "1");
-        command.env("MELIORA_KEYS", self.keys());
         command.env("XDG_STATE_HOME", self.state());
         command.env_remove("OPENAI_API_KEY").env_remove("http_proxy").env_remove("HTTP_PROXY");
         command
     }
 
-    /// The folder of the person's keys, outside of the project. Empty until [`Project::constitute`].
-    pub fn keys(&self) -> PathBuf {
-        self.dir.parent().unwrap().join("keys")
-    }
-
     /// Makes this its constitution, signed with the person's key, which is made if there is none.
     pub fn constitute(&self, text: &str) {
-        let keys = self.keys();
-        if !keys.exists() {
-            std::fs::create_dir(&keys).unwrap();
-            let key = secret_key(&keys);
-            std::fs::write(keys.join("meliora.pub"), key.public().encode()).unwrap();
-        }
         self.write("CONSTITUTION.yaml", text);
         self.meliora(&["constitution", "sign"]).exits(0);
     }
@@ -184,7 +172,7 @@ impl Project {
         let keys = self.dir.parent().unwrap().join("strange");
         std::fs::create_dir_all(&keys).unwrap();
         secret_key(&keys);
-        std::fs::copy(self.keys().join("meliora.pub"), keys.join("meliora.pub")).unwrap();
+        std::fs::copy(self.dir.join("../no-settings/meliora/keys/meliora.pub"), keys.join("meliora.pub")).unwrap();
         keys
     }
 

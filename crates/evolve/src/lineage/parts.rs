@@ -107,6 +107,8 @@ pub struct Run {
     pub ideas: HashSet<Digest>,
     /// Proposals that wait for a person.
     pub asked: u64,
+    /// Answers in a row, of those that were not `exhausted`, that led to no examination.
+    pub stale: u64,
     /// Steps whose proposals are being dealt with.
     pub(super) pending: BTreeMap<u64, Pending>,
     /// The best variants, best first.
@@ -171,6 +173,7 @@ impl Run {
             duplicates: 0,
             unusable: 0,
             asked: 0,
+            stale: 0,
             verdicts: BTreeMap::new(),
             troubles: Vec::new(),
             trees: HashSet::new(),
