@@ -36,7 +36,7 @@ impl Exit {
             Exit::NoImprovement => 5,
             Exit::Machinery => 6,
             Exit::Open => 12,
-            Exit::Tampered => 13,
+            Exit::Tampered => 14,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
         }

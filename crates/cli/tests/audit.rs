@@ -45,15 +45,15 @@ fn tampering_with_the_file_is_found_and_nothing_goes_on_with_it() {
     ] {
         let project = run();
         tamper(&project, sql);
-        let told = project.meliora(&["audit", "verify", "--json"]).exits(13).last();
+        let told = project.meliora(&["audit", "verify", "--json"]).exits(14).last();
         let named: Vec<&str> =
             told["findings"].as_array().unwrap().iter().map(|f| f["tampering"].as_str().unwrap()).collect();
         assert!(named.contains(&name), "{sql}: {told}");
         assert!(named.contains(&"weakened"), "the dropped triggers are told: {told}");
-        project.meliora(&["audit", "verify"]).exits(13).says(&[name]);
+        project.meliora(&["audit", "verify"]).exits(14).says(&[name]);
         project
             .meliora(&["store", "migrate", "--to", "postgres://127.0.0.1:1/x"])
-            .exits(13)
+            .exits(14)
             .says(&["nothing was copied"]);
         if name == "truncated" {
             project.meliora(&["run", ".", "--fresh"]).exits(6).says(&["cut off", "audit verify"]);
@@ -71,7 +71,7 @@ fn another_journal_in_its_place_is_found() {
             std::fs::copy(from, to).unwrap();
         }
     }
-    project.meliora(&["audit", "verify", "--chain-only"]).exits(13).says(&["rewritten"]);
+    project.meliora(&["audit", "verify", "--chain-only"]).exits(14).says(&["rewritten"]);
     project.meliora(&["run", ".", "--fresh"]).exits(6).says(&["a checkpoint has seen another event here"]);
 }
 
@@ -82,7 +82,7 @@ fn without_checkpoints_nothing_is_believed_unless_that_is_asked_for() {
     let file = std::fs::read_dir(&checkpoints).unwrap().next().unwrap().unwrap().path();
     let aside = project.dir().parent().unwrap().join("aside.jsonl");
     std::fs::rename(file, &aside).unwrap();
-    project.meliora(&["audit", "verify"]).exits(13).says(&["no checkpoint vouches", "--checkpoints"]);
+    project.meliora(&["audit", "verify"]).exits(14).says(&["no checkpoint vouches", "--checkpoints"]);
     project.meliora(&["audit", "verify", "--chain-only"]).exits(0);
     project.meliora(&["audit", "verify", "--checkpoints", aside.to_str().unwrap()]).exits(0);
     project.write("nothing", "");
@@ -106,7 +106,7 @@ fn an_export_proves_itself_elsewhere_with_the_key_alone() {
     elsewhere.write("machine.pub", std::fs::read(project.state().join("meliora/machine.pub")).unwrap());
     let verify = ["audit", "verify", "--export", "journal.jsonl", "--key", "machine.pub"];
     elsewhere.meliora(&verify).exits(0).says(&["the chain holds"]);
-    elsewhere.meliora(&verify[..4]).exits(13).says(&["not known here", "--key"]);
+    elsewhere.meliora(&verify[..4]).exits(14).says(&["not known here", "--key"]);
     let half = export.len() / 2;
     let cut = export[..half].rfind('\n').unwrap();
     for (altered, name) in [
@@ -116,7 +116,7 @@ fn an_export_proves_itself_elsewhere_with_the_key_alone() {
     ] {
         assert_ne!(altered, export, "{name}");
         elsewhere.write("journal.jsonl", altered);
-        elsewhere.meliora(&verify).exits(13).says(&[name]);
+        elsewhere.meliora(&verify).exits(14).says(&[name]);
     }
     project.meliora(&["audit", "verify", "--export", "journal.jsonl"]).exits(0);
 }
@@ -189,7 +189,7 @@ fn a_run_on_postgres_is_the_run_on_a_file_and_answers_sql() {
     assert!(psql(&server.url, "DELETE FROM journal").is_none(), "nothing is deleted");
     let cut = "ALTER TABLE journal DISABLE TRIGGER ALL; DELETE FROM journal WHERE kind = 'finished'";
     psql(&server.url, cut).unwrap();
-    project.meliora(&["audit", "verify"]).exits(13).says(&["truncated", "weakened"]);
+    project.meliora(&["audit", "verify"]).exits(14).says(&["truncated", "weakened"]);
 }
 
 #[test]
