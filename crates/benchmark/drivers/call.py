@@ -364,7 +364,7 @@ def main():
         import resource  # For `bound`, once.
     except ImportError:
         pass
-    sys.path.insert(0, HERE)
+    sys.path.insert(0, ROOT[:-1])
     lines = Lines(plan["files"]) if plan["files"] else None
     gc.disable()
     if hasattr(gc, "freeze"):

@@ -1,5 +1,8 @@
 # What the Python drivers share. They start once an examination, so they import nothing that costs time: no os (half of
 # a bare interpreter's own imports), no json, no signal, no traceback.
+#
+# A driver is executed ahead, but for its last two lines: until `main` it does nothing but define (`sandbox/src/warm.py`).
+# `rehearse` does what each examination does, without any effect; it is called often, ahead as well.
 import posix
 import select
 import sys
@@ -8,9 +11,7 @@ import time
 WORDS = {"true": True, "false": False, "null": None, "__builtins__": {}}
 SIGKILL = 9
 NEXT = time.monotonic
-# The host starts a driver in the folder of what it runs: /work/genome, /work/task or /work/suite.
-HERE = posix.getcwd()
-WORK = HERE.rpartition("/")[0]
+WORK = "/work"
 ROOT = WORK + "/genome/"
 SELF = sys._getframe().f_code.co_filename
 

@@ -83,4 +83,5 @@ def main():
         nonce, end[0], end[1], quote(text), quote(error[-2000:]))).encode("ascii"))
 
 
-main()
+if __name__ == "__main__":
+    main()

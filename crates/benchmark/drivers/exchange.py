@@ -3,7 +3,10 @@
 #
 # A lane belongs to one line at a time. A line that ends while its call is under way takes its lane with it: nobody gets
 # an answer that another has asked for.
+#
+# A thread does this. It is none of Python's `threading`, which an evaluator may count.
 import _socket
+import _thread
 
 LANES = 16
 
@@ -19,8 +22,11 @@ class Caller:
 class Exchange:
     """All lines and lanes."""
 
-    def __init__(self, path, poller):
-        self.poller = poller
+    def __init__(self, path, poller, host_in, host_out):
+        self.poller, self.host_in, self.host_out = poller, host_in, host_out
+        self.process = posix.getpid()
+        # Whoever deals with lines has the first; whoever writes to the host has the second, so that messages stay whole.
+        self.turn, self.pen = _thread.allocate_lock(), _thread.allocate_lock()
         self.listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.listener.bind(path)
         self.listener.listen(64)
@@ -33,7 +39,20 @@ class Exchange:
     def begin(self):
         """From now on, lines are taken."""
         self.poller.register(self.listener.fileno(), select.POLLIN)
-        self.poller.register(0, select.POLLIN)
+        self.poller.register(self.host_in, select.POLLIN)
+        _thread.start_new_thread(self.carry, ())
+
+    def carry(self):
+        """In the thread."""
+        try:
+            while True:
+                ready = self.poller.poll()
+                with self.turn:
+                    for fd, event in ready:
+                        self.serve(fd, event)
+        except BaseException as error:
+            write_all(2, ("the exchange broke: %s\n" % describe(error)).encode("utf-8", "replace"))
+            posix._exit(1)
 
     def accept(self):
         line = self.listener._accept()[0]
@@ -42,7 +61,8 @@ class Exchange:
         self.poller.register(line, select.POLLIN)
 
     def drain(self):
-        """Takes the last notes of lines whose processes are dead."""
+        """Takes the last notes, and is the end of the exchange."""
+        self.turn.acquire()
         try:
             while True:
                 self.accept()
@@ -65,6 +85,7 @@ class Exchange:
             self.unfit = self.unfit or words[1:3000].decode("utf-8", "replace")
         elif kind == b"t":
             self.texts += 1
+            self.to_host(b"r", 0, b"x %d\n" % self.texts)
         else:
             return False
         return True
@@ -73,7 +94,7 @@ class Exchange:
         """Deals with what happened at a descriptor; False if it is none of these."""
         if fd == self.listener.fileno():
             self.accept()
-        elif fd == 0:
+        elif fd == self.host_in:
             self.from_host()
         elif fd in self.callers:
             caller = self.callers[fd]
@@ -86,7 +107,13 @@ class Exchange:
         return True
 
     def to_host(self, kind, lane, payload=b""):
-        write_all(1, kind + lane.to_bytes(4, "little") + packed(payload))
+        message = kind + lane.to_bytes(4, "little") + packed(payload)
+        if posix.getpid() != self.process:
+            # A copy of the evaluator, which has a copy of the pen; what it has to tell is short enough to stay whole.
+            write_all(self.host_out, message)
+            return
+        with self.pen:
+            write_all(self.host_out, message)
 
     def from_caller(self, caller):
         try:
@@ -150,7 +177,7 @@ class Exchange:
         del buffer[:at]
 
     def from_host(self):
-        part = posix.read(0, 1 << 20)
+        part = posix.read(self.host_in, 1 << 20)
         if not part:
             posix._exit(1)
         self.host += part

@@ -1,12 +1,17 @@
-# Driver of OpenEvolve tasks: loads evaluator.py and lets it evaluate the candidate, in a child that a parent watches.
+# Driver of OpenEvolve tasks: loads evaluator.py and lets it evaluate the candidate, in this process.
 #
-# In the tier `together` evaluator and candidate share that child, so what it says is only as true as the candidate is
-# honest; the nonce stays in the parent's standard input until the child is dead. In the tier `split` the candidate is
-# in another cage, and what is loaded here is a stand-in; the parent carries what they say to each other.
+# In the tier `together` evaluator and candidate share it, so what it says is only as true as the candidate is honest. In
+# the tier `split` the candidate is in another cage, and what is loaded here is a stand-in; a thread carries what they say
+# to each other.
+import _signal
+import fcntl
+
 TASK = WORK + "/task"
 PROGRAMS = ROOT
 SHIM = WORK + "/shim"
 ARTIFACT = 4096
+# When the stage under way has to be over.
+STAGE = []
 
 
 def number(value):
@@ -72,10 +77,10 @@ def numeric(metrics):
     return {k: float(v) for k, v in metrics.items() if isinstance(v, (int, float)) and k != "error"}
 
 
-def load():
+def load(path, loader=None):
     """evaluator.py as OpenEvolve loads it."""
     external = sys.modules["_frozen_importlib_external"]
-    spec = external.spec_from_file_location("evaluation_module", TASK + "/evaluator.py")
+    spec = external.spec_from_file_location("evaluation_module", path, loader=loader)
     module = sys.modules["_frozen_importlib"].module_from_spec(spec)
     sys.modules["evaluation_module"] = module
     spec.loader.exec_module(module)
@@ -197,28 +202,46 @@ def described(error):
     return describe(error, HIDE) + "".join("\n  in the candidate at %s" % place for place in places)
 
 
-def evaluate(plan, give):
-    """In the child."""
-    out = write_all
+def begin_stage(plan):
+    """Each stage has the whole time: the kernel ends this process when it is over."""
+    _signal.setitimer(_signal.ITIMER_REAL, plan["timeout"])
+    STAGE[:] = [NEXT() + plan["timeout"]]
 
+
+def over(plan):
+    """A stage is over. Where the evaluator had an alarm of its own, nobody has ended it in time."""
+    _signal.setitimer(_signal.ITIMER_REAL, 0)
+    if STAGE and NEXT() > STAGE.pop():
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        posix.kill(posix.getpid(), _signal.SIGALRM)
+
+
+def evaluate(plan, say):
     def tell(text):
-        out(give, text.encode("ascii"))
+        if text[:2] == "s ":
+            say(text)
+            begin_stage(plan)
+        else:
+            over(plan)
+            say(text)
 
     if plan["split"]:
+        ready()
         module = type(sys)("_stand_in")
         module.fill = fill
         sys.modules["_stand_in"] = module
-        watch_readers(PROGRAMS + plan["program"], tell)
+        watch_readers(PROGRAMS + plan["program"], say)
         refuse_meters(refuse)
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
     # What `os.environ` is made from once `os` is imported.
     posix.environ[b"PYTHONPATH"] = paths.encode("utf-8", "surrogateescape")
     program = PROGRAMS + plan["program"]
+    begin_stage(plan)
     try:
-        module = load()
+        module = load(TASK + "/evaluator.py")
     except BaseException as error:
-        tell("l %s\n.\n" % quote(describe(error, HIDE)))
+        tell("l %s\n" % quote(describe(error, HIDE)))
         return
     try:
         if plan["cascade"] and hasattr(module, "evaluate_stage1"):
@@ -233,95 +256,76 @@ def evaluate(plan, give):
             stream.flush()
         except BaseException:
             pass
-    tell(".\n")
+
+
+REHEARSAL = """
+import sys
+import time
+
+
+class Points:
+    def __init__(self, given):
+        self.given = [float(x) for x in given]
+
+
+def evaluate(path):
+    start = time.time()
+    external = sys.modules["_frozen_importlib_external"]
+    spec = external.spec_from_file_location("program", path, loader=external.SourceFileLoader("program", path))
+    module = sys.modules["_frozen_importlib"].module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = {}
+    for number, x in enumerate(Points(range(3)).given):
+        try:
+            found["value%d" % number] = abs(module.value(x) - x) / (1 + x)
+        except (ValueError, TypeError) as error:
+            return {"combined_score": 0.0, "error": str(error)}
+    return {"combined_score": sum(found.values()), "runs": len(found), **found}
+"""
+
+
+def rehearse(lend):
+    path, program = lend(REHEARSAL), lend("LIMIT = 2\n\n\ndef value(x):\n    return x * LIMIT + 1\n")
+    eval('{"split":false,"program":"a.py","thresholds":[0.5,0.75],"timeout":60.0,"modules":["/a"]}', dict(WORDS))
+    open_paths([ROOT], ["/a"])
+    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader("evaluation_module", path)
+    said = []
+    directly(load(path, loader), program, 0, said.append)
 
 
 def main():
-    plan = read_plan()
-    if not plan["split"]:
-        hide()
+    """What it says goes to the host as it is said, behind the nonce: whatever becomes of this process, the host has what
+    was said before. The host has the clock and the end of it."""
+    plan, nonce = read_plan(), read_line()
     open_paths([TASK], plan["modules"])
     sys.path.append(SHIM)
+    host_in, host_out = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 100), fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 100)
     null = posix.open("/dev/null", posix.O_RDWR)
-    take, give = posix.pipe()
-    hear, say = posix.pipe()
-    poller = select.poll()
-    exchange = Exchange(SHIM + "/line", poller) if plan["split"] else None
-    pid = posix.fork()
-    if pid == 0:
-        try:
-            posix.setsid()
-            for end in (take, hear):
-                posix.close(end)
-            posix.dup2(null, 0)
-            posix.dup2(say, 1)
-            posix.dup2(say, 2)
-            posix.close(say)
-            evaluate(plan, give)
-        finally:
-            posix._exit(0)
-    posix.close(give)
-    posix.close(say)
-    poller.register(take, select.POLLIN)
-    poller.register(hear, select.POLLIN)
-    if exchange:
-        # No code of the candidate is here that could read it.
-        nonce = read_line()
-        exchange.begin()
-    data, heard, count, end, stage = bytearray(), bytearray(), 0, None, 0
-    limit = NEXT() + plan["timeout"]
-    while end is None:
-        left = limit - NEXT()
-        if left <= 0:
-            end = ("time", stage)
-            break
-        for fd, event in poller.poll(left * 1000 + 1):
-            if exchange and exchange.serve(fd, event):
-                continue
-            if fd not in (take, hear):
-                continue
-            part = posix.read(fd, 1 << 16)
-            if fd == hear:
-                count += len(part)
-                heard = (heard + part)[-3000:]
-                if not part:
-                    poller.unregister(hear)
-                elif count > plan["output"]:
-                    end = ("size", 0)
-                continue
-            data += part
-            # Each stage has the whole time.
-            starts = data.count(b"\ns ") + data.startswith(b"s ")
-            if starts != stage:
-                stage, limit = starts, NEXT() + plan["timeout"]
-            if data.endswith(b"\n.\n"):
-                end = ("done", 0)
-            elif len(data) > 1 << 20:
-                end = ("size", 0)
-            elif not part:
-                end = ("gone", 0)
-    status = kill_tree(pid)
-    for fd, _ in poller.poll(0):
-        if fd == hear:
-            heard = (heard + posix.read(hear, 1 << 16))[-3000:]
-    if end[0] == "gone":
-        end = status
-    said, unfit = bytes(data).decode("ascii", "replace"), None
-    if exchange:
-        exchange.drain()
-        unfit = exchange.unfit
-        reads = [int(line[2:]) for line in said.split("\n") if line.startswith("t ")]
-        if unfit is None and reads and reads[-1] > exchange.texts:
-            unfit = "the evaluator reads the candidate's text, which is not in its cage; `--isolation together` shows it"
-    else:
-        nonce = read_line()
-    frame = ('\n%s {"task":0,"end":"%s","code":%d,"said":%s,"error":%s%s}\n' % (
-        nonce, end[0], end[1], quote(said), quote(bytes(heard).decode("utf-8", "replace")),
-        "" if unfit is None else ',"unfit":' + quote(unfit))).encode("ascii")
-    if exchange:
-        exchange.to_host(b"r", 0, frame)
-    else:
-        write_all(1, frame)
+    posix.dup2(null, 0)
+    posix.close(null)
+    # What is printed is nothing that anyone believes.
+    posix.dup2(2, 1)
+    if not plan["split"]:
+        def say(text):
+            write_all(host_out, text.encode("ascii"))
+
+        say(nonce + "\n")
+        evaluate(plan, say)
+        say(".\n")
+        posix._exit(0)
+
+    exchange = Exchange(SHIM + "/line", select.poll(), host_in, host_out)
+
+    def say(text):
+        exchange.to_host(b"r", 0, text.encode("ascii"))
+
+    say(nonce + "\n")
+    exchange.begin()
+    evaluate(plan, say)
+    exchange.drain()
+    if exchange.unfit is not None:
+        say("u %s\n" % quote(exchange.unfit))
+    say(".\n")
     posix._exit(0)
 
 

@@ -77,7 +77,9 @@ def after_fork():
     IDLE.clear()
 
 
-posix.register_at_fork(after_in_child=after_fork)
+def ready():
+    """Before the first stand-in is executed in this process."""
+    posix.register_at_fork(after_in_child=after_fork)
 
 
 def note(kind, words):

@@ -21,7 +21,7 @@ pub enum Wish {
     Say(u32, Vec<u8>),
     /// The candidate of this lane is to end, whatever it does.
     End(u32),
-    /// The examination's result, as [`Suite::grade`](crate::Suite::grade) reads it from standard output.
+    /// More of the examination's result, as [`Suite::grade`](crate::Suite::grade) reads it from standard output.
     Result(Vec<u8>),
 }
 

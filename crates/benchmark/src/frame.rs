@@ -131,8 +131,6 @@ pub(crate) struct Frame {
     pub(crate) said: String,
     /// What it wrote to standard error, where that is told.
     pub(crate) error: String,
-    /// Why evaluator and candidate cannot work in cages of their own; empty where they can.
-    pub(crate) unfit: String,
     /// File (position in the ticket) and lines that ran.
     pub(crate) lines: Vec<(usize, Vec<u32>)>,
 }
@@ -167,7 +165,7 @@ fn frame(value: Json) -> Option<(usize, Frame)> {
     let Some(Json::Text(end)) = fields.remove("end") else { return None };
     let Some(Json::Text(said)) = fields.remove("said") else { return None };
     let mut text = |key: &str| if let Some(Json::Text(text)) = fields.remove(key) { text } else { String::new() };
-    let (error, unfit) = (text("error"), text("unfit"));
+    let error = text("error");
     let end = match end.as_str() {
         "done" => End::Done,
         "time" => End::Time,
@@ -185,7 +183,7 @@ fn frame(value: Json) -> Option<(usize, Frame)> {
         Some(Json::List(rows)) => rows.into_iter().filter_map(row).collect(),
         _ => Vec::new(),
     };
-    Some((task, Frame { end, said, error, unfit, lines }))
+    Some((task, Frame { end, said, error, lines }))
 }
 
 fn row(row: Json) -> Option<(usize, Vec<u32>)> {

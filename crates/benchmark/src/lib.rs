@@ -136,6 +136,8 @@ pub struct Job {
 pub struct Pair {
     /// What the evaluator's cage must do. No code of the candidate is in it.
     pub exam: Job,
+    /// Bytes that the evaluator may print, to standard error; its standard output goes to the host.
+    pub printed: u64,
     /// What each cage of the candidate must do. Its command reads more after `stdin`, as [`Lane`] writes it.
     pub work: Job,
 }
@@ -268,9 +270,7 @@ impl Suite {
     /// second: in the tier `split`. The first one's result is graded. `None` in other tiers.
     pub fn split(&self, genome: &Genome, order: &Order<'_>) -> Option<Pair> {
         match &self.plan {
-            Plan::OpenEvolve(suite) if suite.split => {
-                Some(Pair { exam: suite.work(genome, order), work: suite.candidate(genome) })
-            }
+            Plan::OpenEvolve(suite) if suite.split => Some(suite.pair(genome, order)),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use meliora_domain::{Digest, Feedback, Finished, Genome, Limits, Mark, MarkStatus, Split, TaskId};
+use meliora_domain::{Digest, Ending, Feedback, Finished, Genome, Limits, Mark, MarkStatus, Split, TaskId};
 
 pub use config::{DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings};
 
@@ -35,6 +35,10 @@ pub(crate) use split::{CANDIDATE, CANDIDATE_PATH, EXAMINER, EXAMINER_PATH};
 /// OpenEvolve's defaults (`config.py`).
 const THRESHOLDS: [f64; 3] = [0.5, 0.75, 0.9];
 const FEATURES: [&str; 2] = ["complexity", "diversity"];
+
+/// The signal by which the kernel ends a stage that takes too long, and that of processor time.
+const ALARM: i32 = 14;
+const CPU_TIME: i64 = 24;
 
 /// Memory where the project says nothing else: evaluators load numeric libraries and start processes.
 const MEMORY: u64 = 2 << 30;
@@ -172,13 +176,12 @@ impl OpenEvolveSuite {
         let thresholds: Vec<String> = thresholds.iter().map(|t| format!("{t:?}")).collect();
         let modules: Vec<String> = self.python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!(
-            "{{\"split\":{},\"program\":{},\"cascade\":{},\"thresholds\":[{}],\"timeout\":{},\"retries\":{retries},\"output\":{},\"modules\":[{}]}}",
+            "{{\"split\":{},\"program\":{},\"cascade\":{},\"thresholds\":[{}],\"timeout\":{},\"retries\":{retries},\"modules\":[{}]}}",
             self.split,
             quoted(&self.program),
             self.cascade(),
             thresholds.join(","),
             self.seconds(),
-            self.limits.output,
             modules.join(","),
         );
         let mut files = if self.split { split::stand_in(&self.program) } else { genome_files(genome) };
@@ -209,7 +212,7 @@ impl OpenEvolveSuite {
             return grade::Parts::default();
         }
         let mut found = Evaluation::default();
-        match frame::frames(&finished.stdout, &job.ticket).remove(&0) {
+        match said(finished, &job.ticket.nonce) {
             Some(frame) => self.read(&frame, &mut found),
             None => {
                 let (status, detail) = frame::of_ending(finished.ending, &finished.stderr);
@@ -232,13 +235,15 @@ impl OpenEvolveSuite {
     /// `g`arbage.
     fn read(&self, frame: &Frame, found: &mut Evaluation) {
         found.output = tail(&frame.error, 1000);
-        if !frame.unfit.is_empty() {
+        if let Some(unfit) = unfit(&frame.said) {
             // Whatever the evaluator made of it.
-            return found.fail(MarkStatus::Garbled, frame.unfit.clone());
+            return found.fail(MarkStatus::Garbled, unfit);
         }
         let (mut result, mut note, mut stage) = (None, None, 0);
         for line in frame.said.lines() {
-            let Some((kind, rest)) = line.split_once(' ').filter(|(kind, _)| *kind != "t") else { continue };
+            let Some((kind, rest)) = line.split_once(' ').filter(|(kind, _)| !matches!(*kind, "t" | "x")) else {
+                continue;
+            };
             let value = Json::read(rest);
             match (kind, value) {
                 ("s", Ok(number)) => stage = frame::whole(&number).unwrap_or(0),
@@ -292,6 +297,35 @@ impl OpenEvolveSuite {
         });
         found.metrics = finite.collect();
     }
+}
+
+/// What the driver said behind the nonce, and how it ended; `None` if it never began.
+fn said(finished: &Finished, nonce: &str) -> Option<Frame> {
+    let said = std::str::from_utf8(&finished.stdout).ok()?.strip_prefix(nonce)?.strip_prefix('\n')?.to_owned();
+    let end = match finished.ending {
+        _ if said.ends_with("\n.\n") => End::Done,
+        Ending::Signalled(ALARM) | Ending::WallClock => End::Time,
+        Ending::OutputCap => End::Size,
+        Ending::Memory => End::Memory,
+        Ending::CpuTime => End::Signal(CPU_TIME),
+        Ending::Exited(code) => End::Exit(i64::from(code)),
+        Ending::Signalled(signal) => End::Signal(i64::from(signal)),
+    };
+    let error = String::from_utf8_lossy(&finished.stderr).into_owned();
+    Some(Frame { end, said, error, lines: Vec::new() })
+}
+
+/// Why evaluator and candidate cannot work in cages of their own, if they cannot: the driver says so, or the program was
+/// opened more often (`t`, told by whichever process) than stand-ins were made of its text (`x`).
+fn unfit(said: &str) -> Option<String> {
+    let last = |kind: &str| said.lines().rev().find_map(|line| line.strip_prefix(kind)?.strip_prefix(' '));
+    if let Some(Json::Text(why)) = last("u").and_then(|text| Json::read(text).ok()) {
+        return Some(why);
+    }
+    let number = |kind: &str| last(kind).and_then(|text| text.parse::<i64>().ok());
+    (number("t")? > number("x").unwrap_or(0)).then(|| {
+        "the evaluator reads the candidate's text, which is not in its cage; `--isolation together` shows it".to_owned()
+    })
 }
 
 /// What came of an evaluation.

@@ -63,6 +63,7 @@ const COMMON_MODULES: &[&str] = &[
     "gc",
     "mmap",
     "_json",
+    "fcntl",
     "_ctypes",
     "_socket",
     "binascii",

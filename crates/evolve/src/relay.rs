@@ -23,8 +23,8 @@ const KILL: i32 = 9;
 /// Candidates that one examination may have, one after the other; the evaluator's driver numbers them from 1, and bounds
 /// how many there are at once.
 const CANDIDATES: u32 = 2000;
-/// Bytes that are kept of the evaluator's standard error, which only a driver that breaks writes to.
-const ERRORS: usize = 1 << 16;
+/// The last bytes that are kept of what the evaluator prints.
+const ERRORS: usize = 1 << 12;
 
 /// A candidate in its cage.
 struct Candidate {
@@ -89,7 +89,8 @@ type Candidates = HashMap<u32, (Arc<Candidate>, Sender<Vec<u8>>)>;
 impl Relay<'_> {
     /// Does what the evaluator wishes until it ends.
     fn serve(&self, start: Instant, first: First<'_>) -> Result<Finished, SandboxError> {
-        let (mut wishes, mut result, mut errors) = (Wishes::default(), Vec::new(), Vec::new());
+        let (mut wishes, mut result) = (Wishes::default(), Vec::new());
+        let (mut printed, mut errors) = (0, Vec::new());
         let mut first = Some(first);
         let ending = std::thread::scope(|scope| {
             let mut candidates = Candidates::new();
@@ -104,13 +105,19 @@ impl Relay<'_> {
                                         self.note(candidate.process.signal(KILL));
                                     }
                                 }
-                                Wish::Result(words) => result = words,
+                                Wish::Result(words) => result.extend(words),
                             }
                         }
                     }
                     Ok(Happening::Stderr(bytes)) => {
-                        errors.extend(bytes.into_iter().take(ERRORS.saturating_sub(errors.len())));
+                        printed += bytes.len() as u64;
+                        errors.extend(bytes);
+                        errors.drain(..errors.len().saturating_sub(ERRORS));
+                        if printed > self.pair.printed {
+                            self.note(self.exam.signal(KILL));
+                        }
                     }
+                    Ok(Happening::Exit(_)) if printed > self.pair.printed => break Ok(Ending::OutputCap),
                     Ok(Happening::Exit(ending)) => break Ok(ending),
                     Err(error) => break Err(error),
                 }

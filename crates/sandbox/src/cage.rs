@@ -71,6 +71,13 @@ impl NamespaceCage {
     }
 }
 
+impl NamespaceCage {
+    /// A copy of the warm interpreter waits for the first command from now on, where the cage has one.
+    pub(crate) fn prepare(&self) -> Result<(), SandboxError> {
+        self.0.request(Request::Prepare)
+    }
+}
+
 impl Drop for NamespaceCage {
     fn drop(&mut self) {
         self.0.kill();

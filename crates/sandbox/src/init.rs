@@ -30,6 +30,8 @@ struct Slot {
 struct Init<'a> {
     plan: &'a Plan,
     slots: [Option<Slot>; SLOTS],
+    /// A copy of the interpreter that waits for the first command, and its line.
+    spare: Option<(libc::pid_t, RawFd)>,
     cpu_us: u64,
     peak_kib: u64,
 }
@@ -48,10 +50,11 @@ fn live_in(plan: &Plan, enclose: fn(&Plan) -> Result<[RawFd; READY_FDS], Failure
     let outcome = enclose(plan)
         .and_then(|folders| announce(plan.control, &folders).map_err(|errno| Failure { step: Step::Announce, errno }));
     if let Err(failure) = outcome {
-        tell(plan.control, &[failure.step as u32, failure.errno as u32], &[]).ok();
+        let words = [(failure.step as u32).to_ne_bytes(), (failure.errno as u32).to_ne_bytes()];
+        tell(plan.control, words.as_flattened(), &[]).ok();
         leave(1);
     }
-    Init { plan, slots: [None; SLOTS], cpu_us: 0, peak_kib: 0 }.serve()
+    Init { plan, slots: [None; SLOTS], spare: None, cpu_us: 0, peak_kib: 0 }.serve()
 }
 
 /// Ends this process and nothing else of the host's.
@@ -64,7 +67,7 @@ fn announce(control: RawFd, folders: &[RawFd; READY_FDS]) -> Result<(), Errno> {
     // The last is not always there.
     let count = folders.iter().take_while(|fd| **fd >= 0).count();
     let folders = folders.get(..count).unwrap_or(folders);
-    tell(control, &[0, 0], folders)?;
+    tell(control, [[0u8; 4]; 2].as_flattened(), folders)?;
     for folder in folders {
         close(*folder);
     }
@@ -76,11 +79,11 @@ fn close(fd: RawFd) {
     unsafe { libc::close(fd) };
 }
 
-/// Sends two words and descriptors to the host.
-fn tell(control: RawFd, words: &[u32; 2], fds: &[RawFd]) -> Result<(), Errno> {
+/// Sends bytes and at most five descriptors.
+fn tell(control: RawFd, words: &[u8], fds: &[RawFd]) -> Result<(), Errno> {
     let mut room: ControlRoom = [0; 8];
-    // SAFETY: the message points to locals that live through the call; the control data fits `room` (four
-    // descriptors take 32 bytes of its 64) and is written within what the macros report.
+    // SAFETY: the message points to locals that live through the call; the control data fits `room` (five
+    // descriptors take 40 bytes of its 64) and is written within what the macros report.
     unsafe {
         let mut part = libc::iovec { iov_base: words.as_ptr().cast_mut().cast(), iov_len: size_of_val(words) };
         let mut message: libc::msghdr = std::mem::zeroed();
@@ -170,7 +173,10 @@ impl Init<'_> {
                 let started = match free {
                     Some(_) => {
                         let counts = [argc as usize, envc as usize, length as usize];
-                        start(self.plan, strings, counts, ([stdin, stdout, stderr], terminal), report)
+                        // Whether or not it is one for the interpreter: no later command finds a process beside it.
+                        let spare =
+                            self.spare.take().map(|spare| Spare { spare, request: request.encode(), fds: *fds });
+                        start(self.plan, strings, counts, ([stdin, stdout, stderr], terminal), report, spare)
                     }
                     None => Err((NO_START, libc::EAGAIN)),
                 };
@@ -196,6 +202,11 @@ impl Init<'_> {
                 }
             }
             Request::SignalAll { signal } => kill(-1, signal as c_int),
+            Request::Prepare => {
+                if self.spare.is_none() && self.slots.iter().all(Option::is_none) {
+                    self.spare = self.plan.python.as_deref().and_then(|python| have_wait(self.plan, python).ok());
+                }
+            }
             Request::Spawn { .. } => {
                 for fd in fds.iter().take(count) {
                     close(*fd);
@@ -218,6 +229,9 @@ impl Init<'_> {
                 return;
             }
             let cpu_us = self.count(&usage);
+            if let Some((_, line)) = self.spare.take_if(|(spare, _)| *spare == pid) {
+                close(line);
+            }
             let Some(place) = self.slots.iter_mut().find(|slot| slot.is_some_and(|slot| slot.pid == pid)) else {
                 continue;
             };
@@ -232,6 +246,9 @@ impl Init<'_> {
 
     fn sweep(&mut self) {
         kill(-1, libc::SIGKILL);
+        if let Some((_, line)) = self.spare.take() {
+            close(line);
+        }
         loop {
             // SAFETY: as in `reap`; a null status is allowed.
             let (pid, usage) = unsafe {
@@ -294,43 +311,136 @@ struct Launch<'a> {
     failed: Option<(u64, Errno)>,
 }
 
-/// Starts a command. `strings` holds the folder, `argc` arguments and `envc` variables in `length` bytes.
+/// A copy of the interpreter that waits, and what it is to be told.
+struct Spare {
+    spare: (libc::pid_t, RawFd),
+    request: [u8; REQUEST],
+    fds: [RawFd; SPAWN_FDS],
+}
+
+impl Spare {
+    /// Lets it go on as the command.
+    fn go(self) -> Option<libc::pid_t> {
+        let (pid, line) = self.spare;
+        let told = tell(line, &self.request, &self.fds);
+        close(line);
+        told.ok().map(|()| pid)
+    }
+
+    fn end(self) {
+        let (pid, line) = self.spare;
+        close(line);
+        kill(pid, libc::SIGKILL);
+    }
+}
+
+/// Has a copy of the interpreter wait for its command.
+fn have_wait(plan: &Plan, python: &Interpreter) -> Result<(libc::pid_t, RawFd), Errno> {
+    let mut ends: [RawFd; 2] = [-1; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: two descriptors are written into a local.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
+    let [ours, theirs] = ends;
+    match python.fork() {
+        Ok(0) => wait_for_command(plan, python, theirs),
+        forked => {
+            close(theirs);
+            forked.map(|pid| (pid, ours)).inspect_err(|_| close(ours))
+        }
+    }
+}
+
+/// The life of a copy of the interpreter that waits: nothing of any command is here before it comes.
+fn wait_for_command(plan: &Plan, python: &Interpreter, line: RawFd) -> ! {
+    if close_all_but(&[0, 1, 2, line]).is_err() {
+        leave(127);
+    }
+    python.forked(true);
+    let Some((Request::Spawn { argc, envc, length, .. }, fds, SPAWN_FDS)) = hear(line) else { leave(0) };
+    close(line);
+    let [strings, stdin, stdout, stderr, report] = fds;
+    let streams = ([stdin, stdout, stderr], false);
+    match Words::read(strings, [argc as usize, envc as usize, length as usize]) {
+        Ok(words) => go_on(&words.launch(plan, streams), python, report, true),
+        Err(errno) => not_started(report, (NO_START, errno)),
+    }
+}
+
+/// The words of a command, laid out for `execve`.
+struct Words {
+    text: Map,
+    table: Map,
+    argc: usize,
+    envc: usize,
+}
+
+impl Words {
+    /// `strings` holds the folder, `argc` arguments and `envc` variables in `length` bytes.
+    fn read(strings: RawFd, [argc, envc, length]: [usize; 3]) -> Result<Self, Errno> {
+        let pointers = argc.wrapping_add(envc).wrapping_add(2).wrapping_mul(size_of::<*const c_char>());
+        let words = Words { text: Map::file(strings, length)?, table: Map::memory(pointers)?, argc, envc };
+        // SAFETY: the host wrote `argc + envc + 1` strings, each ended by zero, into `length` mapped bytes, and `table`
+        // has room for as many pointers and a second null; the loops write within both.
+        unsafe {
+            let mut offset = libc::strlen(words.text.at.cast()).wrapping_add(1);
+            for (list, count) in [(words.argv(), argc), (words.variables(), envc)] {
+                let mut place = 0;
+                while place < count && offset < length {
+                    let here = words.text.at.cast::<c_char>().wrapping_add(offset);
+                    *list.wrapping_add(place) = here;
+                    offset = offset.wrapping_add(libc::strlen(here)).wrapping_add(1);
+                    place = place.wrapping_add(1);
+                }
+                *list.wrapping_add(place) = ptr::null();
+            }
+        }
+        Ok(words)
+    }
+
+    fn argv(&self) -> *mut *const c_char {
+        self.table.at.cast()
+    }
+
+    /// Its own variables.
+    fn variables(&self) -> *mut *const c_char {
+        self.argv().wrapping_add(self.argc).wrapping_add(1)
+    }
+
+    fn launch<'a>(&self, plan: &'a Plan, (streams, terminal): ([RawFd; 3], bool)) -> Launch<'a> {
+        let own = self.variables().cast_const();
+        let environment = if self.envc > 0 { own } else { plan.environment.as_ptr() };
+        let folder = self.text.at.cast();
+        Launch { plan, folder, argv: self.argv(), environment, streams, terminal, failed: None }
+    }
+}
+
+/// Starts a command; for `counts` see [`Words::read`].
 fn start(
     plan: &Plan,
     strings: RawFd,
-    [argc, envc, length]: [usize; 3],
-    (streams, terminal): ([RawFd; 3], bool),
+    counts: [usize; 3],
+    streams: ([RawFd; 3], bool),
     report: RawFd,
+    spare: Option<Spare>,
 ) -> Result<libc::pid_t, (u64, Errno)> {
     let no_start = |errno: Errno| (NO_START, errno);
-    let pointers = argc.wrapping_add(envc).wrapping_add(2).wrapping_mul(size_of::<*const c_char>());
-    let (text, table) = (Map::file(strings, length).map_err(no_start)?, Map::memory(pointers).map_err(no_start)?);
-    let argv = table.at.cast::<*const c_char>();
-    let own = argv.wrapping_add(argc).wrapping_add(1);
-    // SAFETY: the host wrote `argc + envc + 1` strings, each ended by zero, into `length` mapped bytes, and `table` has
-    // room for as many pointers and a second null; the loops write within both.
-    unsafe {
-        let mut offset = libc::strlen(text.at.cast()).wrapping_add(1);
-        for (list, count) in [(argv, argc), (own, envc)] {
-            let mut place = 0;
-            while place < count && offset < length {
-                let here = text.at.cast::<c_char>().wrapping_add(offset);
-                *list.wrapping_add(place) = here;
-                offset = offset.wrapping_add(libc::strlen(here)).wrapping_add(1);
-                place = place.wrapping_add(1);
-            }
-            *list.wrapping_add(place) = ptr::null();
-        }
-    }
-    let environment = if envc > 0 { own.cast_const() } else { plan.environment.as_ptr() };
-    let mut launch = Launch { plan, folder: text.at.cast(), argv, environment, streams, terminal, failed: None };
-    // SAFETY: the table was filled above, and both lists in it end with a null pointer.
-    let goes_on = |python: &&Interpreter| unsafe { !terminal && python.takes(argv) && python.takes_environment(own) };
+    let words = Words::read(strings, counts).map_err(no_start)?;
+    let mut launch = words.launch(plan, streams);
+    // SAFETY: the table was filled, and both lists in it end with a null pointer.
+    let goes_on = |python: &&Interpreter| unsafe {
+        !launch.terminal && python.takes(words.argv()) && python.takes_environment(words.variables())
+    };
     if let Some(python) = plan.python.as_deref().filter(goes_on) {
+        if let Some(pid) = spare.and_then(Spare::go) {
+            return Ok(pid);
+        }
         return match python.fork().map_err(no_start)? {
-            0 => go_on(&launch, python, report),
+            0 => go_on(&launch, python, report, false),
             pid => Ok(pid),
         };
+    }
+    if let Some(spare) = spare {
+        spare.end();
     }
     // Shared memory until `execve`, as vfork does: copying PID 1's tables would cost more than all the rest.
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -357,9 +467,8 @@ extern "C" fn run(launch: *mut c_void) -> c_int {
     leave(127)
 }
 
-/// From the fork to the first line of a Python script, in the child. What goes wrong is reported from here: PID 1, which
-/// has gone on, will report as well, and the host believes the first.
-fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd) -> ! {
+/// From the fork to the first line of a Python script, in the child, which may have `waited`.
+fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd, waited: bool) -> ! {
     let failed = match prepare_command(launch, &[0, 1, 2, report]) {
         Err(failed) => failed,
         // SAFETY: `start` saw that the interpreter takes these arguments, and this is the child of its fork.
@@ -369,6 +478,9 @@ fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd) -> ! {
                 // PID 1 is shielded from the commands' eyes, and its child as well until it is executed or comes here.
                 // A command is not, or the host could not see how much memory it holds.
                 libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
+                if !waited {
+                    python.forked(false);
+                }
                 python.go_on(launch.argv, launch.environment)
             }
             libc::fcntl(report, libc::F_SETFD, libc::FD_CLOEXEC);
@@ -376,7 +488,12 @@ fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd) -> ! {
             (NO_EXEC, errno())
         },
     };
-    let (kind, errno) = failed;
+    not_started(report, failed)
+}
+
+/// Reports from the child that it did not start: PID 1, which has gone on, will report as well, and the host believes the
+/// first.
+fn not_started(report: RawFd, (kind, errno): (u64, Errno)) -> ! {
     let bytes = Report { kind, status: errno as u64, ..Report::default() }.encode();
     // SAFETY: writes a local of the given size.
     unsafe { libc::write(report, bytes.as_ptr().cast(), bytes.len()) };

@@ -86,6 +86,7 @@ api! {
     PyUnicode_AsUTF8String: fn(Object) -> Object;
     PyBytes_AsString: fn(Object) -> *const c_char;
     PyLong_AsLong: fn(Object) -> libc::c_long;
+    PyObject_Malloc: fn(usize) -> *mut c_void;
     PyErr_ExceptionMatches: fn(Object) -> c_int;
     PyErr_Fetch: fn(*mut Object, *mut Object, *mut Object);
     PyErr_NormalizeException: fn(*mut Object, *mut Object, *mut Object);
@@ -133,6 +134,7 @@ pub(crate) struct Interpreter {
     begin: Object,
     code_of_exit: Object,
     end: Object,
+    limber: Object,
     safe_path: bool,
     /// What a command must begin with to go on here: program and flags.
     start: Vec<CString>,
@@ -192,12 +194,14 @@ impl Interpreter {
                 begin: function(c"begin"),
                 code_of_exit: function(c"code_of_exit"),
                 end: function(c"end"),
+                limber: function(c"limber"),
                 start: start.map(text).collect::<Result<_, _>>()?,
                 api,
                 safe_path,
                 env: warm.env.clone(),
             };
             interpreter.prepare(prepare, warm)?;
+            crate::holes::fill(interpreter.api.PyObject_Malloc);
             Ok(interpreter)
         }
     }
@@ -288,7 +292,7 @@ impl Interpreter {
         true
     }
 
-    /// Forks, with all that Python wants done around it. In the child, [`Self::forked`] must come before [`Self::go_on`].
+    /// Forks, with all that Python wants done around it. In the child, [`Self::forked`] must come first.
     pub(crate) fn fork(&self) -> Result<libc::pid_t, sys::Errno> {
         // SAFETY: the one thread of this process holds the interpreter.
         unsafe {
@@ -316,17 +320,28 @@ impl Interpreter {
         }
     }
 
+    /// In the child of [`Self::fork`], before anything else of Python. One that `waits` for its command uses the time: it
+    /// touches what nearly every command touches.
+    pub(crate) fn forked(&self, waits: bool) {
+        // SAFETY: the child of a fork has the interpreter to itself.
+        unsafe {
+            (self.api.PyOS_AfterFork_Child)();
+            if waits && (self.api.PyObject_CallObject)(self.limber, (self.api.PyTuple_New)(0)).is_null() {
+                (self.api.PyErr_Clear)();
+            }
+        }
+    }
+
     /// Goes on as the command: runs the script as Python's own `main` would, and ends the process.
     ///
     /// # Safety
-    /// Only in the child of [`Self::fork`], with an `argv` that [`Self::takes`] and an `environment` that
+    /// Only in the child of [`Self::fork`], behind [`Self::forked`], with an `argv` that [`Self::takes`] and an `environment` that
     /// [`Self::takes_environment`].
     pub(crate) unsafe fn go_on(&self, argv: *const *const c_char, environment: *const *const c_char) -> ! {
         let api = &self.api;
         // SAFETY: the child of a fork, told so first, has the interpreter to itself; `argv` holds what `takes` found;
         // every result is checked before it is used.
         unsafe {
-            (api.PyOS_AfterFork_Child)();
             let list = |mut place: *const *const c_char| {
                 let mut texts = Vec::new();
                 while !(*place).is_null() {

@@ -11,6 +11,7 @@ mod e2b;
 mod files;
 mod filter;
 mod groups;
+mod holes;
 mod identity;
 mod init;
 mod interpreter;

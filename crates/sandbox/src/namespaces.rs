@@ -90,7 +90,16 @@ impl Namespaces {
         self.ready = None;
         if count > 0 {
             let machine = Arc::clone(&self.machine);
-            let ready = Ready::start(count, Arc::new(move |spec: &CageSpec| machine.start(spec)));
+            let ready = Ready::start(
+                count,
+                Arc::new(move |spec: &CageSpec| {
+                    let cage = machine.start(spec)?;
+                    if machine.python.is_none() {
+                        cage.prepare()?;
+                    }
+                    Ok(cage)
+                }),
+            );
             self.ready = Some(ready.map_err(|error| failed("thread that opens cages ahead", error))?);
         }
         Ok(self)

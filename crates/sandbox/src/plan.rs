@@ -3,7 +3,7 @@
 //! The child of a clone in a process with threads may not allocate or lock, so whatever needs memory is made here:
 //! C strings, mount trees, the filter, the environment, a stack.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -89,14 +89,14 @@ pub(crate) struct Plan {
     pub(crate) files: Vec<(CString, Vec<u8>)>,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) rights: Rights,
-    pub(crate) filter: Vec<libc::sock_filter>,
+    pub(crate) filter: Rc<Vec<libc::sock_filter>>,
     pub(crate) limits: Vec<(u32, u64, u64)>,
     /// Ends with a null pointer; points into `_env`.
     pub(crate) environment: Vec<*const libc::c_char>,
     /// The interpreter that commands may go on in: one that was started with this environment.
     pub(crate) python: Option<Rc<Interpreter>>,
     /// Stack for the moment between starting a command and its `execve`.
-    pub(crate) stack: Vec<u128>,
+    pub(crate) stack: Rc<Vec<u128>>,
     _env: Vec<CString>,
     /// Closed when the plan goes.
     _trees: Vec<OwnedFd>,
@@ -110,6 +110,10 @@ pub(crate) struct Ground {
     /// The interpreter of this process, where it has one.
     pub(crate) python: Option<Rc<Interpreter>>,
     pub(crate) links: Vec<(CString, CString)>,
+    /// The filters of system calls without and with terminals, once they are needed.
+    filters: [OnceCell<Rc<Vec<libc::sock_filter>>>; 2],
+    /// Each cage has a copy of it, as of all memory.
+    stack: Rc<Vec<u128>>,
     /// Folders of the system: `/usr`, and those of `/lib` and so on that are no links.
     pub(crate) system: Vec<PathBuf>,
 }
@@ -127,7 +131,15 @@ impl Ground {
                 system.push(path);
             }
         }
-        Ok(Ground { rights: rights(landlock_abi), may_hide: true, python: None, links, system })
+        let rights = rights(landlock_abi);
+        Ok(Ground { rights, may_hide: true, python: None, links, filters: Default::default(), stack: stack(), system })
+    }
+
+    /// The filter of a cage.
+    fn filter(&self, terminals: bool) -> Rc<Vec<libc::sock_filter>> {
+        let [without, with] = &self.filters;
+        let place = if terminals { with } else { without };
+        Rc::clone(place.get_or_init(|| crate::filter::program(self.may_hide, terminals).into()))
     }
 }
 
@@ -264,15 +276,20 @@ impl Plan {
             files,
             mounts,
             rights: ground.rights,
-            filter: crate::filter::program(ground.may_hide, spec.terminals),
+            filter: ground.filter(spec.terminals),
             limits: rlimits(&spec.limits),
             environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
             python: ground.python.clone().filter(|python| python.env == spec.env),
-            stack: vec![0; 64 * 1024 / size_of::<u128>()],
+            stack: Rc::clone(&ground.stack),
             _env: env,
             _trees: trees,
         })
     }
+}
+
+/// 64 KiB.
+fn stack() -> Rc<Vec<u128>> {
+    vec![0; 64 * 1024 / size_of::<u128>()].into()
 }
 
 /// A path that cannot be shown in the cage.
@@ -302,11 +319,11 @@ impl Plan {
             mounts: Vec::new(),
             rights: rights(landlock_abi),
             // The host may have no right to look into a process that hides, as in a user namespace of the engine's.
-            filter: crate::filter::program(false, spec.terminals),
+            filter: crate::filter::program(false, spec.terminals).into(),
             limits: rlimits(&spec.limits),
             environment: env.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect(),
             python: None,
-            stack: vec![0; 64 * 1024 / size_of::<u128>()],
+            stack: stack(),
             _env: env,
             _trees: Vec::new(),
         })

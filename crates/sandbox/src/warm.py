@@ -6,6 +6,8 @@
 import sys
 
 FRESH = frozenset(sys.modules) - {__name__}
+# How a script ends that only defines before.
+TAIL = 'if __name__ == "__main__":\n    main()\n'
 CODES = {}
 HELPERS = {}
 
@@ -83,7 +85,7 @@ class Shelf:
 
 def prepare(version, names, required, search, *texts):
     """Imports `names` as far as they are there and `required` from the standard library and the folders of `search`, and
-    compiles `texts` (path, text, path, text, ...). Returns what is wrong, or None; of a required module its name, a line
+    compiles `texts` (path, text, path, text, ...); one that ends in TAIL is executed up to there. Returns what is wrong, or None; of a required module its name, a line
     break and the reason."""
     if sys.version.replace("\n", " ") != version:
         return "its library is another build: " + sys.version.replace("\n", " ")
@@ -126,6 +128,8 @@ def prepare(version, names, required, search, *texts):
             wrong = bring(name, search.split("\n"), true_import, needs)
             if wrong:
                 return "%s\n%s" % (name, wrong)
+        for path, text in zip(texts[::2], texts[1::2]):
+            CODES[path] = text.encode("utf-8"), *begun(path, text)
     finally:
         builtins.__import__, os.register_at_fork = true_import, true_register
     import gc
@@ -151,11 +155,49 @@ def prepare(version, names, required, search, *texts):
     HELPERS["collect"] = gc.collect
     HELPERS["kept"] = dict(modules, **{name: sys.modules[name] for name in FRESH if name != "__main__"})
     HELPERS["folder"] = lambda script, path=os.path: path.dirname(path.realpath(script))
-    for path, text in zip(texts[::2], texts[1::2]):
-        CODES[path] = text.encode("utf-8"), compile(text, path, "exec", dont_inherit=True)
+    for _, _, main in CODES.values():
+        if hasattr(main, "rehearse"):
+            rehearse(main)
     gc.collect()
     gc.freeze()
     return None
+
+
+def rehearse(main):
+    """Lets a script do often what it will do once in each command. What Python notes of code that runs often, it then has
+    noted already, in memory that the commands share, and each of them writes to fewer pages of its own."""
+    posix = sys.modules["posix"]
+    modules, path, finders, files = dict(sys.modules), list(sys.path), list(sys.meta_path), []
+
+    def lend(text):
+        """A path by which this process alone reads the text."""
+        files.append(posix.memfd_create("rehearsal"))
+        posix.write(files[-1], text.encode("utf-8"))
+        return "/proc/self/fd/%d" % files[-1]
+
+    try:
+        for _ in range(40):
+            main.rehearse(lend)
+            while files:
+                posix.close(files.pop())
+    except Exception as error:
+        # Then it is slower.
+        HELPERS["unrehearsed"] = error
+    sys.modules.clear()
+    sys.modules.update(modules)
+    sys.path[:], sys.meta_path[:] = path, finders
+    sys.path_importer_cache.clear()
+
+
+def begun(path, text):
+    """The code of a script that is left to run, and the module in which the rest has run already, if it has."""
+    body, tail, behind = text.rpartition(TAIL)
+    if not tail or behind:
+        return compile(text, path, "exec", dont_inherit=True), None
+    main = type(sys)("__main__")
+    main.__dict__.update(__builtins__=sys.modules["builtins"], __file__=path)
+    exec(compile(body, path, "exec", dont_inherit=True), main.__dict__)
+    return compile("\n" * body.count("\n") + TAIL, path, "exec", dont_inherit=True), main
 
 
 def bring(name, search, true_import, needs):
@@ -214,7 +256,7 @@ def begin(flags, safe_path, count, *texts):
             posix.environ[name] = value
     script = argv[int(flags)]
     try:
-        code = code_of(script, posix)
+        code, main = code_of(script, posix)
     except BaseException:
         # A script that cannot be read or compiled: what is to be said of it is best said by a fresh interpreter.
         posix.execve(argv[0], argv, posix.environ)
@@ -225,7 +267,7 @@ def begin(flags, safe_path, count, *texts):
     sys.argv = list(argv[int(flags):])
     if not safe_path:
         sys.path.insert(0, HELPERS["folder"](script))
-    main = type(sys)("__main__")
+    main = main or type(sys)("__main__")
     loader = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", script)
     main.__dict__.update(__loader__=loader, __builtins__=sys.modules["builtins"], __file__=script, __cached__=None)
     if sys.version_info < (3, 14):
@@ -235,16 +277,16 @@ def begin(flags, safe_path, count, *texts):
 
 
 def code_of(script, posix):
-    """The code of a script, from before if its text is one that was known."""
+    """The code of a script and the module to run it in, from before if its text is one that was known."""
     fd = posix.open(script, posix.O_RDONLY | posix.O_CLOEXEC)
     parts = [posix.read(fd, posix.fstat(fd).st_size + 1)]
     while parts[-1]:
         parts.append(posix.read(fd, 1 << 16))
     posix.close(fd)
     source = b"".join(parts)
-    text, code = CODES.get(script, (None, None))
+    text, code, main = CODES.get(script, (None, None, None))
     HELPERS["known"] = text == source
-    return code if text == source else compile(source, script, "exec", dont_inherit=True)
+    return (code, main) if text == source else (compile(source, script, "exec", dont_inherit=True), None)
 
 
 def code_of_exit(stop):
@@ -295,6 +337,33 @@ def end():
     HELPERS["collect"]()
     flush()
     return 0
+
+
+LIMBER = """
+class Some:
+    def __init__(self, given):
+        self.given = [float(x) for x in given]
+
+    def sum(self, *more, by=1):
+        return sum(x * by for x in self.given if x > 0)
+
+
+def show(value):
+    try:
+        return "%s, %d" % (value, int(value)) + f"{value:.3f}".strip().replace(".", ",")
+    except (ValueError, TypeError) as error:
+        return str(error)
+
+
+found = {}
+for number, name in enumerate(sorted(("b", "a"), key=len), 1):
+    found[name] = show(Some(range(9)).sum(by=number)), None, show("x"), b"x".decode("utf-8")
+found = [*found.items()][0][:1] + tuple(isinstance(x, str) and x.split(",") for x in "a b".split())
+"""
+
+
+def limber():
+    exec(compile(LIMBER, "<limber>", "exec", dont_inherit=True), {"__builtins__": __builtins__, "__name__": "limber"})
 
 
 def flush():

@@ -12,6 +12,8 @@ pub(crate) enum Request {
     Signal { id: u32, signal: u32 },
     /// Send a signal to every process of the cage but PID 1.
     SignalAll { signal: u32 },
+    /// A warm command will come: have a copy of the interpreter wait for it.
+    Prepare,
 }
 
 /// Bytes of a request.
@@ -27,6 +29,7 @@ impl Request {
             Request::Spawn { id, argc, envc, length, terminal } => [1, id, argc, envc, length, u32::from(terminal)],
             Request::Signal { id, signal } => [2, id, signal, 0, 0, 0],
             Request::SignalAll { signal } => [3, signal, 0, 0, 0, 0],
+            Request::Prepare => [4, 0, 0, 0, 0, 0],
         };
         let mut bytes = [0; REQUEST];
         for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
@@ -46,6 +49,7 @@ impl Request {
             }
             [2, id, signal, ..] => Some(Request::Signal { id, signal }),
             [3, signal, ..] => Some(Request::SignalAll { signal }),
+            [4, ..] => Some(Request::Prepare),
             _ => None,
         }
     }
@@ -110,6 +114,7 @@ mod tests {
             Request::Spawn { id: 7, argc: 3, envc: 2, length: 4096, terminal: true },
             Request::Signal { id: 9, signal: 15 },
             Request::SignalAll { signal: 9 },
+            Request::Prepare,
         ] {
             assert_eq!(Request::decode(&request.encode()), Some(request));
         }

@@ -111,7 +111,7 @@ fn warm_python() -> WarmPython {
         .into(),
         required: Vec::new(),
         search: Vec::new(),
-        scripts: vec![("/work/known.py".to_owned(), KNOWN.to_owned())],
+        scripts: vec![("/work/known.py".to_owned(), KNOWN.to_owned()), ("/work/ahead.py".to_owned(), AHEAD.to_owned())],
     }
 }
 
@@ -119,12 +119,20 @@ fn warm_python() -> WarmPython {
 const KNOWN: &str =
     "import sys\nprint('known', sys.argv, __name__, __file__)\ndef f(): raise ValueError('here')\nf()\n";
 
-fn sandboxes() -> &'static [(&'static str, Namespaces); 2] {
-    static BOTH: OnceLock<[(&str, Namespaces); 2]> = OnceLock::new();
-    BOTH.get_or_init(|| {
+/// One that is executed beforehand, up to its last lines.
+const AHEAD: &str = "import sys\nimport select\n\n\nclass C:\n    pass\n\n\ndef rehearse(lend):\n    import json\n    with open(lend('text')) as file:\n        assert file.read() == 'text'\n    sys.path.append('/rehearsed')\n\n\ndef main():\n    print(sys.argv, sorted(globals()), __name__, __file__, C.__module__, main.__code__.co_firstlineno, sys.path, 'json' in sys.modules, sys.modules['__main__'].__dict__ is globals(), select.select([], [], [], 0))\n    raise ValueError('here')\n\n\nif __name__ == \"__main__\":\n    main()\n";
+
+fn sandboxes() -> &'static [(&'static str, Namespaces); 3] {
+    static ALL: OnceLock<[(&str, Namespaces); 3]> = OnceLock::new();
+    ALL.get_or_init(|| {
         [
             ("cold", Namespaces::warm(None).expect("a cage with every layer")),
             ("warm", Namespaces::warm(Some(&warm_python())).expect("a cage with every layer")),
+            // Its commands have waited.
+            (
+                "waiting",
+                Namespaces::warm(Some(&warm_python())).and_then(|s| s.ahead(2)).expect("a cage with every layer"),
+            ),
         ]
     })
 }
@@ -162,7 +170,7 @@ fn warm(code: &str) -> Finished {
 }
 
 fn warm_is_warm() {
-    let [(_, cold), (_, warm_one)] = sandboxes();
+    let [(_, cold), (_, warm_one), _] = sandboxes();
     assert!(warm_one.describe().ends_with("python: warm"), "{}", warm_one.describe());
     // Only a command that was not executed still has this program's image.
     let code = "import os; print(os.readlink('/proc/self/exe'))";
@@ -313,7 +321,7 @@ fn a_script_cannot_tell_warm_from_cold() {
             );
             (out(&run), err(&run), run.ending)
         });
-        if ran[0] != ran[1] {
+        if ran[0] != ran[1] || ran[0] != ran[2] {
             differ.insert(name, ran);
         }
     }
@@ -357,6 +365,7 @@ fn a_script_cannot_tell_warm_from_cold() {
             ],
         ),
         ("known", &[("/work/known.py", KNOWN)]),
+        ("ahead", &[("/work/ahead.py", AHEAD)]),
         ("changed since", &[("/work/known.py", "print('other')")]),
         ("missing", &[]),
     ];
@@ -366,11 +375,11 @@ fn a_script_cannot_tell_warm_from_cold() {
             let run = run_in(sandbox, Limits::default(), files, argv(script, &[]), b"");
             (out(&run), err(&run), run.ending)
         });
-        if ran[0] != ran[1] {
+        if ran[0] != ran[1] || ran[0] != ran[2] {
             differ.insert(name, ran);
         }
     }
-    assert!(differ.is_empty(), "cold, warm: {differ:#?}");
+    assert!(differ.is_empty(), "cold, warm, waiting: {differ:#?}");
 }
 
 fn what_one_command_does_to_its_interpreter_is_gone_for_the_next() {

@@ -7,7 +7,7 @@ use meliora_domain::Genome;
 use super::OpenEvolveSuite;
 use crate::json::quoted;
 use crate::work::{block, environment, file, genome_files, mounts, python_argv};
-use crate::{CageFile, Job, Ticket};
+use crate::{CageFile, Job, Order, Pair, Ticket};
 
 /// The evaluator's driver.
 pub(crate) const EXAMINER: &str = concat!(
@@ -40,6 +40,7 @@ const STAND_IN: &str = concat!(
     include_str!("../../drivers/plain.py"),
     "\n\n",
     include_str!("../../drivers/stand_in.py"),
+    "\n\nready()\n",
 );
 /// What lies in the candidate's place.
 const PROGRAM: &str = include_str!("../../drivers/program.py");
@@ -61,8 +62,13 @@ pub(crate) fn stand_in(program: &str) -> Vec<CageFile> {
 }
 
 impl OpenEvolveSuite {
+    /// Both jobs of an examination.
+    pub(crate) fn pair(&self, genome: &Genome, order: &Order<'_>) -> Pair {
+        Pair { exam: self.work(genome, order), printed: self.limits.output, work: self.candidate(genome) }
+    }
+
     /// The job of the candidate's cage.
-    pub(crate) fn candidate(&self, genome: &Genome) -> Job {
+    fn candidate(&self, genome: &Genome) -> Job {
         let modules: Vec<String> = self.python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!("{{\"program\":{},\"modules\":[{}]}}", quoted(&self.program), modules.join(","));
         let mut files = genome_files(genome);

@@ -7,6 +7,8 @@ use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use meliora_benchmark::{Graded, Job, Order, Suite, SuiteSource, Tool, Toolbox};
@@ -122,10 +124,15 @@ pub fn run(job: &Job) -> Finished {
     std::thread::spawn(move || {
         let _ = stdin.write_all(&input);
     });
+    let full = Arc::new(AtomicBool::new(false));
     let read = |mut from: Box<dyn Read + Send>| {
+        let (full, most) = (Arc::clone(&full), job.limits.output);
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            let _ = from.read_to_end(&mut bytes);
+            let _ = from.by_ref().take(most).read_to_end(&mut bytes);
+            full.fetch_or(from.read(&mut [0]).is_ok_and(|more| more > 0), Ordering::Relaxed);
+            // Until it is killed.
+            let _ = std::io::copy(&mut from, &mut std::io::sink());
             bytes
         })
     };
@@ -137,6 +144,9 @@ pub fn run(job: &Job) -> Finished {
                 Some(code) => Ending::Exited(code),
                 None => Ending::Signalled(status.signal().unwrap()),
             };
+        }
+        if full.load(Ordering::Relaxed) {
+            break Ending::OutputCap;
         }
         if begin.elapsed() > job.limits.wall {
             break Ending::WallClock;
