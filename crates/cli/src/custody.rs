@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use meliora_constitution::key::{PublicKey, SecretKey};
-use meliora_store::{Address, Book, GitArchive, Sign, Witness};
+use meliora_store::{Address, Book, Checkpoint, GitArchive, Sign, Witness};
 
 use crate::config::Store;
 use crate::exit::Exit;
@@ -68,18 +68,25 @@ impl Place {
 
     /// The checkpoints of any journal that this machine has vouched for.
     pub fn book_of(&self, origin: &str) -> Result<Book, Failure> {
-        let folder = plain(&match &self.checkpoints {
+        let folder = match &self.checkpoints {
             Some(folder) => folder.clone(),
             None => folder()?.join("checkpoints"),
-        });
-        if let Some(project) = self.state.parent().filter(|project| folder.starts_with(project)) {
-            return Err(Failure::new(
+        };
+        Ok(Book::of(&folder, origin))
+    }
+
+    /// The journal's checkpoints, to be written to: outside of the project that they vouch for.
+    fn book_to_write(&self) -> Result<Book, Failure> {
+        let book = self.book()?;
+        let folder = plain(book.path());
+        match self.state.parent().filter(|project| folder.starts_with(project)) {
+            None => Ok(book),
+            Some(project) => Err(Failure::new(
                 Exit::Configuration,
                 format!("the checkpoints would lie in the project that they vouch for, {}", project.display()),
             )
-            .hint("`[store] checkpoints` names a folder outside of it, XDG_STATE_HOME one for all projects"));
+            .hint("`[store] checkpoints` names a folder outside of it, XDG_STATE_HOME one for all projects")),
         }
-        Ok(Book::of(&folder, origin))
     }
 
     /// Whether there is a journal to read.
@@ -103,13 +110,23 @@ impl Place {
         })
     }
 
+    /// Makes checkpoints of the same journal in another place those of this one, if it has none yet. They have been verified.
+    pub fn take_over(&self, checkpoints: Vec<Checkpoint>) -> Result<(), Failure> {
+        let book = self.book_to_write()?;
+        if !book.read()?.is_empty() {
+            return Ok(());
+        }
+        let key = machine_key()?;
+        let id = key.id();
+        Ok(book.take_over(checkpoints, &self.origin(), &id, &signer(key))?)
+    }
+
     /// The archive with this machine as its witness.
     pub fn watched(&self, archive: GitArchive) -> Result<GitArchive, Failure> {
+        let book = self.book_to_write()?;
         let key = machine_key()?;
-        let known = key.public();
-        let id = key.id();
-        let sign: Sign = Box::new(move |text| key.sign(text, "checkpoint").map_err(|e| e.to_string()));
-        let witness = Witness::new(&self.origin(), self.book()?, &id, sign);
+        let (known, id) = (key.public(), key.id());
+        let witness = Witness::new(&self.origin(), book, &id, signer(key));
         let archive = archive.witnessed(witness, &|id, text, signature| check(&known, id, text, signature), now());
         archive.map_err(|e| {
             let failure = Failure::from(e);
@@ -119,6 +136,11 @@ impl Place {
             failure.hint("`meliora audit verify` tells what does not fit")
         })
     }
+}
+
+/// Signs checkpoints with this key.
+fn signer(key: SecretKey) -> Sign {
+    Box::new(move |text| key.sign(text, "checkpoint").map_err(|e| e.to_string()))
 }
 
 /// The path without `.` and `..`, and without links as far as it exists.
@@ -226,7 +248,7 @@ mod tests {
         std::os::unix::fs::symlink(project.join("in"), dir.path().join("link")).unwrap();
         let book = |folder: &str| {
             let store = Store { url: None, checkpoints: Some(folder.into()) };
-            Place::of(&project, &store).unwrap().book().map(|book| book.path().to_owned())
+            Place::of(&project, &store).unwrap().book_to_write().map(|book| plain(book.path()))
         };
         for inside in ["here", "../project/here", "./in/../in", "../link/x"] {
             assert_eq!(book(inside).unwrap_err().code, Exit::Configuration, "{inside}");

@@ -106,6 +106,11 @@ fn an_export_proves_itself_elsewhere_with_the_key_alone() {
     elsewhere.write("machine.pub", std::fs::read(project.state().join("meliora/machine.pub")).unwrap());
     let verify = ["audit", "verify", "--export", "journal.jsonl", "--key", "machine.pub"];
     elsewhere.meliora(&verify).exits(0).says(&["the chain holds"]);
+    // Also from a folder that holds the folder of state, such as the home folder.
+    let home = project.dir().parent().unwrap();
+    let out =
+        project.command(&["audit", "verify", "--export", "project/journal.jsonl"]).current_dir(home).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     elsewhere.meliora(&verify[..4]).exits(14).says(&["not known here", "--key"]);
     let half = export.len() / 2;
     let cut = export[..half].rfind('\n').unwrap();
@@ -200,12 +205,16 @@ fn a_project_moves_to_postgres_and_goes_on_there_as_a_writer() {
     project.meliora(&["store", "prepare", "--url", &server.url, "--writer", &writer]).exits(0).says(&["nothing else"]);
     let url = server.url.replace("postgres@", &format!("{writer}@"));
     let moved = project.meliora(&["store", "migrate", "--to", &url]).exits(0);
-    moved.says(&["copied", "[store]"]);
+    moved.says(&["copied", "[store]", &format!("url = \"{url}\"")]);
     project.meliora(&["store", "migrate", "--to", &url]).exits(0).says(&["already"]);
     let before = project.meliora(&["audit", "verify", "--json"]).exits(0).last();
     project.write("meliora.toml", toml(&["sums.py"], &format!("\n[store]\nurl = '{url}'\n")));
     let after = project.meliora(&["audit", "verify", "--json"]).exits(0).last();
-    assert_eq!((&before["tail"], &before["events"]), (&after["tail"], &after["events"]));
+    for same in ["tail", "events", "checkpoints"] {
+        assert_eq!(before[same], after[same], "{same}");
+    }
+    let told = project.meliora(&["audit", "verify"]).exits(0);
+    assert!(!told.out.contains("before the first checkpoint"), "{}", told.out);
     project.meliora(&["run", ".", "--fresh", "--jobs", "1", "--evals", "12"]).exits(0);
     project.meliora(&["audit", "verify"]).exits(0);
     let role = format!("DROP OWNED BY {writer}; DROP ROLE {writer}");

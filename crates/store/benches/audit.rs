@@ -106,7 +106,7 @@ fn step(n: u64) -> [Event; 4] {
         reason: "it would change suite/tasks.jsonl".into(),
         change: Change::default(),
     };
-    let last = if n % 50 == 0 { refused } else { Event::Judged { step: n, variant, judgement } };
+    let last = if n.is_multiple_of(50) { refused } else { Event::Judged { step: n, variant, judgement } };
     [
         Event::Bid(bid),
         Event::Admitted { step: n, variant, tree: TreeId([3; 20]), parents: vec![variant] },

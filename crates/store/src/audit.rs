@@ -188,13 +188,9 @@ impl<'a> Audit<'a> {
             let what = format!("the journal ends at event {end}; it had {was} when a checkpoint was signed");
             self.find(Tampering::Truncated, end + 1, what);
         }
-        let vouched = self.agreed;
         // The newest that agrees vouches for all before it, so that its signature alone counts.
-        if let Some((size, at)) = vouched
-            && let Some(newest) = self.checkpoints.iter().find(|c| (c.size, c.at) == (size, at)).cloned()
-        {
-            self.signed(&newest);
-        }
+        let newest = self.agreed.and_then(|agreed| self.checkpoints.iter().find(|c| (c.size, c.at) == agreed).cloned());
+        let vouched = newest.filter(|newest| self.signed(newest)).map(|newest| (newest.size, newest.at));
         let Audit { events, tail, checkpoints, findings, more, .. } = self;
         Report { events, tail: tail.hash, checkpoints: checkpoints.len(), vouched, findings, more }
     }

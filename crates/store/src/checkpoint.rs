@@ -129,6 +129,19 @@ impl Book {
         })
     }
 
+    /// Takes over checkpoints of the same journal from another place, signed anew for the place of this book.
+    pub fn take_over(
+        &self,
+        checkpoints: Vec<Checkpoint>,
+        origin: &str,
+        key: &str,
+        sign: &Sign,
+    ) -> Result<(), ArchiveError> {
+        checkpoints.into_iter().try_for_each(|checkpoint| {
+            self.add(&Checkpoint { origin: origin.to_owned(), ..checkpoint }.signed(key, sign)?)
+        })
+    }
+
     fn write(&self, checkpoint: &Checkpoint) -> std::io::Result<()> {
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)?;

@@ -54,9 +54,10 @@ fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
     let state = dir.join(STATE);
     let _lock = lock_folder(&state, "meliora store migrate")?;
     sound(&from)?;
+    let url = if address.has_password() { "what `--to` was; with a password, better as MELIORA_STORE_URL" } else { to };
     let copied = meliora_store::migrate(&state, &address)?;
-    // The checkpoints of the new place begin where those of the old one end.
     let there = from.moved(address);
+    there.take_over(from.book()?.read()?)?;
     there.write()?;
     if printer.json() {
         printer.object(&serde_json::json!({ "event": "migrated", "store": there.origin(), "events": copied }));
@@ -67,7 +68,7 @@ fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
         n => format!("{} {n} events to {}", paint(GOOD, "copied"), there.origin()),
     });
     printer.talk("  from now on they are used there with this in meliora.toml (the file of before stays as it is):");
-    printer.talk(format!("  [store]\n  url = \"{}\"", there.origin()));
+    printer.talk(format!("  [store]\n  url = \"{url}\""));
     Ok(Exit::Done)
 }
 

@@ -65,6 +65,11 @@ impl Address {
         &self.origin
     }
 
+    /// Whether the URL holds a password.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
     pub(super) fn config(&self) -> &Config {
         &self.config
     }
@@ -90,7 +95,7 @@ mod tests {
     fn an_address_never_shows_its_password() {
         let address = Address::parse("postgres://me:sesame@db.example:5433/agent_audit").unwrap();
         assert_eq!(address.to_string(), "postgres://db.example:5433/agent_audit");
-        assert!(!format!("{address:?}").contains("sesame"));
+        assert!(!format!("{address:?}").contains("sesame") && address.has_password());
         for bad in [
             "sesame",
             "mysql://a:sesame@b/c",

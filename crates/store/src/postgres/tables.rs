@@ -38,7 +38,10 @@ pub(super) fn open(client: &mut Client, what: &str, access: Access) -> Result<()
 
 /// The version of the tables; 0 where there are none. Tables of another program are an error.
 fn version(client: &mut impl GenericClient, what: &str) -> Result<i32, Trouble> {
-    let tables = "SELECT to_regclass('meliora_schema') IS NOT NULL, to_regclass('journal') IS NOT NULL";
+    // The catalog as one snapshot: what `to_regclass` knows may be older than a lock that was waited for.
+    let tables =
+        "SELECT coalesce(bool_or(tablename = 'meliora_schema'), false), coalesce(bool_or(tablename = 'journal'), false)
+                  FROM pg_tables WHERE schemaname = ANY (current_schemas(false))";
     let row = client.query_one(tables, &[])?;
     match (row.get(0), row.get(1)) {
         (true, _) => Ok(client.query_one("SELECT coalesce(max(version), 0) FROM meliora_schema", &[])?.get(0)),
