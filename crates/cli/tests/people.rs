@@ -12,7 +12,7 @@ use meliora_constitution::key::SecretKey;
 use meliora_constitution::word::{Terms, give, on_pause};
 use meliora_domain::{Digest, Event, Timestamp};
 use meliora_evolve::Archive as _;
-use meliora_store::{ProjectLock, SqliteGitArchive};
+use meliora_store::{GitArchive, ProjectLock};
 use serde_json::Value;
 
 /// Proposes the right sum, then a product, then nothing more; each under its own words.
@@ -184,7 +184,7 @@ fn too_many_violations_pause_the_work_until_a_person_resumes_it() {
         reason: String::new(),
     };
     let word = give(terms, &SecretKey::generate().unwrap()).unwrap();
-    let archive = SqliteGitArchive::open(&project.path(".meliora")).unwrap();
+    let archive = GitArchive::open(&project.path(".meliora")).unwrap();
     for word in [None, Some(word)] {
         archive.append(&[Event::Resumed { reason: String::new(), word }], Timestamp(1)).unwrap();
         project.meliora(&["run", "."]).exits(13);
