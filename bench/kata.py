@@ -13,7 +13,7 @@ examined by the hidden cases.
     cargo build --release
     python3 bench/kata.py
     python3 bench/kata.py --proposer rewrite --base-url http://127.0.0.1:8091/v1 --attempts 10
-    python3 bench/kata.py --proposer rewrite --attempts 10 --validation whole --seconds 1 --replay FOLDER
+    python3 bench/kata.py --proposer rewrite --attempts 10 --validation whole --seconds 2 --replay bench/kata-cassettes
 
 Exit code: 0 done; 1 a program could not be measured; 2 a share is below
 --at-least-repaired or --at-least-right.

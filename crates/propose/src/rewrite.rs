@@ -6,6 +6,7 @@
 mod fit;
 mod focus;
 mod gaps;
+mod hole;
 mod items;
 mod prompt;
 mod reply;
@@ -49,6 +50,7 @@ impl Default for Settings {
 }
 
 /// Answers that are asked for in one bid, until one of them is worth an examination; as far as the reservation goes.
+/// The questions of a sweep are not counted, since their answers are mostly at hand.
 const CALLS: usize = 5;
 
 /// A proposer that lets a language model rewrite the genome.
@@ -102,6 +104,7 @@ impl Proposer for Rewrite {
             return Ok(Bid::Exhausted);
         }
         let (mut spent, mut said, mut useless) = (Cost::ZERO, Said::default(), String::new());
+        let mut asked = false;
         while said.calls < CALLS {
             let mut plan = prompt::plan(brief, &self.settings, &said);
             shorten(&mut plan.chat, self.settings.context_tokens);
@@ -111,10 +114,11 @@ impl Proposer for Rewrite {
                 usd: MicroUsd(brief.reserved.usd.0.saturating_sub(spent.usd.0)),
             };
             let next = self.model.estimate(&plan.chat);
-            if said.calls > 0 && (next.tokens > left.tokens || next.usd > left.usd) {
+            if asked && (next.tokens > left.tokens || next.usd > left.usd) {
                 break;
             }
-            said.calls += 1;
+            asked = true;
+            said.calls += usize::from(!plan.swept);
             let reply = match self.chat(&plan.chat, Reservation(left)) {
                 Ok(reply) => reply,
                 Err(ModelError::Failed { tries, cause, spent: lost }) => {
@@ -124,7 +128,7 @@ impl Proposer for Rewrite {
                 Err(e) => return Err(ProposeError { spent, ..broken(&e) }),
             };
             spent += reply.cost();
-            let read = if reply.truncated && !matches!(plan.form, Form::Line(..)) {
+            let read = if reply.truncated && !matches!(plan.form, Form::Line(..) | Form::Hole(_)) {
                 Err(format!("the answer was cut off at {} tokens", plan.chat.max_tokens))
             } else {
                 understand(&reply.text, &plan.form, brief.genome)
@@ -258,6 +262,7 @@ fn understand(text: &str, form: &Form, genome: &Genome) -> Result<(Change, Strin
     match form {
         Form::Line(kind, place) if parsed.blocks.is_empty() => line_change(text, &parsed, *kind, place, genome),
         Form::Line(_, place) => code_change(parsed, Some(&place.path), Extent::Whole, genome),
+        Form::Hole(place) => hole_change(text, &parsed, place, genome),
         Form::Code { path } => code_change(parsed, path.as_deref(), Extent::Whole, genome),
         Form::Part { path } => code_change(parsed, Some(path), Extent::Part, genome),
     }
@@ -290,6 +295,19 @@ fn summary(change: &Change, genome: &Genome) -> String {
     let more = change.edits.len().saturating_sub(1);
     let more = if more == 0 { String::new() } else { format!(" and {more} more edits") };
     format!("{}: `{}` -> `{}`{more}", edit.path(), clip(a), clip(b))
+}
+
+/// The answer to a prompt that left a line out: its first line, if that is near to the one that was left out.
+fn hole_change(text: &str, parsed: &Parsed, place: &Place, genome: &Genome) -> Result<(Change, String), String> {
+    let code = parsed.fences.first().map_or(text, |fence| &fence.code);
+    let new = code.lines().map(|line| line.trim().trim_matches('`')).find(|line| !line.is_empty()).unwrap_or_default();
+    let old = focus::line_of(genome, place).unwrap_or_default();
+    if !hole::near(old, new) {
+        return Err(format!("the answer is not near to the line that was left out: `{}` -> `{new}`", old.trim()));
+    }
+    let (change, reason) = line_change(new, &Parsed::default(), Kind::Wrong, place, genome)?;
+    let tag = prompt::tag(Kind::Wrong, place);
+    Ok((change, reason.replacen(&tag, &format!("{} left out:", tag.trim_end_matches(':')), 1)))
 }
 
 /// The answer to a prompt that asked for one line.

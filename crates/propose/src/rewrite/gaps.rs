@@ -121,7 +121,7 @@ fn asked(brief: &Brief<'_>, about: &Focus<'_>, path: &str, item: &Item, ask: &st
 }
 
 /// Tests as examples of what is right, the passing ones too. What the defective function gave says nothing here.
-fn examples(about: &Focus<'_>) -> String {
+pub(crate) fn examples(about: &Focus<'_>) -> String {
     let example = |task: &&&Feedback| {
         let text = detail(task);
         let end = [", got ", ", and got ", ", raised "].iter().find_map(|words| text.find(words));

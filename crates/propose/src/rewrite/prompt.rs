@@ -2,7 +2,7 @@
 //!
 //! Short plain instructions, one thing at a time, for small models (1.5 to 7 billion parameters). Shown the whole program
 //! they mostly copy it; so, from the second attempt on (`ways`), a function is asked for of which they see a part
-//! (`gaps`), or one suspicious line is named and the right one asked for, with worked examples before it (`shots`).
+//! (`gaps`), or one suspicious line is left out (`hole`) or named as wrong (`shots`), with worked examples before it.
 //! Asking for one line at a suspicious place is what Xia and Zhang 2022 ("Less Training, More Repairing Please") found
 //! to work best. What changes from question to question stands last, so that a server's prompt cache holds the rest.
 
@@ -13,6 +13,7 @@ use meliora_llm::text_tokens;
 use super::Settings;
 use super::focus::{Focus, Place, enclosing, focus, line_of};
 use super::gaps;
+use super::hole::hole;
 use super::items::Item;
 use super::reply::fenced;
 use super::shots::{Kind, Question, conversation};
@@ -32,12 +33,16 @@ pub(crate) enum Form {
     Part { path: String },
     /// One line, for this place.
     Line(Kind, Place),
+    /// The line of this place, which was left out.
+    Hole(Place),
 }
 
 /// One attempt: what is asked and how the answer is read.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Plan {
     pub(crate) form: Form,
+    /// Whether it is one of the questions of a sweep, which are the same from bid to bid.
+    pub(crate) swept: bool,
     pub(crate) chat: Chat,
 }
 
@@ -48,11 +53,18 @@ pub(crate) struct Said {
     pub(crate) calls: usize,
     /// Lines that were answered, and what they were to stand for.
     pub(crate) lines: Vec<(Place, String)>,
+    /// Lines that were left out, each asked about once in a bid.
+    pub(crate) holes: Vec<Place>,
 }
 
 impl Said {
     /// Keeps a useless answer, once for each question.
     pub(crate) fn answered(&mut self, form: &Form, line: &str) {
+        if let Form::Hole(place) = form
+            && !self.holes.contains(place)
+        {
+            self.holes.push(place.clone());
+        }
         if let Form::Line(_, place) = form
             && !(line.is_empty() && self.lines.iter().any(|(other, _)| other == place))
         {
@@ -82,27 +94,34 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
         _ => 1.0,
     };
     let mut seed = brief.seed.wrapping_add(said.calls as u64);
+    let mut swept = way == Way::Sweep;
+    let mut left_out = None;
     if way == Way::Sweep {
+        // Asked again in a later bid, each question of a sweep is the same request, whose answer is at hand.
+        (heat, seed) = (0.0, 1);
+        let mut holes = about.suspects.iter().filter(|place| !said.holes.contains(place));
+        left_out = holes.find_map(|place| hole(brief, &about, place, settings));
+    }
+    if way == Way::Sweep && left_out.is_none() {
         // A right line that is said to be wrong is mostly copied all the same, a wrong one seldom (one of eight own
         // programs): in a sweep a useless answer means that the next line is asked about.
         let fresh = |place: &&Place| {
             tried(brief, Kind::Wrong, place).is_empty() && said.lines.iter().all(|(other, _)| other != *place)
         };
-        match about.suspects.iter().position(|place| fresh(&place)) {
+        way = match about.suspects.iter().position(|place| fresh(&place)) {
             Some(rank) => {
-                way = Way::Again(rank);
                 heat = 0.2;
-                // Asked again in a later bid, it is the same request, whose answer is at hand.
-                seed = 1;
+                Way::Again(rank)
             }
             None => {
-                way = Way::Again((tries + said.calls) % about.suspects.len());
-                heat = 1.0;
+                (heat, seed, swept) = (1.0, brief.seed.wrapping_add(said.calls as u64), false);
+                Way::Again((tries + said.calls) % about.suspects.len())
             }
-        }
+        };
     }
     let first = about.suspects.first().and_then(|p| Some((p, enclosing(brief.genome, p)?)));
     let (form, mut messages, answer) = match (way, first) {
+        (Way::Sweep, _) => left_out.unwrap_or_else(|| code(brief, &about, settings)),
         (Way::Again(rank), _) => line(brief, &about, Kind::Wrong, &about.suspects[rank], settings, said),
         (Way::After(rank), _) => line(brief, &about, Kind::Missing, &about.suspects[rank], settings, said),
         (Way::First, Some((place, item))) => {
@@ -125,7 +144,7 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
         }
     }
     let temperature = settings.temperature.unwrap_or(heat);
-    Plan { form, chat: Chat { messages, temperature, max_tokens, seed } }
+    Plan { form, swept, chat: Chat { messages, temperature, max_tokens, seed } }
 }
 
 /// What is asked: how the answer is read, the conversation, the tokens that the answer may have.

@@ -1,6 +1,6 @@
 //! A whole bid, with models that say what the test wants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use meliora_domain::{Digest, Feedback, FileBody, MicroUsd, TaskId, TreeId, VariantId};
@@ -181,15 +181,39 @@ fn the_first_attempt_shows_the_program_and_the_failing_tests() {
 fn an_answer_that_copies_the_program_is_followed_by_a_question_for_a_line() {
     let copied = format!("```python\n{}```", FILE.replace("b -= x", "b -= x  # the difference"));
     let (bid, asked) = ask_all(&[reply(&copied), reply("b += x")], &genome(&[("a.py", FILE)]), &[], &[], 50_000);
-    assert!(matches!(bid, Ok(Bid::Proposal { reason, .. }) if reason == "a.py line 4: `b -= x` -> `b += x`"));
-    assert!(question(&asked[1]).ends_with("Wrong line: b -= x"), "{}", question(&asked[1]));
+    assert!(matches!(bid, Ok(Bid::Proposal { reason, .. }) if reason == "a.py line 4 left out: `b -= x` -> `b += x`"));
+    assert!(question(&asked[1]).ends_with("The missing line, which begins with `b`:"), "{}", question(&asked[1]));
+}
+
+/// Answers that are near to none of the file's lines, one for each of them.
+const FAR: [&str; 5] = ["while not done(a, b, x): pass"; 5];
+
+#[test]
+fn a_sweep_first_leaves_out_the_most_suspicious_line() {
+    let (bid, asked) = ask(reply("b += x\n    return b"), &genome(&[("a.py", FILE)]), &failed(LINE));
+    assert!(matches!(bid, Ok(Bid::Proposal { reason, .. }) if reason == "a.py line 4 left out: `b -= x` -> `b += x`"));
+    let chat = &asked[0];
+    assert_eq!((chat.seed, chat.temperature, chat.messages.len()), (1, 0.0, 8));
+    let text = question(chat);
+    for words in ["add the numbers up", "- f([1]): expected 1\n", "    for x in a:\n        ____\n    return b\n"] {
+        assert!(text.contains(words) && !text.contains("b -= x"), "{words} is missing in:\n{text}");
+    }
 }
 
 #[test]
-fn a_sweep_asks_for_the_most_suspicious_line_after_worked_examples() {
-    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &failed(LINE));
+fn what_is_far_from_the_line_that_was_left_out_is_no_attempt() {
+    let answers: Vec<_> = FAR.iter().chain(&["b += x"]).map(|text| reply(text)).collect();
+    let (bid, asked) = ask_all(&answers, &genome(&[("a.py", FILE)]), &failed(LINE), &[], 50_000);
+    assert!(matches!(bid, Ok(Bid::Proposal { reason, .. }) if reason == "a.py line 4: `b -= x` -> `b += x`"));
+    let left_out = asked.iter().filter(|chat| question(chat).contains("____"));
+    assert_eq!((left_out.count(), asked.len()), (FAR.len(), FAR.len() + 1));
+}
+
+#[test]
+fn a_line_is_asked_for_after_worked_examples() {
+    let (_, asked) = ask(reply("b += x"), &genome(&[("a.py", FILE)]), &failed(AGAIN));
     let chat = &asked[0];
-    assert_eq!((chat.seed, chat.messages.len(), chat.messages[0].role), (1, 12, Role::System));
+    assert_eq!((chat.messages.len(), chat.messages[0].role), (12, Role::System));
     let text = question(chat);
     assert!(text.ends_with("\nWrong line: b -= x"), "{text}");
     for words in ["add the numbers up", FILE, "f([1]): expected 1, got -1"] {
@@ -283,14 +307,16 @@ fn another_line_is_asked_about_after_three_useless_answers() {
     let (bid, asked) = ask(reply(")("), &genome(&[("a.py", FILE)]), &failed_line(AGAIN));
     assert!(matches!(bid, Ok(Bid::Unusable { reason, .. }) if reason.contains("not of the language")));
     let about: Vec<bool> = asked.iter().map(|chat| question(chat).contains("Wrong line: b -= x")).collect();
-    assert_eq!(about, [true, true, true, false, false]);
+    assert_eq!(about[..4], [true, true, true, false]);
+    assert!(question(&asked[3]).contains("____"), "{}", question(&asked[3]));
 }
 
 #[test]
 fn a_sweep_leaves_a_line_that_is_copied_for_the_next_one() {
-    let answers = ["b -= x", "b = 1"].map(reply);
+    let answers: Vec<_> = FAR.iter().chain(&["b -= x", "b = 1"]).map(|text| reply(text)).collect();
     let (bid, asked) = ask_all(&answers, &genome(&[("a.py", FILE)]), &failed(LINE), &[], 50_000);
     assert!(matches!(bid, Ok(Bid::Proposal { .. })));
+    let asked = &asked[FAR.len()..];
     let named: Vec<&str> = asked.iter().map(|chat| question(chat).rsplit_once('\n').unwrap().1).collect();
     assert_eq!(named, ["Wrong line: b -= x", "Wrong line: b = 0"]);
     assert_eq!(asked[0].temperature, asked[1].temperature);
@@ -321,9 +347,9 @@ fn a_line_is_read_however_it_is_wrapped() {
         &format!("```python\n{good}```"),
         "a.py\n<<<<<<< SEARCH\nb -= x\n=======\nb += x\n>>>>>>> REPLACE",
     ] {
-        assert_eq!(after(answer, LINE).as_deref(), Ok(good.as_str()), "{answer}");
+        assert_eq!(after(answer, AGAIN).as_deref(), Ok(good.as_str()), "{answer}");
     }
-    let guarded = after("```python\nif x:\n    b += x\n```", LINE).unwrap();
+    let guarded = after("```python\nif x:\n    b += x\n```", AGAIN).unwrap();
     assert_eq!(guarded, FILE.replace("        b -= x\n", "        if x:\n            b += x\n"));
 }
 
@@ -372,8 +398,10 @@ fn a_search_that_does_not_fit_is_handed_on_for_the_law_to_refuse() {
 fn a_truncated_answer_and_a_failed_call_are_paid_outcomes() {
     let genome = genome(&[("a.py", FILE)]);
     let cut = reply("```python\ndef f").map(|r| Reply { truncated: true, ..r });
+    let (bid, asked) = ask(cut, &genome, &failed(FUNCTION));
+    let paid = asked.iter().map(|chat| serde_json::to_string(chat).unwrap()).collect::<BTreeSet<_>>().len();
     assert!(
-        matches!(ask(cut, &genome, &failed(FUNCTION)).0, Ok(Bid::Unusable { reason, cost }) if !reason.is_empty() && cost.tokens == 110 * CALLS as u64)
+        matches!(bid, Ok(Bid::Unusable { reason, cost }) if !reason.is_empty() && cost.tokens == 110 * paid as u64)
     );
     let spent = Cost { tokens: 40, ..Cost::ZERO };
     let failed = Err(ModelError::Failed { tries: 3, cause: "time-out".into(), spent });
@@ -401,7 +429,7 @@ fn the_reason_says_what_was_changed() {
     let good = FILE.replace("b -= x", "b += x");
     for (turn, answer, words) in [
         (FUNCTION, format!("It must add. Really.\n```python\n{good}```"), "It must add. a.py: `b -= x` -> `b += x`"),
-        (LINE, "```\nb += x\n```".into(), "a.py line 4: `b -= x` -> `b += x`"),
+        (AGAIN, "```\nb += x\n```".into(), "a.py line 4: `b -= x` -> `b += x`"),
     ] {
         match ask(reply(&answer), &genome, &failed(turn)).0.unwrap() {
             Bid::Proposal { reason, .. } => assert_eq!(reason, words),
@@ -426,7 +454,8 @@ fn a_prompt_never_outgrows_the_estimate() {
             let most = Rewrite::new(Arc::new(Says::new(&[reply("")])), Settings::default()).estimate(&genome);
             let needed = model.estimate(&asked[0]);
             assert!(needed.tokens <= most.tokens, "turn {turn}: {} > {}", needed.tokens, most.tokens);
-            let ends = ["Answer with", ">>>>>>> REPLACE", "Wrong line: ", "A line is missing after: "];
+            let ends =
+                ["Answer with", ">>>>>>> REPLACE", "Wrong line: ", "A line is missing after: ", "The missing line"];
             assert!(ends.iter().any(|end| question(&asked[0]).contains(end)), "{}", question(&asked[0]));
         }
     }
