@@ -150,6 +150,16 @@ pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
     Ok(Trust { keys: pinned()?, seen: seen(&folder, project)?, now })
 }
 
+/// Where a path leads, also one that is not there yet: links and `..` of what is there are followed.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|above| above.canonicalize().ok().map(|real| (real, above)));
+    match there {
+        Some((real, above)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
+        None => path,
+    }
+}
+
 /// Remembers what governs a project, so that nothing older will.
 pub fn remember(project: &Path, before: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
     // That time went by is worth a note each hour, not each command.

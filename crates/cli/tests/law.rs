@@ -191,7 +191,7 @@ fn explain_names_the_article_the_part_and_what_would_be_lawful() {
     let article =
         "articles:\n  - {id: no-push, text: Nothing is published, decision: forbid, matcher: {commands: [git push]}}\n";
     let project = under(&format!("{SEED}{article}"));
-    let explain = |operation: &str| project.meliora(&["constitution", "explain", operation, "--json"]).exits(0).last();
+    let explain = |operation: &str| project.meliora(&["--json", "constitution", "explain", operation]).exits(0).last();
     let pushed = explain("ls && git push origin main");
     assert_eq!((pushed["decision"].as_str(), pushed["article"].as_str()), (Some("forbid"), Some("no-push")));
     assert!(pushed["matched"].as_str().unwrap().contains("git push"), "{pushed}");
