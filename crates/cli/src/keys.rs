@@ -131,8 +131,7 @@ pub fn stay_out<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Fai
 /// What the constitution of a project is held against.
 pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
     let Some(folder) = folder() else { return Ok(Trust { now, ..Trust::default() }) };
-    let real = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-    if real.starts_with(project) && project.join(crate::project::LAW).exists() {
+    if real(&folder).starts_with(project) && project.join(crate::project::LAW).exists() {
         return Err(Failure::new(
             Exit::Constitution,
             format!("the keys' folder {} lies in the project that they protect", folder.display()),
@@ -140,6 +139,16 @@ pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
         .hint("name a folder outside of it in `MELIORA_KEYS`"));
     }
     Ok(Trust { keys: pinned()?, seen: seen(&folder, project)?, now })
+}
+
+/// Where a path leads, also one that is not there yet: links and `..` of what is there are followed.
+fn real(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|above| above.canonicalize().ok().map(|real| (real, above)));
+    match there {
+        Some((real, above)) => real.join(path.strip_prefix(above).unwrap_or(Path::new(""))),
+        None => path,
+    }
 }
 
 /// Remembers what governs a project, so that nothing older will.

@@ -39,7 +39,7 @@ fn papers(project: &Project) -> (String, String) {
 #[test]
 fn init_makes_key_and_signature_and_the_project_runs_at_once() {
     let project = Project::empty();
-    project.meliora(&["init"]).exits(0).says(&["made   your key", "signed CONSTITUTION.yaml"]);
+    project.meliora(&["init"]).exits(0).says(&["made   your key", "signed ./CONSTITUTION.yaml"]);
     let mode = |path: &str| std::fs::metadata(keys(&project).join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("meliora.key"), mode("")), (0o600, 0o700));
     project.meliora(&["constitution", "verify"]).exits(0).says(&["signed by", "version       1"]);

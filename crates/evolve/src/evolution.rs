@@ -323,6 +323,7 @@ impl<'a> Evolution<'a> {
         reason: &str,
     ) -> Result<meliora_domain::VariantId, EvolveError> {
         let run = self.run().number;
+        let reason = if reason.trim().is_empty() { "no reason given" } else { reason };
         let headline: String = reason.lines().next().unwrap_or_default().chars().take(72).collect();
         Ok(self.setup.archive.store(&Draft {
             genome,

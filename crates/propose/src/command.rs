@@ -176,10 +176,7 @@ fn read(finished: &Finished, genome: &Genome) -> Result<Option<(Change, String)>
         (true, true) => Ok(None),
         (true, false) => Err("the command says that it has nothing more and gives edits".into()),
         (false, true) => Err("the command's change has no edits".into()),
-        (false, false) => {
-            let reason = if answer.reason.trim().is_empty() { "no reason given".into() } else { answer.reason };
-            Ok(Some((Change { edits: answer.edits }, reason)))
-        }
+        (false, false) => Ok(Some((Change { edits: answer.edits }, answer.reason))),
     }
 }
 
