@@ -10,6 +10,7 @@ mod lineage;
 mod log;
 mod promote;
 mod proposers;
+mod review;
 mod rollback;
 mod run;
 mod sandbox;
@@ -36,6 +37,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Doctor { dir, python, backend } => doctor::doctor(dir, python.as_deref(), *backend, printer),
         Command::Sandbox { command } => sandbox::sandbox(command, printer),
         Command::Constitution { command } => constitution::constitution(command, printer),
+        Command::Review(review) => review::review(review, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);
             if let Ok(text) = serde_json::to_string_pretty(&schema) {

@@ -17,6 +17,10 @@ pub enum Exit {
     Machinery,
     /// Interrupted; the state is saved.
     Interrupted,
+    /// A review found that a person must say yes first.
+    NeedsApproval,
+    /// A review found it forbidden.
+    Forbidden,
     /// The self-test found something open: a cage lets out what it should hold.
     Open,
     /// The exit code of a command that was run for its own sake.
@@ -33,6 +37,8 @@ impl Exit {
             Exit::Constitution => 4,
             Exit::NoImprovement => 5,
             Exit::Machinery => 6,
+            Exit::NeedsApproval => 10,
+            Exit::Forbidden => 11,
             Exit::Open => 12,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
