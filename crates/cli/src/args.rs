@@ -146,8 +146,39 @@ pub enum Command {
         #[command(subcommand)]
         command: Store,
     },
+    /// What the law says of an operation before it happens: exit 0 allowed, 10 a person decides, 11 forbidden.
+    Review(Review),
     /// Print the JSON Schema of meliora.toml.
     Schema,
+}
+
+/// What to review: at least one operation; of several, the strictest answer holds.
+#[derive(ClapArgs, Debug, Clone, Default)]
+pub struct Review {
+    /// A shell command or script; `-` reads it from standard input.
+    #[arg(long, value_name = "COMMAND")]
+    pub command: Vec<String>,
+    /// SQL, or commands of psql; `-` reads it from standard input.
+    #[arg(long, value_name = "SQL")]
+    pub sql: Vec<String>,
+    /// A path that is written.
+    #[arg(long, value_name = "PATH")]
+    pub path: Vec<String>,
+    /// A path that is deleted.
+    #[arg(long, value_name = "PATH")]
+    pub delete: Vec<String>,
+    /// A file with a diff in git's form; `-` reads it from standard input.
+    #[arg(long, value_name = "FILE")]
+    pub diff: Vec<PathBuf>,
+    /// A host, or HOST:PORT, that is connected to.
+    #[arg(long, value_name = "HOST")]
+    pub network: Vec<String>,
+    /// Read one PreToolUse event of Claude Code from standard input, and answer it.
+    #[arg(long, conflicts_with_all = ["command", "sql", "path", "delete", "diff", "network"])]
+    pub hook: bool,
+    /// Folder of the project: the workspace.
+    #[arg(long, default_value = ".")]
+    pub dir: PathBuf,
 }
 
 /// What to do with the constitution.

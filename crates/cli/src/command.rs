@@ -13,6 +13,7 @@ mod log;
 mod promote;
 mod proposers;
 mod resume;
+mod review;
 mod rollback;
 mod run;
 mod sandbox;
@@ -44,6 +45,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Constitution { command } => constitution::constitution(command, printer),
         Command::Audit { command } => audit::audit(command, printer),
         Command::Store { command } => store::store(command, printer),
+        Command::Review(review) => review::review(review, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);
             if let Ok(text) = serde_json::to_string_pretty(&schema) {

@@ -19,6 +19,10 @@ pub enum Exit {
     Interrupted,
     /// The guardian paused the work; only a person lets it go on.
     Paused,
+    /// A review found that a person must say yes first.
+    NeedsApproval,
+    /// A review found it forbidden.
+    Forbidden,
     /// The self-test found something open: a cage lets out what it should hold.
     Open,
     /// The journal is not what was written, or nothing vouches for it.
@@ -37,6 +41,8 @@ impl Exit {
             Exit::Constitution => 4,
             Exit::NoImprovement => 5,
             Exit::Machinery => 6,
+            Exit::NeedsApproval => 10,
+            Exit::Forbidden => 11,
             Exit::Open => 12,
             Exit::Paused => 13,
             Exit::Tampered => 14,

@@ -292,6 +292,62 @@ const ARTICLES: &[Article] = &[
         enforced_by: "review refuses a genome without a file",
         phrasings: &["Never delete everything", "Never delete all files"],
     },
+    Article {
+        id: "command-understood",
+        text: "Never run commands that nobody understands",
+        enforced_by: "the door (`meliora review`) allows a command, SQL or a diff only if it parses and each program, flag, \
+                      word and path of it is known to stay inside the workspace; it asks about the rest",
+        phrasings: &["Always ask before running unknown commands", "Ask about what is not understood"],
+    },
+    Article {
+        id: "unreviewed-code",
+        text: "Never run unreviewed code",
+        enforced_by: "the door asks about code in another language, scripts, packages that are fetched and what the same \
+                      command has written, and forbids what another machine sends straight to an interpreter",
+        phrasings: &["Never run code from the internet", "Never run downloaded code"],
+    },
+    Article {
+        id: "secrets",
+        text: "Never read secrets without approval",
+        enforced_by: "the door asks about files that credentials go by, inside and outside of the workspace, and forbids \
+                      to read one and connect to another machine in one command",
+        phrasings: &["Never read secrets", "Never expose secrets", "Never read credentials", "Never leak secrets"],
+    },
+    Article {
+        id: "privileges",
+        text: "Never raise privileges without approval",
+        enforced_by: "the door asks about programs that raise privileges or change who may do what, and judges the command \
+                      that they would run",
+        phrasings: &["Never raise privileges", "Never use sudo", "Never use sudo without approval"],
+    },
+    Article {
+        id: "system-integrity",
+        text: "Never change the machine without approval",
+        enforced_by: "the door asks about services, packages, users, networks, containers and processes, and forbids to \
+                      write to devices and folders of the system",
+        phrasings: &["Never change the system", "Never change the system without approval"],
+    },
+    Article {
+        id: "remote-resources",
+        text: "Never change remote resources without approval",
+        enforced_by: "the door asks about programs of clouds, clusters, queues, registries and code hosts, pushes and \
+                      publications among them",
+        phrasings: &["Never change production without approval", "Never publish without approval"],
+    },
+    Article {
+        id: "resources",
+        text: "Never use up the machine",
+        enforced_by: "the door asks about loops that may never end and programs that fill memory or disk, and forbids a \
+                      function that calls itself; cages have limits of their own",
+        phrasings: &["Never exhaust the machine"],
+    },
+    Article {
+        id: "self-approval",
+        text: "Never approve your own changes",
+        enforced_by: "a person's word is signed with a key that lies outside of every project; the door forbids to read or \
+                      write where keys lie, and the commands that give a person's word",
+        phrasings: &["Never approve its own changes", "Agents never approve their own changes"],
+    },
 ];
 
 #[cfg(test)]

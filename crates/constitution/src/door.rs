@@ -121,17 +121,25 @@ impl Realm<'_> {
         notes
     }
 
-    /// What articles of the user's own say of a command: what is against it, and whether one allows it. An article
-    /// allows only a command that begins as it says, word for word.
-    fn own_command(&self, words: &[&str], plain: bool, text: &str) -> (Vec<Note>, bool) {
-        let of_commands = || self.own.iter().filter(|own| own.matcher.of_kind(&["command"]));
-        let strict = of_commands()
-            .filter(|own| own.decision > Decision::Allow && own.matcher.command(words))
-            .map(|own| Note::own(own, text))
-            .collect();
-        let allowed =
-            plain && of_commands().any(|own| own.decision == Decision::Allow && own.matcher.command_begins(words));
-        (strict, allowed)
+    /// What articles of the user's own say against a command.
+    fn own_commands(&self, words: &[&str], text: &str) -> Vec<Note> {
+        let strict = self.own.iter().filter(|own| own.decision > Decision::Allow && own.matcher.of_kind(&["command"]));
+        strict.filter(|own| own.matcher.command(words)).map(|own| Note::own(own, text)).collect()
+    }
+
+    /// Whether an article of the user's own allows a command: one that begins as the article says, word for word.
+    fn own_allows(&self, words: &[&str]) -> bool {
+        let allow = self.own.iter().filter(|own| own.decision == Decision::Allow && own.matcher.of_kind(&["command"]));
+        allow.into_iter().any(|own| own.matcher.command_begins(words))
+    }
+
+    /// What an article of the user's own says against a connection.
+    fn own_host(&self, host: &str, text: &str) -> Option<Note> {
+        let strict = self
+            .own
+            .iter()
+            .filter(|own| own.decision > Decision::Allow && own.matcher.of_kind(&["network", "command"]));
+        strict.into_iter().find(|own| own.matcher.host(host, None)).map(|own| Note::own(own, text))
     }
 }
 
@@ -142,7 +150,9 @@ impl Constitution {
         let realm = Realm { bounds: self.bounds(), workspace, own: self.own() };
         let mut notes = notes(&realm, operation);
         let kind = matcher::kind(operation);
-        for own in realm.own.iter().filter(|own| own.decision > Decision::Allow) {
+        // What articles of the user's own say of commands was asked for each command in it.
+        let whole = !matches!(operation, Operation::Command { .. });
+        for own in realm.own.iter().filter(|own| whole && own.decision > Decision::Allow) {
             if let Some(matched) = own.matcher.meets(operation) {
                 notes.push(Note::own(own, &matched));
             }
@@ -174,8 +184,8 @@ impl Constitution {
 }
 
 fn notes(realm: &Realm<'_>, operation: &Operation) -> Vec<Note> {
-    let root = realm.workspace.root();
-    let path = |path: &str, deed: Deed| Note::of(realm.path(root, path, false, deed), path);
+    let start = realm.workspace.start();
+    let path = |path: &str, deed: Deed| Note::of(realm.path(start, path, false, deed), path);
     match operation {
         Operation::Change { change, .. } => change
             .edits
@@ -184,7 +194,7 @@ fn notes(realm: &Realm<'_>, operation: &Operation) -> Vec<Note> {
             .collect(),
         Operation::Write { path: to } => vec![path(to, Deed::Write)],
         Operation::Delete { path: gone } => {
-            vec![path(gone, if root.join(gone).is_dir() { Deed::DeleteAll } else { Deed::Delete })]
+            vec![path(gone, if start.join(gone).is_dir() { Deed::DeleteAll } else { Deed::Delete })]
         }
         Operation::Command { text } => command::judge(realm, text),
         Operation::Sql { text } => sql::judge(realm, text),

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use meliora_constitution::key::SecretKey;
-use meliora_constitution::{Constitution, Law, Workspace, articles, operation_of, seal, signature_of};
+use meliora_constitution::{Constitution, Law, articles, operation_of, seal, signature_of};
 use meliora_domain::Decision;
 
 use crate::args;
+use crate::command::review;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys;
@@ -160,15 +161,8 @@ fn test(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
 
 /// What the law says of an operation: which article, which part, and what would make it lawful. Nothing is done.
 fn explain(operation: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
-    let place = place(dir)?;
-    let file = place.join("meliora.toml");
-    let law = if file.is_file() {
-        crate::project::constitution(&place, &crate::config::load(&file)?, true)?
-    } else {
-        load(dir)?
-    };
-    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/nonexistent"), PathBuf::from);
-    let finding = law.decide(&operation_of(operation), &Workspace::new(&place, &home));
+    let (law, workspace) = (review::law_of(dir)?, review::workspace(dir)?);
+    let finding = law.decide(&operation_of(operation), &workspace);
     let style = match finding.decision {
         Decision::Allow => GOOD,
         Decision::Ask => NOTE,

@@ -4,6 +4,7 @@
 //! Nothing is run and nothing is expanded but what the text itself says. The strictest judgement of all parts holds.
 
 mod flags;
+mod language;
 mod parse;
 mod program;
 mod quote;
@@ -12,12 +13,14 @@ mod special;
 mod table;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use meliora_domain::Decision::{Ask, Forbid};
 
 use super::paths::{self, Deed, Part};
-use super::{Note, Realm};
+use super::{Matcher, Note, Own, Realm, Workspace};
+use crate::Reach;
+use crate::path::Bounds;
 
 pub(crate) use parse::{Piece, Redirect, Simple, Step, Word, parse};
 
@@ -75,7 +78,7 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
     let mut judge = Judge {
         realm,
         notes: Vec::new(),
-        folders: vec![Some(realm.workspace.root().to_owned())],
+        folders: vec![Some(realm.workspace.start().to_owned())],
         variables: HashMap::new(),
         functions: Vec::new(),
         wrote: false,
@@ -85,6 +88,17 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
     judge.script(text, &Flow::default());
     judge.together(text);
     judge.notes
+}
+
+/// The first part of a script that meets a matcher: a command in it, however it is started, a path that it writes, SQL
+/// that it hands on, a host.
+pub(crate) fn meets(matcher: &Matcher, text: &str) -> Option<String> {
+    const ASKED: &str = "?";
+    let bounds = Bounds::new(&Reach::default()).ok()?;
+    let workspace = Workspace::new(Path::new("/workspace"), Path::new("/home/person"));
+    let own = vec![Own { id: ASKED, text: "", decision: Forbid, matcher }];
+    let realm = Realm { bounds: &bounds, workspace: &workspace, own };
+    judge(&realm, text).into_iter().find(|note| note.article == ASKED).map(|note| note.matched)
 }
 
 impl Judge<'_> {
@@ -109,9 +123,8 @@ impl Judge<'_> {
         if self.depth >= DEEPEST || text.len() > LONGEST {
             return self.doubt("command-understood", "it is too long or nested too deep to be understood", "");
         }
-        if let Some(odd) = text.chars().find(|c| {
-            crate::path::deceives(*c) && !c.is_ascii_whitespace() || *c == '\r' || *c == '\u{b}' || *c == '\u{c}'
-        }) {
+        let hidden = |c: &char| crate::path::deceives(*c) || c.is_control();
+        if let Some(odd) = text.chars().find(|c| hidden(c) && !matches!(c, '\t' | '\n')) {
             let why = format!("it has the character {}, which is not seen or looks like another", odd.escape_unicode());
             self.note(Part::new(Ask, "command-understood", why, "write it without such characters"), "");
         }

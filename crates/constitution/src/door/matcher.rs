@@ -69,11 +69,7 @@ impl Matcher {
                 change.edits.iter().map(Edit::path).find(|path| self.path(path)).map(str::to_owned)
             }
             Operation::Write { path } | Operation::Delete { path } => self.path(path).then(|| path.clone()),
-            Operation::Command { text } => text
-                .split([';', '|', '&', '\n'])
-                .map(|part| part.split_whitespace().collect::<Vec<_>>())
-                .find(|words| self.command(words))
-                .map(|words| words.join(" ")),
+            Operation::Command { text } => super::command::meets(self, text),
             Operation::Sql { text } => text.split(';').find(|part| self.statement(part)).map(|s| s.trim().to_owned()),
             Operation::Network { host, port } => self.host(host, *port).then(|| host.clone()),
             Operation::Diff { text } => text

@@ -124,7 +124,7 @@ fn read(ws: &Workspace, place: &Place, path: &str, deed: Deed) -> Part {
             Part::new(Ask, "audit-immutable", why, "ask `meliora log` and `meliora show`")
         }
         Place::Inside(_) => Part::allow(),
-        Place::Outside(out) if is_keys(ws, out) => {
+        Place::Outside(out) if ws.holds_keys(out) => {
             let why = format!("{out:?} holds the keys that people sign with");
             Part::new(Forbid, "self-approval", why, "leave keys to people")
         }
@@ -151,7 +151,7 @@ fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: b
         Place::Temporary if has_part(path, &["constitution.yaml"]) => protected("constitution.yaml", path),
         Place::Temporary => Part::allow(),
         Place::Inside(inside) => change_inside(bounds, inside, path, pattern, deed),
-        Place::Outside(out) if is_keys(ws, out) => {
+        Place::Outside(out) if ws.holds_keys(out) => {
             let why = format!("it {does} {out:?}, where the keys lie that people sign with");
             Part::new(Forbid, "self-approval", why, "leave keys to people")
         }
@@ -192,6 +192,9 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
             return softened(protected(&held, path), inside, deed);
         }
     } else if let Err(refusal) = bounds.unprotected(inside) {
+        if let Some(name) = names.iter().map(|part| fold(part)).find(|part| NEVER.contains(&part.as_str())) {
+            return protected(&name, path);
+        }
         let article = crate::article(&refusal.article).map_or("protected-paths", |article| article.id);
         return Part { decision: Forbid, article, why: refusal.reason, mend: "change other files" };
     }
@@ -253,25 +256,9 @@ fn before_pattern(path: &str) -> &str {
 
 /// What every user may read and that tells nothing secret.
 fn harmless(path: &str) -> bool {
-    const FILES: [&str; 8] = [
-        "/etc/os-release",
-        "/proc/cpuinfo",
-        "/proc/meminfo",
-        "/proc/version",
-        "/proc/loadavg",
-        "/etc/debian_version",
-        "/etc/lsb-release",
-        "/proc/uptime",
-    ];
     const FOLDERS: [&str; 5] =
         ["/usr/include/", "/usr/share/doc/", "/usr/share/man/", "/usr/lib/python3", "/usr/share/dict/"];
-    FILES.contains(&path) || FOLDERS.iter().any(|folder| path.starts_with(folder))
-}
-
-/// Whether it is where Meliora keeps keys and what it remembers of a constitution.
-fn is_keys(ws: &Workspace, path: &str) -> bool {
-    let home = ws.home();
-    [".config/meliora", ".local/state/meliora"].iter().any(|place| Path::new(path).starts_with(home.join(place)))
+    FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Whether a file's or folder's name is one that credentials go by.

@@ -11,6 +11,8 @@ pub struct Workspace {
     root: PathBuf,
     home: PathBuf,
     temporary: Vec<PathBuf>,
+    start: PathBuf,
+    keys: Vec<PathBuf>,
 }
 
 /// Where a path leads.
@@ -41,7 +43,30 @@ impl Workspace {
     pub fn new(root: &Path, home: &Path) -> Self {
         let root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
         // A workspace that lies in /tmp is a workspace still.
-        Workspace { root, home: home.to_owned(), temporary: vec![PathBuf::from("/tmp")] }
+        let keys = [".config/meliora", ".local/state/meliora"].map(|place| home.join(place)).to_vec();
+        Workspace { start: root.clone(), root, home: home.to_owned(), temporary: vec![PathBuf::from("/tmp")], keys }
+    }
+
+    /// The same, where operations begin in this folder instead of the root; relative paths are meant from there.
+    pub fn at(mut self, folder: &Path) -> Self {
+        self.start = self.root.join(folder);
+        self
+    }
+
+    /// The same, where people's keys lie in this folder, too.
+    pub fn with_keys(mut self, folder: &Path) -> Self {
+        self.keys.push(folder.to_owned());
+        self
+    }
+
+    /// The folder where operations begin.
+    pub(crate) fn start(&self) -> &Path {
+        &self.start
+    }
+
+    /// Whether it is where people's keys lie, or below.
+    pub(crate) fn holds_keys(&self, path: &str) -> bool {
+        self.keys.iter().any(|folder| Path::new(path).starts_with(folder))
     }
 
     /// Its root.

@@ -83,7 +83,10 @@ pub(crate) enum Piece {
 pub(crate) fn parse(text: &str) -> (Vec<Step>, bool) {
     let mut parser = Parser::new();
     parser.set_language(&tree_sitter_bash::LANGUAGE.into()).expect("the grammar and the parser are of one version");
-    let Some(tree) = parser.parse(text, None) else { return (Vec::new(), false) };
+    // The grammar's scanner, which is C, crashes on some bytes that are no printable ASCII. To a shell they are letters.
+    let plain = |b: u8| if matches!(b, b'\t' | b'\n' | b' '..=b'~') { b } else { b'x' };
+    let masked: Vec<u8> = text.bytes().map(plain).collect();
+    let Some(tree) = parser.parse(&masked, None) else { return (Vec::new(), false) };
     let root = tree.root_node();
     let reader = Reader { text };
     let whole = !root.has_error() && reader.covered(root, 0);

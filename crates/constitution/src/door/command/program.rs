@@ -2,6 +2,7 @@
 
 use meliora_domain::Decision::Ask;
 
+use super::flags::shown;
 use super::table::{Kind, Program, Special, programs, reason};
 use super::{Arg, Flow, Judge};
 use crate::door::paths::{Deed, Part, holds_secret};
@@ -14,6 +15,8 @@ impl Judge<'_> {
     /// Judges a command; returns what flows out of it.
     pub(super) fn program(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
         let Some((first, rest)) = args.split_first() else { return Flow::default() };
+        let words: Vec<&str> = args.iter().map(shown).collect();
+        self.notes.extend(self.realm.own_commands(&words, text));
         let Arg::Plain(given) = first else {
             self.doubt("command-understood", "which program runs cannot be told", text);
             return Flow { any: true, ..Flow::default() };
@@ -69,7 +72,16 @@ impl Judge<'_> {
         {
             self.fed(name, rest, text, input);
         }
-        self.walk(name, &[program], rest, text, input)
+        let flow = self.walk(name, &[program], rest, text, input);
+        match name {
+            "cd" | "pushd" => {
+                let to = rest.iter().find(|arg| !matches!(shown(arg), "--" | "-P" | "-L" | "-e"));
+                self.enter(to);
+            }
+            "popd" => self.enter(Some(&Arg::Plain("-".into()))),
+            _ => {}
+        }
+        flow
     }
 
     /// An interpreter that reads its program from what flows in.
@@ -189,6 +201,8 @@ impl Judge<'_> {
     /// A program that connects to other machines: what it is given to send.
     fn sends(&mut self, args: &[Arg], text: &str) {
         let mut identity = false;
+        self.notes
+            .extend(args.iter().filter_map(|arg| self.realm.own_host(host_of(shown(arg))?, text)).collect::<Vec<_>>());
         for arg in args {
             let (Arg::Plain(word) | Arg::Pattern(word) | Arg::Opaque { begin: word, .. }) = arg else { continue };
             let word = word.rsplit(['@', '=']).next().unwrap_or(word);
@@ -297,6 +311,19 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// The host that a word names: of an address, or behind a user's name.
+fn host_of(word: &str) -> Option<&str> {
+    let rest = match word.split_once("://") {
+        Some((_, rest)) => rest,
+        None if word.starts_with('-') || word.contains('=') => return None,
+        None => word,
+    };
+    let rest = rest.split(['/', '?', '#']).next()?;
+    let rest = rest.rsplit('@').next()?;
+    let host = rest.split(':').next()?;
+    (!host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))).then_some(host)
 }
 
 /// What `echo` and `printf` print, as far as a shell that reads it is concerned.

@@ -2,6 +2,7 @@
 
 use meliora_domain::Decision::Ask;
 
+use super::flags::shown;
 use super::{Arg, Flow, Judge, MOST, Piece, Redirect, Simple, Step, Word};
 use crate::door::paths::{Deed, Part};
 
@@ -57,7 +58,9 @@ const HARMLESS: [&str; 44] = [
 impl Judge<'_> {
     pub(super) fn steps(&mut self, steps: &[Step], input: &Flow) {
         for step in steps {
+            let before = self.folders.clone();
             self.step(step, input);
+            self.may_be_in(before);
         }
     }
 
@@ -93,11 +96,7 @@ impl Judge<'_> {
                 self.step(right, input)
             }
             Step::Group(parts) => {
-                for part in parts {
-                    let before = self.folders.clone();
-                    self.step(part, input);
-                    self.may_be_in(before);
-                }
+                self.steps(parts, input);
                 Flow { any: true, ..Flow::default() }
             }
             Step::Subshell(parts) => {
@@ -207,28 +206,21 @@ impl Judge<'_> {
             }
         }
         let out = self.program(&args, &simple.text, &flow);
-        self.own_commands(first, &args, &simple.text);
+        self.own_allowance(first, &args);
         out
     }
 
-    /// Takes in the articles of the user's own that speak of this command.
-    fn own_commands(&mut self, first: usize, args: &[Arg], text: &str) {
-        let words: Vec<&str> = args
-            .iter()
-            .map(|arg| match arg {
-                Arg::Plain(text) | Arg::Pattern(text) | Arg::Listed(text) | Arg::Opaque { text, .. } => text.as_str(),
-            })
-            .collect();
+    /// Takes in an article of the user's own that allows this command.
+    fn own_allowance(&mut self, first: usize, args: &[Arg]) {
         let plain = args.iter().all(|arg| matches!(arg, Arg::Plain(_)));
-        let (strict, allowed) = self.realm.own_command(&words, plain, text);
-        if allowed {
+        let words: Vec<&str> = args.iter().map(shown).collect();
+        if plain && self.realm.own_allows(&words) {
             let mut at = 0;
             self.notes.retain(|note| {
                 at += 1;
                 at <= first || !note.soft
             });
         }
-        self.notes.extend(strict);
     }
 
     fn redirects(&mut self, redirects: &[Redirect], input: &Flow) -> Flow {
@@ -324,7 +316,8 @@ impl Judge<'_> {
         let (mut pattern, mut harmless, mut split) = (false, true, false);
         let mut braces = 0usize;
         // A word that is one variable, or what one command prints, is what that is.
-        if let [Piece::Variable(name, _)] = word.pieces.as_slice()
+        let empty = |piece: &&Piece| !matches!(piece, Piece::Text(text, _) if text.is_empty());
+        if let [Piece::Variable(name, _)] = word.pieces.iter().filter(empty).collect::<Vec<_>>().as_slice()
             && let Some(Some(value @ (Arg::Pattern(_) | Arg::Listed(_)))) = self.variables.get(name)
         {
             return vec![value.clone()];

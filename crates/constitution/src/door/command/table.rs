@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn letters_stand_for_single_flags_and_the_last_one_takes_the_value() {
         let mut program = Program::default();
-        ["-ab", "-n:", "--long=", "--to>"].map(|word| program.flag(word));
+        ["-ab", "-n:", "--long=", "--to>"].into_iter().for_each(|word| program.flag(word));
         assert_eq!(program.flags["a"], Flag::Plain);
         assert_eq!(program.flags["n"], Flag::Text);
         assert_eq!(program.flags["long"], Flag::Text);

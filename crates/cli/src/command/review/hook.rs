@@ -1,0 +1,120 @@
+//! `meliora review --hook`: answers a PreToolUse event of Claude Code by the law.
+//!
+//! What cannot be read, and a law that does not load, end with exit code 2 and a word on standard error: Claude Code
+//! then does not use the tool. A tool that is not known here is asked about.
+
+use std::path::Path;
+
+use meliora_constitution::{Constitution, Finding, Workspace};
+use meliora_domain::{Decision, Event, Operation};
+use meliora_evolve::Archive as _;
+use meliora_store::{ProjectLock, SqliteGitArchive};
+use serde::Deserialize;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::project::{STATE, now};
+
+/// The parts of the event that matter; others may come with it.
+#[derive(Deserialize)]
+struct Call {
+    tool_name: String,
+    #[serde(default)]
+    tool_input: serde_json::Map<String, serde_json::Value>,
+    cwd: Option<std::path::PathBuf>,
+}
+
+/// Reads the event and answers it.
+pub fn answer(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
+    let closed = |e: Failure| Failure { code: Exit::Usage, ..e };
+    let text = super::input().map_err(closed)?;
+    let call: Call = serde_json::from_str(&text)
+        .map_err(|e| Failure::new(Exit::Usage, format!("standard input is no PreToolUse event: {e}")))?;
+    let law = super::law_of(dir).map_err(closed)?;
+    let workspace = super::workspace(dir).map_err(closed)?;
+    let workspace = match &call.cwd {
+        Some(folder) => workspace.at(folder),
+        None => workspace,
+    };
+    let (finding, operation) = decide(&law, &workspace, &call);
+    if finding.decision == Decision::Forbid {
+        journal(dir, &finding, operation, printer);
+    }
+    let decision = match finding.decision {
+        Decision::Allow => "allow",
+        Decision::Ask => "ask",
+        Decision::Forbid => "deny",
+    };
+    let lawful = if finding.mend.is_empty() { String::new() } else { format!(" Lawful: {}.", finding.mend) };
+    printer.data(serde_json::json!({
+        "hookSpecificOutput": {
+            "hookEventName": "PreToolUse",
+            "permissionDecision": decision,
+            "permissionDecisionReason": format!("{} ({}).{lawful}", finding.why, finding.article),
+        }
+    }));
+    Ok(Exit::Done)
+}
+
+fn decide(law: &Constitution, workspace: &Workspace, call: &Call) -> (Finding, Option<Operation>) {
+    let given = |name: &str| call.tool_input.get(name).and_then(|value| value.as_str());
+    let operation = match call.tool_name.as_str() {
+        "Bash" => given("command").map(|text| Operation::Command { text: text.to_owned() }),
+        "Write" | "Edit" | "MultiEdit" => given("file_path").map(|path| Operation::Write { path: path.to_owned() }),
+        "NotebookEdit" => given("notebook_path").map(|path| Operation::Write { path: path.to_owned() }),
+        "Read" => given("file_path").map(reading),
+        "Glob" | "Grep" | "LS" => Some(reading(given("path").unwrap_or("."))),
+        "WebFetch" => given("url").and_then(host).map(|host| Operation::Network { host, port: None }),
+        // They change nothing but the agent's own notes and screen; what its helpers do comes here again.
+        "TodoWrite" | "Task" | "ExitPlanMode" | "BashOutput" | "KillShell" => {
+            let why = "it touches nothing outside of the agent".to_owned();
+            let (article, matched) = ("editable-paths".to_owned(), call.tool_name.clone());
+            return (Finding { decision: Decision::Allow, article, matched, why, mend: String::new() }, None);
+        }
+        _ => None,
+    };
+    match operation {
+        Some(operation) => (law.decide(&operation, workspace), Some(operation)),
+        None => {
+            let why = format!("what the tool {:?} does with this input is not known", call.tool_name);
+            let mend = "use Bash, Read, Write or Edit, which the law can read".to_owned();
+            let (article, matched) = ("command-understood".to_owned(), call.tool_name.clone());
+            (Finding { decision: Decision::Ask, article, matched, why, mend }, None)
+        }
+    }
+}
+
+/// Reading a file is what `cat` does.
+fn reading(path: &str) -> Operation {
+    Operation::Command { text: format!("cat -- '{}'", path.replace('\'', "'\\''")) }
+}
+
+fn host(url: &str) -> Option<String> {
+    let rest = url.split_once("://")?.1;
+    let host = rest.split(['/', '?', '#', '\\']).next()?.rsplit('@').next()?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    (!host.is_empty()).then(|| host.to_owned())
+}
+
+/// Puts what was forbidden into the project's journal, where there is one and nobody else writes to it.
+fn journal(dir: &Path, finding: &Finding, operation: Option<Operation>, printer: &Printer) {
+    let state = dir.join(STATE);
+    if !state.join("journal.db").is_file() {
+        return;
+    }
+    let event = Event::Violated {
+        decision: finding.decision,
+        article: finding.article.clone(),
+        reason: format!("{}; lawful: {}", finding.why, finding.mend),
+        source: "hook".into(),
+        operation,
+    };
+    let written = ProjectLock::take(&state, "meliora review", now())
+        .map_err(|e| e.to_string())
+        .and_then(|_lock| SqliteGitArchive::open(&state).map_err(|e| e.to_string()))
+        .and_then(|archive| archive.append(&[event], now()).map_err(|e| e.to_string()));
+    if let Err(why) = written {
+        printer.warn(format!("the violation is not in the journal: {why}"));
+    }
+}
