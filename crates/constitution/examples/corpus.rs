@@ -4,6 +4,8 @@
 //! `cargo run --release -p meliora-constitution --example corpus -- FOLDER [--cases | --allowed]`: FOLDER holds the files of
 //! labelled cases, one JSON object a line with `text`, `category` and, where it matters, `routine`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;

@@ -146,7 +146,7 @@ impl Judge<'_> {
             return 0;
         }
         if word.starts_with("--") || program.long {
-            let bare = if word.starts_with("--") { &word[2..] } else { &word[1..] };
+            let bare = word.strip_prefix("--").unwrap_or(&word[1..]);
             let (name, value) = bare.split_once('=').map_or((bare, None), |(name, value)| (name, Some(value)));
             taken.flags.push(name.to_owned());
             let Some(flag) = find(name).filter(|_| name.len() > 1 || program.long) else {

@@ -99,7 +99,7 @@ impl Judge<'_> {
                     let inner = inner.join(" ");
                     let inner =
                         inner.trim_start_matches("-S").trim_start_matches("--split-string").trim_start_matches('=');
-                    self.script(&inner.to_owned(), input);
+                    self.script(inner, input);
                     return Flow::default();
                 }
                 Arg::Plain(word) if word.starts_with('-') => {
