@@ -128,15 +128,6 @@ pub fn stay_out<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Fai
     }
 }
 
-/// Where a path leads, also one that is not there yet: the part of it that is there without links and `..`, then the rest.
-fn real(path: &Path) -> PathBuf {
-    let there = path.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
-    match there {
-        Some((part, found)) => path.strip_prefix(part).map_or(found.clone(), |rest| found.join(rest)),
-        None => path.to_owned(),
-    }
-}
-
 /// What the constitution of a project is held against.
 pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
     let Some(folder) = folder() else { return Ok(Trust { now, ..Trust::default() }) };

@@ -82,7 +82,7 @@ fn a_proposal_waits_for_its_yes_and_a_yes_lets_exactly_that_one_through_once() {
     let used = project.events("used");
     assert!(used.len() == 1 && used[0]["request"] == sum.as_str(), "{used:?}");
     assert_eq!(project.events("admitted").iter().filter(|e| e["step"] != 0).count(), 1);
-    assert_eq!(waiting(&project).iter().map(id).collect::<Vec<_>>(), [product.clone()]);
+    assert_eq!(waiting(&project).iter().map(id).collect::<Vec<_>>(), std::slice::from_ref(&product));
     project.meliora(&["approvals", "approve", &sum[..12]]).exits(2).says(&["done already"]);
 
     // The old yes again, and the old yes with another request's name in it.

@@ -139,8 +139,8 @@ fn a_file_answers_plain_sql() {
     let db = Connection::open(dir.path().join("journal.db")).unwrap();
     for (sql, expected) in QUESTIONS {
         let mut select = db.prepare(sql).unwrap();
-        let names = select.column_names();
-        let truth: Vec<bool> = names.iter().map(|c| c.contains("IS NOT NULL") || *c == "unproven").collect();
+        let names = select.column_names().into_iter();
+        let truth: Vec<bool> = names.map(|name: &str| name.contains("IS NOT NULL") || name == "unproven").collect();
         let columns = select.column_count();
         let cell = |row: &rusqlite::Row<'_>, i: usize| match row.get_ref(i).unwrap() {
             ValueRef::Null => String::new(),

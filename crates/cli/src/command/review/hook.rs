@@ -8,13 +8,12 @@ use std::path::Path;
 use meliora_constitution::{Constitution, Finding, Workspace};
 use meliora_domain::{Decision, Event, Operation};
 use meliora_evolve::Archive as _;
-use meliora_store::{ProjectLock, SqliteGitArchive};
 use serde::Deserialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
-use crate::project::{STATE, now};
+use crate::project::{now, place};
 
 /// The parts of the event that matter; others may come with it.
 #[derive(Deserialize)]
@@ -99,8 +98,8 @@ fn host(url: &str) -> Option<String> {
 
 /// Puts what was forbidden into the project's journal, where there is one and nobody else writes to it.
 fn journal(dir: &Path, finding: &Finding, operation: Option<Operation>, printer: &Printer) {
-    let state = dir.join(STATE);
-    if !state.join("journal.db").is_file() {
+    let Ok(place) = place(dir) else { return };
+    if !place.begun() {
         return;
     }
     let event = Event::Violated {
@@ -110,10 +109,11 @@ fn journal(dir: &Path, finding: &Finding, operation: Option<Operation>, printer:
         source: "hook".into(),
         operation,
     };
-    let written = ProjectLock::take(&state, "meliora review", now())
-        .map_err(|e| e.to_string())
-        .and_then(|_lock| SqliteGitArchive::open(&state).map_err(|e| e.to_string()))
-        .and_then(|archive| archive.append(&[event], now()).map_err(|e| e.to_string()));
+    // A run may be at work beside it, and takes in what others append.
+    let written = place.write().map_err(|e| e.what).and_then(|archive| {
+        let recorded = archive.append(&[event], now());
+        recorded.map_err(|e| e.to_string())
+    });
     if let Err(why) = written {
         printer.warn(format!("the violation is not in the journal: {why}"));
     }
