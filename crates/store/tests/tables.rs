@@ -139,7 +139,7 @@ fn a_file_answers_plain_sql() {
     let db = Connection::open(dir.path().join("journal.db")).unwrap();
     for (sql, expected) in QUESTIONS {
         let mut select = db.prepare(sql).unwrap();
-        let names = select.column_names().into_iter();
+        let names = select.column_names();
         let truth: Vec<bool> = names.map(|name: &str| name.contains("IS NOT NULL") || name == "unproven").collect();
         let columns = select.column_count();
         let cell = |row: &rusqlite::Row<'_>, i: usize| match row.get_ref(i).unwrap() {
