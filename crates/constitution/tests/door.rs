@@ -1,5 +1,7 @@
 //! The door: what is allowed, asked and forbidden, and that no wrapping makes it milder.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::Path;
 
 use meliora_constitution::{Constitution, Finding, Reach, Workspace};

@@ -43,7 +43,7 @@ fn ruling(law: &Constitution, parent: &Genome, edits: Vec<Edit>) -> String {
         Ruling::Refused(refusal) => {
             assert!(article(&refusal.article).is_some(), "{refusal:?}");
             assert!(refusal.reason.chars().all(|c| !c.is_control()), "{refusal:?}");
-            refusal.article.into()
+            refusal.article
         }
     }
 }
