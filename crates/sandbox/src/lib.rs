@@ -15,6 +15,7 @@ mod holes;
 mod identity;
 mod init;
 mod interpreter;
+mod launch;
 mod microvm;
 mod namespaces;
 mod plan;
