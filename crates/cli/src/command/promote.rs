@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use meliora_domain::Operation;
 use meliora_evolve::{Archive as _, Journal, Observer};
 
+use crate::command::review::forbids;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BOLD, GOOD, Printer, paint};
@@ -24,6 +26,10 @@ pub fn promote(id: &str, dir: &Path, unproven: bool, printer: &Printer) -> Resul
     let mut journal = Journal::open(&archive, &Silent, &now)?;
     let variant = resolve(&archive, journal.lineage(), id)?;
     archive.load(&variant)?;
+    if let Some((event, failure)) = forbids(dir, &project.constitution, Operation::Promote { variant })? {
+        journal.record(&[event])?;
+        return Err(failure);
+    }
     let target = project.target()?;
     let under = (&project.suite, &project.constitution);
     let commit = meliora_evolve::promote(&mut journal, &archive, &target, variant, under, unproven)?;

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use meliora_constitution::{Constitution, Finding, Reach, Workspace};
-use meliora_domain::{Decision, Operation};
+use meliora_domain::{Decision, Event, Operation};
 
 use crate::args;
 use crate::exit::Exit;
@@ -40,6 +40,18 @@ pub fn review(asked: &args::Review, printer: &Printer) -> Result<Exit, Failure> 
         Decision::Ask => Exit::NeedsApproval,
         Decision::Forbid => Exit::Forbidden,
     })
+}
+
+/// What a person's own command does passes the door as well: their typing it is the yes that the law may ask for, but what it
+/// forbids does not happen. Gives the event to be journalled then, and what to tell.
+pub fn forbids(dir: &Path, law: &Constitution, operation: Operation) -> Result<Option<(Event, Failure)>, Failure> {
+    let Finding { decision, article, why, mend, .. } = law.decide(&operation, &workspace(dir)?);
+    if decision != Decision::Forbid {
+        return Ok(None);
+    }
+    let failure = Failure::new(Exit::Forbidden, format!("the law forbids it ({article}): {why}")).hint(mend.clone());
+    let (reason, source) = (format!("{why}; lawful: {mend}"), "command".to_owned());
+    Ok(Some((Event::Violated { decision, article, reason, source, operation: Some(operation) }, failure)))
 }
 
 /// The law that governs a folder. Where nothing says what is editable, all of it is, but what the law protects.

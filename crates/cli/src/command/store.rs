@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use meliora_domain::Operation;
+use meliora_evolve::Archive as _;
 use meliora_store::{Address, Audit};
 
 use crate::args;
+use crate::command::review::{forbids, law_of};
 use crate::custody::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{BOLD, GOOD, Printer, paint};
-use crate::project::{STATE, lock_folder, place};
+use crate::project::{STATE, lock_folder, now, place};
 
 /// Prepares or migrates.
 pub fn store(command: &args::Store, printer: &Printer) -> Result<Exit, Failure> {
@@ -54,6 +57,11 @@ fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
     let state = dir.join(STATE);
     let _lock = lock_folder(&state, "meliora store migrate")?;
     sound(&from)?;
+    let operation = Operation::Migrate { to: from.moved(address.clone()).origin() };
+    if let Some((event, failure)) = forbids(dir, &law_of(dir)?, operation)? {
+        from.write()?.append(&[event], now())?;
+        return Err(failure);
+    }
     let url = if address.has_password() { "what `--to` was; with a password, better as MELIORA_STORE_URL" } else { to };
     let copied = meliora_store::migrate(&state, &address)?;
     let there = from.moved(address);
