@@ -91,7 +91,8 @@ impl Place {
 
     /// Whether there is a journal to read.
     pub fn begun(&self) -> bool {
-        self.address.is_some() || self.state.join("journal.db").is_file()
+        let own = if self.address.is_some() { "archive.git" } else { "journal.db" };
+        self.state.join(own).exists()
     }
 
     /// The archive for looking only, which nothing vouches for while it is open.

@@ -115,6 +115,7 @@ fn a_no_is_no_and_only_the_pinned_key_has_a_word() {
     let asks = waiting(&project);
     let (sum, product) = (id(&asks[0]), id(&asks[1]));
     project.meliora(&["approvals", "deny", &product, "--reason", "no"]).exits(0).says(&["denied"]);
+    project.meliora(&["approvals", "approve", &product]).exits(2).says(&["a no is final"]);
 
     // Without the secret key, as in a cage, and with a key of one's own that nobody pinned.
     let approve = ["approvals", "approve", &sum];

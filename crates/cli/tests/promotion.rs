@@ -286,3 +286,18 @@ fn a_project_in_a_folder_of_a_repository_is_promoted_there() {
     project.meliora(&["promote", "--dir", "inner"]).exits(0);
     assert_eq!(project.git(&["show", "--name-only", "--format=", "HEAD"]), "inner/genome/sums.py");
 }
+
+#[test]
+fn each_further_run_begins_from_the_champion_until_the_tree_is_another() {
+    let project = Project::add();
+    let scores = |project: &Project| {
+        let last = project.meliora(&["run", ".", "--jobs", "1", "--json"]).last();
+        (last["baseline_score"].as_f64().unwrap(), last["champion_score"].as_f64().unwrap())
+    };
+    assert_eq!(scores(&project), (0.0, 1.0));
+    for _ in 0..3 {
+        assert_eq!(scores(&project), (1.0, 1.0), "the tree is what the champion was bred from");
+    }
+    project.edit("genome/sums.py", "a - b", "b - a");
+    assert_eq!(scores(&project).0, 0.0, "what stands now was never seen");
+}

@@ -272,6 +272,17 @@ fn what_crashes_the_grammar_is_never_given_to_it() {
     assert_eq!(command("cat 你好.txt").decision, Allow);
 }
 
+#[test]
+fn lines_that_the_grammar_takes_for_arguments_are_no_arguments() {
+    for danger in
+        ["git -c core.pager='sh -c id' log\ncd crates/core && cargo build", "printf 'all:\\n' > Makefile; make"]
+    {
+        let text = format!("cat README.md | head -5 | sort -u\n{danger}");
+        assert_ne!(command(&text).decision, Allow, "{text:?}");
+    }
+    assert_eq!(command("cat README.md |\n  head -5 &&\n  ls \\\n  -l").decision, Allow);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -120,6 +120,8 @@ fn hear(lineage: &Lineage, constitution: &Constitution, word: &Word, now: Timest
     }
     match ask.answer(now) {
         Answer::Used => Heard::Void("what it is on was done already".into()),
+        // Whoever holds a yes that was given before the no must not make it good again.
+        Answer::Denied if word.granted => Heard::Void("a person said no, which is final".into()),
         _ => Heard::New,
     }
 }

@@ -140,6 +140,18 @@ impl Lineage {
         false
     }
 
+    /// Whether a variant has this tree, or one that it was bred from by first parents has.
+    pub fn descends(&self, variant: &Node, tree: &TreeId) -> bool {
+        let mut at = Some(variant);
+        while let Some(node) = at {
+            if node.tree == *tree {
+                return true;
+            }
+            at = node.parents.first().map(|p| self.node(*p));
+        }
+        false
+    }
+
     /// The run, if it began and has not ended.
     pub fn unfinished(&self) -> Option<&Run> {
         self.run.as_ref().filter(|r| r.finished.is_none())

@@ -60,22 +60,3 @@ fn fill_heap() {
         libc::free(end);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_come_one_behind_the_other_when_holes_are_filled() {
-        // SAFETY: blocks of this test, each let go once.
-        unsafe {
-            let mut blocks: Vec<_> = (0..64).map(|_| libc::malloc(200)).collect();
-            for place in (0..64).step_by(2) {
-                libc::free(std::mem::replace(&mut blocks[place], std::ptr::null_mut()));
-            }
-            fill_heap();
-            let (first, second) = (libc::malloc(200) as usize, libc::malloc(200) as usize);
-            assert!(second > first && second - first <= 256, "{first:x} {second:x}");
-        }
-    }
-}

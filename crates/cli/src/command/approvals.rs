@@ -102,8 +102,15 @@ fn say(id: &str, dir: &Path, granted: bool, reason: &str, hours: u32, printer: &
         let what = format!("{} was asked under another constitution than the one in force", request.short());
         return Err(Failure::new(Exit::Usage, what).hint("run again: what still needs a person is asked anew"));
     }
-    if ask.answer(now()) == Answer::Used {
-        return Err(Failure::new(Exit::Usage, format!("{} was approved and done already", request.short())));
+    match ask.answer(now()) {
+        Answer::Used => {
+            return Err(Failure::new(Exit::Usage, format!("{} was approved and done already", request.short())));
+        }
+        Answer::Denied if granted => {
+            let what = format!("{} was denied, and a no is final for exactly that proposal", request.short());
+            return Err(Failure::new(Exit::Usage, what).hint("under another constitution it is asked anew"));
+        }
+        _ => {}
     }
     let word = give(
         Terms {

@@ -224,15 +224,10 @@ fn baseline(lineage: &Lineage, archive: &dyn Archive, genome: Genome, fresh: boo
         let known = lineage.baseline().or_else(|| lineage.find_tree(&run.plan.baseline).map(|i| lineage.node(i)));
         return known.map_or(Ok(genome), |node| Ok(archive.load(&node.id)?));
     }
-    let tree = genome.tree();
-    let known = lineage.baseline().is_some_and(|n| n.tree == tree);
-    match lineage.champion() {
-        // What was rolled back is not bred from again by itself.
-        Some(champion) if known && !fresh && champion.tree != tree && !lineage.disgraced(champion) => {
-            Ok(archive.load(&champion.id)?)
-        }
-        _ => Ok(genome),
-    }
+    let Some(champion) = lineage.champion() else { return Ok(genome) };
+    let bred = lineage.descends(champion, &genome.tree());
+    // What was rolled back is not bred from again by itself.
+    if bred && !fresh && !lineage.disgraced(champion) { Ok(archive.load(&champion.id)?) } else { Ok(genome) }
 }
 
 fn announce(project: &Project, plan: &RunPlan, sandbox: &dyn Sandbox, printer: &Printer) {

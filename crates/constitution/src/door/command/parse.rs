@@ -119,15 +119,32 @@ impl<'t> Reader<'t> {
         let mut at = node.start_byte();
         let mut cursor = node.walk();
         let children: Vec<_> = node.children(&mut cursor).collect();
-        let blank = |gap: &str| gap.replace("\\\n", " ").chars().all(|c| matches!(c, ' ' | '\t' | '\n'));
+        let blank = |gap: &str, lines: bool| {
+            gap.replace("\\\n", " ").chars().all(|c| matches!(c, ' ' | '\t') || lines && c == '\n')
+        };
+        // Where more than one reading is possible the grammar sometimes takes the lines that follow for arguments.
+        let lines = !matches!(
+            node.kind(),
+            "command"
+                | "redirected_statement"
+                | "declaration_command"
+                | "unset_command"
+                | "variable_assignments"
+                | "file_redirect"
+                | "herestring_redirect"
+                | "concatenation"
+        );
         let mut fine = true;
         for child in &children {
+            let lines = lines && !matches!(child.kind(), "|" | "|&" | "&&" | "||");
             // A here-document's parts may overlap what follows on its first line.
-            fine &= child.start_byte() < at || self.text.get(at..child.start_byte()).is_some_and(blank);
+            let gap = self.text.get(at..child.start_byte());
+            fine &= child.start_byte() < at || gap.is_some_and(|gap| blank(gap, lines));
             fine &= self.covered(*child, depth + 1);
             at = at.max(child.end_byte());
         }
-        fine && (children.is_empty() || self.text.get(at..node.end_byte().max(at)).is_some_and(blank))
+        let rest = self.text.get(at..node.end_byte().max(at));
+        fine && (children.is_empty() || rest.is_some_and(|rest| blank(rest, true)))
     }
 
     fn steps(&self, node: Node<'_>, depth: usize) -> Vec<Step> {

@@ -55,6 +55,16 @@ const HARMLESS: [&str; 44] = [
     "RAILS_ENV",
 ];
 
+/// Whether a file that a command prints into is named like what is read by people, and by no program as what to do.
+fn is_output(arg: &Arg) -> bool {
+    let Arg::Plain(path) = arg else { return false };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    path.starts_with("/dev/")
+        || matches!(extension, "log" | "txt" | "out" | "err" | "csv" | "tsv" | "xml" | "html" | "md" | "diff" | "patch")
+            && name != "CMakeLists.txt"
+}
+
 impl Judge<'_> {
     pub(super) fn steps(&mut self, steps: &[Step], input: &Flow) {
         for step in steps {
@@ -186,12 +196,14 @@ impl Judge<'_> {
         let args: Vec<Arg> = simple.words.iter().flat_map(|word| self.expand(word)).collect();
         let wrote = self.wrote;
         let flow = self.redirects(&simple.redirects, input);
-        // What a command prints into a file is no code that was written to be run.
-        if args
-            .first()
-            .is_some_and(|arg| !matches!(arg, Arg::Plain(name) if matches!(name.as_str(), "echo" | "printf" | "cat")))
-        {
-            self.wrote = wrote;
+        // What a command prints into a file that is named like output is no code that was written to be run.
+        let chooses =
+            matches!(args.first(), Some(Arg::Plain(name)) if matches!(name.as_str(), "echo" | "printf" | "cat"));
+        if !chooses && !args.is_empty() {
+            let written =
+                simple.redirects.iter().filter_map(|r| if let Redirect::Write(word) = r { Some(word) } else { None });
+            let written: Vec<Arg> = written.flat_map(|word| self.expand(word)).collect();
+            self.wrote = wrote || !written.iter().all(is_output);
         }
         if args.is_empty() {
             for (name, args) in assigned {
