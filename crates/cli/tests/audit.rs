@@ -220,3 +220,25 @@ fn a_project_moves_to_postgres_and_goes_on_there_as_a_writer() {
     let role = format!("DROP OWNED BY {writer}; DROP ROLE {writer}");
     psql(&server.url, &role).unwrap();
 }
+
+#[test]
+fn a_forged_snapshot_is_found_and_promotes_nothing() {
+    let project = run();
+    let lineage = project.meliora(&["lineage", "--json"]).exits(0).objects();
+    assert!(!lineage.is_empty());
+    let script = "import json, sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
+                  (seq, text), = db.execute('SELECT seq, bytes FROM snapshots ORDER BY seq DESC LIMIT 1')\n\
+                  state = json.loads(text)\nstate['run']['champion'] = state['run']['baseline']\n\
+                  db.execute('UPDATE snapshots SET bytes = ? WHERE seq = ?', (json.dumps(state).encode(), seq))";
+    let done = Command::new("python3").args(["-c", script]).arg(project.path(".meliora/journal.db")).output().unwrap();
+    if !done.status.success() {
+        // No snapshot is kept of so few events: there is nothing to forge.
+        assert!(String::from_utf8_lossy(&done.stderr).contains("unpack"), "{}", String::from_utf8_lossy(&done.stderr));
+        return;
+    }
+    let told = project.meliora(&["audit", "verify", "--json"]).exits(14).last();
+    assert!(told.to_string().contains("a snapshot is not what the events give"), "{told}");
+    project.git_init();
+    project.meliora(&["promote", "champion"]).exits(0);
+    assert!(project.read("genome/sums.py").contains("a + b"));
+}

@@ -31,6 +31,18 @@ impl<'a> Journal<'a> {
         Ok(Journal { archive, observer, clock, lineage, snapshot_at })
     }
 
+    /// Opens it from its first event on, whatever snapshots there are: they are for speed, and no hash covers what is in them.
+    /// For what touches the user's own tree, and for a person's word.
+    pub fn open_in_full(
+        archive: &'a dyn Archive,
+        observer: &'a dyn Observer,
+        clock: &'a (dyn Fn() -> Timestamp + Sync),
+    ) -> Result<Self, EvolveError> {
+        let lineage = replayed_in_full(archive)?;
+        let snapshot_at = archive.snapshot()?.map_or(0, |s| s.seq);
+        Ok(Journal { archive, observer, clock, lineage, snapshot_at })
+    }
+
     /// The lineage as it stands.
     pub fn lineage(&self) -> &Lineage {
         &self.lineage

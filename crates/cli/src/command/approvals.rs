@@ -143,7 +143,7 @@ fn deliver(project: &Project, word: &Word) -> Result<&'static str, Failure> {
     match ProjectLock::take(&state, "meliora approvals", now()) {
         Ok(_lock) => {
             let archive = project.archive()?;
-            let mut journal = Journal::open(&archive, &Silent, &now)?;
+            let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
             meliora_evolve::answer(&mut journal, &project.constitution, word, now())?;
             Ok(if word.granted { "the next `meliora run` takes it up" } else { "it is not tried again" })
         }

@@ -23,7 +23,7 @@ pub fn promote(id: &str, dir: &Path, unproven: bool, printer: &Printer) -> Resul
     let project = Project::open_without_examining(dir, printer)?;
     let _lock = project.lock("meliora promote")?;
     let archive = project.archive()?;
-    let mut journal = Journal::open(&archive, &Silent, &now)?;
+    let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
     let variant = resolve(&archive, journal.lineage(), id)?;
     archive.load(&variant)?;
     if let Some((event, failure)) = forbids(dir, &project.constitution, Operation::Promote { variant })? {

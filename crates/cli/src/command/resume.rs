@@ -22,7 +22,7 @@ pub fn resume(dir: &Path, reason: &str, printer: &Printer) -> Result<Exit, Failu
     let project = Project::open_without_examining(dir, printer)?;
     let _lock = project.lock("meliora resume")?;
     let archive = project.archive()?;
-    let mut journal = Journal::open(&archive, &Silent, &now)?;
+    let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
     let Some(pause) = pause_in_force(&mut journal, &project.constitution)? else {
         return Err(Failure::new(Exit::Usage, "nothing is paused"));
     };

@@ -15,7 +15,7 @@ pub fn rollback(id: Option<&str>, dir: &Path, printer: &Printer) -> Result<Exit,
     let project = Project::open_without_examining(dir, printer)?;
     let _lock = project.lock("meliora rollback")?;
     let archive = project.archive()?;
-    let mut journal = Journal::open(&archive, &Silent, &now)?;
+    let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
     let variant = id.map(|id| resolve(&archive, journal.lineage(), id)).transpose()?;
     let (to, commit) =
         meliora_evolve::rollback(&mut journal, &archive, &project.target()?, variant, "manual: asked for")?;

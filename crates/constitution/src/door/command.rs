@@ -4,6 +4,7 @@
 //! Nothing is run and nothing is expanded but what the text itself says. The strictest judgement of all parts holds.
 
 mod flags;
+mod hidden;
 mod language;
 mod parse;
 mod program;

@@ -116,9 +116,9 @@ fn read(ws: &Workspace, place: &Place, path: &str, deed: Deed) -> Part {
             let why = format!("{path:?} is code from outside of the workspace");
             Part::new(Ask, "unreviewed-code", why, "run code of the workspace")
         }
-        Place::Temporary if holds_secret(path) => secret(path),
+        Place::Temporary if holds_secret(path) || meets_secret(path) => secret(path),
         Place::Temporary => Part::allow(),
-        Place::Inside(inside) if holds_secret(inside) => secret(inside),
+        Place::Inside(inside) if holds_secret(inside) || meets_secret(inside) => secret(inside),
         Place::Inside(inside) if has_part(inside, &[".meliora"]) => {
             let why = format!("{path:?} belongs to Meliora, results that must stay sealed among it");
             Part::new(Ask, "audit-immutable", why, "ask `meliora log` and `meliora show`")
@@ -217,8 +217,13 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
             format!("it deletes {path:?} with all that is in it, which nothing can bring back that is in no commit");
         return Part::new(Ask, "reversible", why, "delete single files, or what a build makes anew");
     }
-    if !pattern && !names.iter().any(|part| MADE.contains(part)) && !bounds.editable(inside) {
-        let why = format!("{path:?} is not editable");
+    // Which files a pattern meets is not looked into; in a folder that a build makes it does not matter.
+    if !names.iter().any(|part| MADE.contains(part)) && (pattern || !bounds.editable(inside)) {
+        let why = if pattern {
+            format!("which files {path:?} meets cannot be told")
+        } else {
+            format!("{path:?} is not editable")
+        };
         return Part::new(Ask, "editable-paths", why, "write to files that `editable` in meliora.toml names");
     }
     Part::allow()
@@ -247,7 +252,35 @@ fn could_be(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') && pattern.starts_with(['*', '?', '[']) {
         return false;
     }
-    pattern == name || (pattern.contains(['*', '?', '[', '{']) && fast_glob::glob_match(pattern, name))
+    pattern == name || (pattern.contains(['*', '?', '[', '{']) && fast_glob::glob_match(without_sets(pattern), name))
+}
+
+/// The pattern with any one character in the place of each set: what a set holds, and what a locale makes of it, is not
+/// looked into.
+fn without_sets(pattern: &str) -> String {
+    let (mut out, mut rest) = (String::new(), pattern);
+    while let Some((before, set)) = rest.split_once('[') {
+        out.push_str(before);
+        // `[]x]` and `[!]x]` hold a bracket, `[[:alpha:]]` two.
+        let inner = set.trim_start_matches(['!', '^']);
+        let skip = set.len() - inner.len() + usize::from(inner.starts_with(']'));
+        let classes = set.get(skip..).unwrap_or_default();
+        let end = match classes.rfind(":]").filter(|_| classes.contains("[:")) {
+            Some(class) => classes[class + 2..].find(']').map(|end| class + 2 + end),
+            None => classes.find(']'),
+        };
+        match end {
+            Some(end) => {
+                out.push('?');
+                rest = &classes[end + 1..];
+            }
+            None => {
+                out.push('?');
+                rest = set;
+            }
+        }
+    }
+    out + rest
 }
 
 fn before_pattern(path: &str) -> &str {
@@ -259,6 +292,13 @@ fn harmless(path: &str) -> bool {
     const FOLDERS: [&str; 5] =
         ["/usr/include/", "/usr/share/doc/", "/usr/share/man/", "/usr/lib/python3", "/usr/share/dict/"];
     FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Whether a pattern for names with a dot at their front could stand for one that credentials go by.
+fn meets_secret(path: &str) -> bool {
+    const NAMES: [&str; 6] = [".env", ".envrc", ".netrc", ".npmrc", ".pypirc", ".meliora"];
+    path.split('/')
+        .any(|part| part.starts_with(['.', '[', '?']) && NAMES.iter().any(|name| part != *name && could_be(part, name)))
 }
 
 /// Whether a file's or folder's name is one that credentials go by.

@@ -343,6 +343,11 @@ impl<'t> Reader<'t> {
                     let start = child.named_children(&mut child.walk()).find(|n| n.kind() == "heredoc_start");
                     let quoted = start.is_none_or(|n| self.of(n).contains(['\'', '"', '\\']));
                     let document = child.named_children(&mut child.walk()).find(|n| n.kind() == "heredoc_body");
+                    let odd = start.is_some_and(|n| self.of(n).contains('$'))
+                        || !quoted && document.is_some_and(|n| self.of(n).contains(['`', '\\']));
+                    if odd {
+                        return self.odd("a here-document of this form", node, depth);
+                    }
                     let text = document.map_or(Word::default(), |n| match quoted {
                         true => Word::plain(self.of(n)),
                         false => self.pieces_between(n, 0, depth),

@@ -103,10 +103,15 @@ impl Judge<'_> {
                 if !both {
                     self.may_be_in(before);
                 }
-                self.step(right, input)
+                let known = self.variables.clone();
+                let flow = self.step(right, input);
+                self.may_have(known);
+                flow
             }
             Step::Group(parts) => {
+                let known = self.variables.clone();
                 self.steps(parts, input);
+                self.may_have(known);
                 Flow { any: true, ..Flow::default() }
             }
             Step::Subshell(parts) => {
@@ -116,6 +121,9 @@ impl Judge<'_> {
                 Flow { any: true, ..Flow::default() }
             }
             Step::For { name, values, body } => {
+                if !name.contains(char::is_lowercase) {
+                    self.doubt("command-understood", "it sets a variable that may steer programs", name);
+                }
                 let values: Vec<Arg> = values.iter().flat_map(|word| self.expand(word)).collect();
                 let plain: Vec<&String> =
                     values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
@@ -217,6 +225,7 @@ impl Judge<'_> {
                 self.environment(&name, args.first(), &simple.text);
             }
         }
+        self.hidden(&args, &simple.text);
         let out = self.program(&args, &simple.text, &flow);
         self.own_allowance(first, &args);
         out
@@ -326,7 +335,7 @@ impl Judge<'_> {
     pub(super) fn expand(&mut self, word: &Word) -> Vec<Arg> {
         let (mut plain, mut begin) = (String::new(), None::<String>);
         let (mut pattern, mut harmless, mut split) = (false, true, false);
-        let mut braces = 0usize;
+        let (mut braces, mut filled) = (0usize, false);
         // A word that is one variable, or what one command prints, is what that is.
         let empty = |piece: &&Piece| !matches!(piece, Piece::Text(text, _) if text.is_empty());
         if let [Piece::Variable(name, _)] = word.pieces.iter().filter(empty).collect::<Vec<_>>().as_slice()
@@ -341,7 +350,8 @@ impl Judge<'_> {
                         pattern |= text.contains(['*', '?', '[']);
                         // `{a,b}` and `{1..3}` are filled in, `{}` and `HEAD@{1}` are not. The grammar may cut them up.
                         braces += text.matches('{').count();
-                        pattern |= braces > 0 && (text.contains(',') || text.contains(".."));
+                        filled |= braces > 0 && (text.contains(',') || text.contains(".."));
+                        pattern |= filled;
                         if at == 0 && text.starts_with('~') {
                             let end = text.find('/').unwrap_or(text.len());
                             let whole = end < text.len() || word.pieces.len() == 1;
@@ -406,6 +416,10 @@ impl Judge<'_> {
                 .map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) })
                 .collect();
         }
+        if braces > 0 && pattern && filled {
+            // It may become several words, also flags and whole commands.
+            self.doubt("command-understood", "what the shell makes of the braces is not looked into", &word.text);
+        }
         vec![if pattern { Arg::Pattern(plain) } else { Arg::Plain(plain) }]
     }
 
@@ -443,6 +457,16 @@ impl Judge<'_> {
         }
         if self.folders.len() > 8 {
             self.folders = vec![None];
+        }
+    }
+
+    /// What was just looked at may not have run: what it set is not known.
+    fn may_have(&mut self, known: std::collections::HashMap<String, Option<Arg>>) {
+        for (name, value) in &mut self.variables {
+            let (now, before) = (value.as_ref().map(shown), known.get(name).map(|before| before.as_ref().map(shown)));
+            if before != Some(now) {
+                *value = None;
+            }
         }
     }
 
