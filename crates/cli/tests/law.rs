@@ -135,7 +135,7 @@ fn an_older_or_foreign_constitution_or_none_is_refused_and_journalled() {
     put(&first);
     project.meliora(&["run"]).exits(4).says(&["older", "version 1 after version 2", "hint:"]);
     project.meliora(&["bench"]).exits(4);
-    project.meliora(&["constitution", "sign"]).exits(4).says(&["version: 2"]);
+    project.meliora(&["constitution", "sign"]).exits(4).says(&["version: 3"]);
     std::fs::remove_file(project.path("CONSTITUTION.yaml")).unwrap();
     project.meliora(&["run"]).exits(4).says(&["gone", "put it back"]);
     // Signed well, by somebody else.

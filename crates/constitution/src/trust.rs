@@ -133,7 +133,7 @@ impl Trust {
         if let Some(seen) = self.seen.as_ref().filter(|seen| law.version < seen.version) {
             return Err(LawError {
                 what: format!("version {} is older than version {}, which governed before", law.version, seen.version),
-                hint: Some(format!("write `version: {}` or higher", seen.version.max(1))),
+                hint: Some(format!("write `version: {}` or higher", seen.version + 1)),
             });
         }
         Ok(format!("timestamp:{signed} file:CONSTITUTION.yaml version:{}", law.version))

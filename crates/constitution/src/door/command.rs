@@ -3,6 +3,7 @@
 //!
 //! Nothing is run and nothing is expanded but what the text itself says. The strictest judgement of all parts holds.
 
+mod cover;
 mod flags;
 mod hidden;
 mod language;

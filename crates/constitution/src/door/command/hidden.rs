@@ -154,3 +154,13 @@ fn odd_file(word: &str) -> bool {
 fn odd_makefile(word: &str) -> bool {
     ["-f", "--file=", "--makefile="].iter().any(|flag| word.strip_prefix(flag).is_some_and(odd_file))
 }
+
+/// Whether a file that a command prints into is named like what is read by people, and by no program as what to do.
+pub(super) fn is_output(arg: &Arg) -> bool {
+    let Arg::Plain(path) = arg else { return false };
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    path.starts_with("/dev/")
+        || matches!(extension, "log" | "txt" | "out" | "err" | "csv" | "tsv" | "xml" | "html" | "md" | "diff" | "patch")
+            && name != "CMakeLists.txt"
+}

@@ -3,6 +3,7 @@
 use meliora_domain::Decision::Ask;
 
 use super::flags::shown;
+use super::hidden::is_output;
 use super::{Arg, Flow, Judge, MOST, Piece, Redirect, Simple, Step, Word};
 use crate::door::paths::{Deed, Part};
 
@@ -54,16 +55,6 @@ const HARMLESS: [&str; 44] = [
     "APP_ENV",
     "RAILS_ENV",
 ];
-
-/// Whether a file that a command prints into is named like what is read by people, and by no program as what to do.
-fn is_output(arg: &Arg) -> bool {
-    let Arg::Plain(path) = arg else { return false };
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    path.starts_with("/dev/")
-        || matches!(extension, "log" | "txt" | "out" | "err" | "csv" | "tsv" | "xml" | "html" | "md" | "diff" | "patch")
-            && name != "CMakeLists.txt"
-}
 
 impl Judge<'_> {
     pub(super) fn steps(&mut self, steps: &[Step], input: &Flow) {
