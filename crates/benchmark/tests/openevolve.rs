@@ -238,3 +238,24 @@ fn the_native_fixture_is_graded_with_its_checker_and_its_tolerance() {
     let graded = examine(&suite, &genome(&[("words.py", &worse)]), false);
     assert_eq!(mark(&graded, "anagram/decides").score, 0.5, "{graded:?}");
 }
+
+#[test]
+fn every_driver_that_has_a_rehearsal_gets_through_it() {
+    let python = tools().python.unwrap();
+    let rehearse = "import os, sys\nbody, tail, behind = sys.stdin.read().rpartition('if __name__ == \"__main__\":\\n    main()\\n')\n\
+                    assert tail and not behind, 'a driver ends in these two lines'\n\
+                    main = type(sys)('__main__')\nexec(compile(body, 'driver', 'exec'), main.__dict__)\n\
+                    def lend(text):\n    file = os.memfd_create('x')\n    os.write(file, text.encode())\n    return '/proc/self/fd/%d' % file\n\
+                    if hasattr(main, 'rehearse'):\n    [main.rehearse(lend) for _ in range(3)]\n    print('rehearsed')\n";
+    let mut rehearsed = 0;
+    for (path, text) in meliora_benchmark::PythonStart::of(&python).drivers {
+        let mut command = std::process::Command::new(&python.program);
+        command.args(["-c", rehearse]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success(), "{path}");
+        rehearsed += usize::from(done.stdout.ends_with(b"rehearsed\n"));
+    }
+    assert_eq!(rehearsed, 3, "both drivers of foreign evaluators, and the candidate's");
+}

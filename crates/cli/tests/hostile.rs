@@ -12,20 +12,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use common::{Project, toml};
+use common::{Project, SEED, toml};
 use serde_json::{Value, json};
-
-/// As the documentation shows it.
-const SEED: &str = r#"immutable_constraints:
-  - "Never delete databases without approval"
-  - "Always sandbox code execution"
-  - "Never modify this constitution file"
-autonomous_operations:
-  code_modifications:
-    scope: "agent workspace"
-    requires: ["tests_pass", "git_commit"]
-signature: "<sha256>"
-"#;
 
 /// Every file of the project but the journal's folder, as it is.
 fn files(project: &Project) -> BTreeMap<String, Vec<u8>> {

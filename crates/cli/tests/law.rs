@@ -5,18 +5,7 @@ mod common;
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use common::{ADD, Project, example, have, toml};
-
-const SEED: &str = r#"immutable_constraints:
-  - "Never delete databases without approval"
-  - "Always sandbox code execution"
-  - "Never modify this constitution file"
-autonomous_operations:
-  code_modifications:
-    scope: "agent workspace"
-    requires: ["tests_pass", "git_commit"]
-signature: "<sha256>"
-"#;
+use common::{ADD, Project, SEED, example, have, toml};
 
 /// Where the program under test keeps keys.
 fn keys(project: &Project) -> std::path::PathBuf {

@@ -62,8 +62,7 @@ pub fn answer(
     }
 }
 
-/// The yes for this request that still holds and was not used, for what no step carries out: a promotion, a migration.
-/// Whoever uses it journals [`Event::Used`] in one unit with what was done.
+/// The yes for this request that still holds and was not used. Whoever uses it journals [`Event::Used`] in one unit with what was done.
 pub fn granted(lineage: &Lineage, constitution: &Constitution, request: &Digest, now: Timestamp) -> Option<Word> {
     let ask = lineage.asks.get(request).filter(|ask| ask.answer(now) == Answer::Granted)?;
     ask.word.clone().filter(|word| constitution.hears(word, request, now).is_ok())

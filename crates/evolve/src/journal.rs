@@ -26,9 +26,7 @@ impl<'a> Journal<'a> {
         observer: &'a dyn Observer,
         clock: &'a (dyn Fn() -> Timestamp + Sync),
     ) -> Result<Self, EvolveError> {
-        let lineage = lineage_of(archive)?;
-        let snapshot_at = archive.snapshot()?.map_or(0, |s| s.seq);
-        Ok(Journal { archive, observer, clock, lineage, snapshot_at })
+        Self::from(lineage_of(archive)?, archive, observer, clock)
     }
 
     /// Opens it from its first event on, whatever snapshots there are: they are for speed, and no hash covers what is in them.
@@ -38,7 +36,15 @@ impl<'a> Journal<'a> {
         observer: &'a dyn Observer,
         clock: &'a (dyn Fn() -> Timestamp + Sync),
     ) -> Result<Self, EvolveError> {
-        let lineage = replayed_in_full(archive)?;
+        Self::from(replayed_in_full(archive)?, archive, observer, clock)
+    }
+
+    fn from(
+        lineage: Lineage,
+        archive: &'a dyn Archive,
+        observer: &'a dyn Observer,
+        clock: &'a (dyn Fn() -> Timestamp + Sync),
+    ) -> Result<Self, EvolveError> {
         let snapshot_at = archive.snapshot()?.map_or(0, |s| s.seq);
         Ok(Journal { archive, observer, clock, lineage, snapshot_at })
     }

@@ -180,9 +180,9 @@ def rehearse(main):
             main.rehearse(lend)
             while files:
                 posix.close(files.pop())
-    except Exception as error:
-        # Then it is slower.
-        HELPERS["unrehearsed"] = error
+    except Exception:
+        # Its commands are slower then, and nothing else; tests rehearse each driver.
+        pass
     sys.modules.clear()
     sys.modules.update(modules)
     sys.path[:], sys.meta_path[:] = path, finders

@@ -16,6 +16,18 @@ use serde_json::Value;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_meliora");
 
+/// The constitution of the documentation, not signed yet.
+pub const SEED: &str = r#"immutable_constraints:
+  - "Never delete databases without approval"
+  - "Always sandbox code execution"
+  - "Never modify this constitution file"
+autonomous_operations:
+  code_modifications:
+    scope: "agent workspace"
+    requires: ["tests_pass", "git_commit"]
+signature: "<sha256>"
+"#;
+
 /// One defective function: `add` subtracts.
 pub const ADD: &str = "def add(a, b):\n    \"\"\"The sum of a and b.\"\"\"\n    return a - b\n";
 
