@@ -2,29 +2,8 @@
 
 use std::sync::Arc;
 
-use meliora_domain::{Cost, MicroUsd};
+use meliora_domain::{Cost, Message, MicroUsd};
 use serde::{Deserialize, Serialize};
-
-/// Who says a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Standing instructions.
-    System,
-    /// The asker.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One message.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Message {
-    /// Who says it.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
-}
 
 /// What a model is asked.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
