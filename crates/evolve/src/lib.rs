@@ -19,6 +19,7 @@ mod promotion;
 mod relay;
 mod requirement;
 mod rng;
+mod scales;
 mod strategy;
 mod work;
 
