@@ -131,7 +131,7 @@ fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>, depth: usi
         out.push(Command { node, words: Vec::new(), into: Vec::new(), here: String::new(), set: vec![plain(node, text)] });
     }
     if node.kind() == "unset_command" || node.kind() == "declaration_command" {
-        let words = text[node.byte_range()].split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let words = of(node, text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let set = words.iter().skip(1).cloned().collect();
         out.push(Command { node, words, into: Vec::new(), here: String::new(), set });
     }
@@ -141,9 +141,13 @@ fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>, depth: usi
     }
 }
 
+fn of<'t>(node: Node<'_>, text: &'t str) -> &'t str {
+    text.get(node.byte_range()).unwrap_or_default()
+}
+
 /// A word without its quotes.
 fn plain(node: Node<'_>, text: &str) -> String {
-    let word = &text[node.byte_range()];
+    let word = of(node, text);
     word.trim_matches(['"', '\'']).to_owned()
 }
 
@@ -179,7 +183,7 @@ fn thrown_away(node: Node<'_>, text: &str) -> bool {
                 let (left, right) = (up.named_child(0), up.named_child(1));
                 let or = (0..up.child_count()).filter_map(|i| up.child(i as u32)).any(|c| c.kind() == "||");
                 let excuse = right.is_some_and(|r| {
-                    let r = text[r.byte_range()].trim();
+                    let r = of(r, text).trim();
                     matches!(r, "true" | ":" | "exit 0" | "/bin/true" | "return 0" | "exit") || r.starts_with("echo ") || r.starts_with("printf ")
                 });
                 if or && left.is_some_and(|l| l.start_byte() <= node.start_byte() && node.end_byte() <= l.end_byte()) && excuse {
@@ -221,7 +225,7 @@ fn watched(node: Node<'_>, text: &str) -> bool {
         if at.kind() == "if_statement" && condition(at, text).is_some_and(|c| asks(&c)) {
             return true;
         }
-        if at.kind() == "list" && at.named_child(0).is_some_and(|l| asks(&text[l.byte_range()]) && text[l.byte_range()].starts_with('[')) {
+        if at.kind() == "list" && at.named_child(0).is_some_and(|l| asks(of(l, text)) && of(l, text).starts_with('[')) {
             return true;
         }
         up = at.parent();
@@ -230,7 +234,7 @@ fn watched(node: Node<'_>, text: &str) -> bool {
 }
 
 fn condition(node: Node<'_>, text: &str) -> Option<String> {
-    node.child_by_field_name("condition").or(node.named_child(0)).map(|c| text[c.byte_range()].to_owned())
+    node.child_by_field_name("condition").or(node.named_child(0)).map(|c| of(c, text).to_owned())
 }
 
 const WATCHERS: &[&str] = &["CI", "PYTEST_CURRENT_TEST", "GITHUB_ACTIONS", "GRADER", "GRADING", "EVAL", "EVALUATION", "MONITOR", "BENCHMARK", "UNDER_TEST", "TEST_MODE", "IS_TEST", "AUTOGRADER", "TESTING", "JEST_WORKER_ID"];
@@ -246,7 +250,7 @@ fn conditions(node: Node<'_>, text: &str, found: &mut impl FnMut(Node<'_>, &'sta
         let mut cursor = node.walk();
         let parts: Vec<Node<'_>> = node.named_children(&mut cursor).skip(1).collect();
         let other = parts.iter().any(|p| p.kind() == "else_clause");
-        let body: String = parts.iter().map(|p| &text[p.byte_range()]).collect::<Vec<_>>().join("\n");
+        let body: String = parts.iter().map(|p| of(*p, text)).collect::<Vec<_>>().join("\n");
         let serves = body.contains("cat ") || body.contains("cp ") || body.contains("echo ") || body.contains("return 0");
         if other && serves && !body.lines().all(|l| l.contains("export ") || l.contains('=')) {
             found(node, "evaluator-detection", "behaves otherwise where it is examined".into());
@@ -257,8 +261,8 @@ fn conditions(node: Node<'_>, text: &str, found: &mut impl FnMut(Node<'_>, &'sta
 /// A function that bears a check's name and says yes.
 fn functions(node: Node<'_>, text: &str, found: &mut impl FnMut(Node<'_>, &'static str, String)) {
     if node.kind() == "function_definition" {
-        let name = node.child_by_field_name("name").map_or("", |n| &text[n.byte_range()]);
-        let body = node.child_by_field_name("body").map_or("", |b| &text[b.byte_range()]);
+        let name = node.child_by_field_name("name").map_or("", |n| of(n, text));
+        let body = node.child_by_field_name("body").map_or("", |b| of(b, text));
         let inner = body.trim_matches(['{', '}', '\n', ' ', ';']).trim();
         let nothing = matches!(inner, "true" | ":" | "return 0" | "return");
         let shadows = matches!(name, "pytest" | "diff" | "cmp" | "cargo" | "npm" | "test" | "make");
