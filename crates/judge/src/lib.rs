@@ -3,6 +3,7 @@
 mod better;
 mod pairs;
 mod sign;
+pub mod suspicion;
 mod worse;
 
 use meliora_domain::Kind;
