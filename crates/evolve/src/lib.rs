@@ -19,6 +19,7 @@ mod promotion;
 mod relay;
 mod requirement;
 mod rng;
+pub mod simulate;
 mod strategy;
 mod work;
 
