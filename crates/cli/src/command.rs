@@ -10,6 +10,7 @@ mod doctor;
 mod init;
 mod lineage;
 mod log;
+mod models;
 mod promote;
 mod proposers;
 mod resume;
@@ -45,6 +46,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Constitution { command } => constitution::constitution(command, printer),
         Command::Audit { command } => audit::audit(command, printer),
         Command::Store { command } => store::store(command, printer),
+        Command::Models { command } => models::models(command, printer),
         Command::Review(review) => review::review(review, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);

@@ -1,5 +1,6 @@
 //! Configuration: built-in defaults < user file < `meliora.toml` < `MELIORA_*` < flags. Unknown keys are errors.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -8,6 +9,10 @@ use serde::Deserialize;
 use crate::cages::Backend;
 use crate::exit::Exit;
 use crate::failure::Failure;
+
+pub mod model;
+
+pub use model::Model;
 
 /// A project's `meliora.toml`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -36,6 +41,9 @@ pub struct Config {
     /// The language model.
     #[serde(default)]
     pub model: Model,
+    /// Further language models, by names of your own.
+    #[serde(default)]
+    pub models: BTreeMap<String, Model>,
     /// The outside proposer.
     #[serde(default)]
     pub command: OutsideCommand,
@@ -91,7 +99,7 @@ impl Default for Suite {
 pub struct Run {
     /// How parents are chosen: `greedy` or `dgm`.
     pub strategy: String,
-    /// Who proposes, in turns: `mutate`, `rewrite`, `replay`, `command`.
+    /// Who proposes, in turns: `mutate`, `rewrite`, `rewrite:NAME` with the model `[models.NAME]`, `replay`, `command`.
     pub proposers: Vec<String>,
     /// Seed of every random choice.
     pub seed: u64,
@@ -174,49 +182,6 @@ impl Default for Sandbox {
             microvm_image: None,
             warm: Vec::new(),
             e2b: E2b::default(),
-        }
-    }
-}
-
-/// `[model]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Model {
-    /// Address of the server.
-    pub base_url: String,
-    /// Name of the model; empty to ask the server.
-    pub name: String,
-    /// `openai` (chat completions) or `anthropic` (messages).
-    pub api: String,
-    /// Name of the environment variable that holds the key.
-    pub key_env: Option<String>,
-    /// Sampling temperature; chosen by the proposer if absent.
-    pub temperature: Option<f64>,
-    /// Most tokens a reply may have.
-    pub max_tokens: u32,
-    /// Seconds to wait for a reply.
-    pub timeout_seconds: f64,
-    /// US dollars per million tokens read.
-    pub price_prompt: f64,
-    /// US dollars per million tokens written.
-    pub price_completion: f64,
-    /// Tries after the first one.
-    pub retries: u32,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Model {
-            base_url: String::new(),
-            name: String::new(),
-            api: "openai".into(),
-            key_env: None,
-            temperature: None,
-            max_tokens: 2048,
-            timeout_seconds: 300.0,
-            price_prompt: 0.0,
-            price_completion: 0.0,
-            retries: 4,
         }
     }
 }
@@ -323,6 +288,19 @@ pub fn store(dir: &Path) -> Result<Store, Failure> {
     store.map_or(Ok(Store::default()), |store| store.try_into().map_err(bad))
 }
 
+/// The models of a folder, whatever else it is: `[model]` and those with names.
+pub fn models(dir: &Path) -> Result<(Model, BTreeMap<String, Model>), Failure> {
+    let file = dir.join("meliora.toml");
+    let mut table = merged(file.is_file().then_some(&*file))?;
+    let mut only = toml::Table::from_iter([("name".to_owned(), toml::Value::String(String::new()))]);
+    only.extend(["model", "models"].iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
+    let config: Config = only.try_into().map_err(|e: toml::de::Error| {
+        Failure::new(Exit::Configuration, e.message()).hint("docs/configuration.md lists every key")
+    })?;
+    model::check(&config).map_err(|what| Failure::new(Exit::Configuration, what))?;
+    Ok((config.model, config.models))
+}
+
 /// The settings of all sources: the user's file, the project's, the environment.
 fn merged(project_file: Option<&Path>) -> Result<toml::Table, Failure> {
     let mut merged = toml::Table::new();
@@ -368,19 +346,19 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("[run] proposers names none".into());
     }
     for proposer in &config.run.proposers {
-        if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
+        if let Some(("rewrite", name)) = proposer.split_once(':') {
+            model::named(&config.model, &config.models, Some(name))
+                .map_err(|e| format!("[run] proposers: '{proposer}': {e}"))?;
+        } else if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
             return Err(format!(
-                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"
+                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, rewrite:NAME, replay, command"
             ));
         }
     }
     if meliora_evolve::StrategyKind::named(&config.run.strategy).is_none() {
         return Err(format!("[run] strategy: there is no '{}'; there are greedy and dgm", config.run.strategy));
     }
-    if !["openai", "anthropic"].contains(&config.model.api.as_str()) {
-        return Err(format!("[model] api: there is no '{}'; there are openai and anthropic", config.model.api));
-    }
-    Ok(())
+    model::check(config)
 }
 
 /// What types cannot say of `[sandbox]`.

@@ -69,11 +69,13 @@ impl Project {
         if let Some(backend) = overrides.backend {
             config.sandbox.backend = backend;
         }
+        match overrides.model.as_ref().map(|name| (name, config.models.get(name))) {
+            Some((_, Some(named))) => config.model = named.clone(),
+            Some((name, None)) => config.model.name.clone_from(name),
+            None => {}
+        }
         if let Some(url) = &overrides.base_url {
             config.model.base_url.clone_from(url);
-        }
-        if let Some(model) = &overrides.model {
-            config.model.name.clone_from(model);
         }
         let tools = cages::tools(&config.sandbox)?;
         let source = SuiteSource {

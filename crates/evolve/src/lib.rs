@@ -20,6 +20,7 @@ mod relay;
 mod requirement;
 mod rng;
 mod scales;
+pub mod simulate;
 mod strategy;
 mod work;
 

@@ -11,6 +11,7 @@ mod repeats;
 mod sample;
 mod share;
 mod sign;
+pub mod suspicion;
 mod whole;
 mod worse;
 
