@@ -208,15 +208,30 @@ pub struct Replay {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Judge {
-    /// Highest p-value that counts as evidence, for `sample` suites.
+    /// Highest chance that a run in which nothing is better accepts anything, for `sample` suites.
     pub alpha: f64,
-    /// Relative drop after a promotion that rolls it back: 0.05 is 5 %.
+    /// Drop after a promotion that rolls it back: 0.05 is 5 %, or 0.05 points.
     pub margin: f64,
+    /// What the margin is a part of.
+    pub margin_kind: MarginKind,
+    /// Seeds with which each task is examined at most, where marks depend on the seed, for `sample` suites.
+    pub seeds: u64,
+}
+
+/// What `[judge] margin` is a part of.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MarginKind {
+    /// Of the score at promotion.
+    #[default]
+    Relative,
+    /// Of the scale, in score points.
+    Absolute,
 }
 
 impl Default for Judge {
     fn default() -> Self {
-        Judge { alpha: 0.05, margin: 0.05 }
+        Judge { alpha: 0.05, margin: 0.05, margin_kind: MarginKind::Relative, seeds: 3 }
     }
 }
 
@@ -316,6 +331,9 @@ pub fn check(config: &Config) -> Result<(), String> {
     let j = &config.judge;
     if !(j.alpha > 0.0 && j.alpha < 1.0 && j.margin > 0.0 && j.margin < 1.0) {
         return Err("[judge] alpha and margin lie between 0 and 1".into());
+    }
+    if !(1..=100).contains(&j.seeds) {
+        return Err("[judge] seeds lies between 1 and 100".into());
     }
     let a = &config.alerts;
     if !(0.0..=600.0).contains(&a.wait_seconds) || a.retries > 20 {

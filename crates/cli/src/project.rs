@@ -7,7 +7,7 @@ use meliora_benchmark::{OpenEvolveConfig, Suite, SuiteSource, Toolbox};
 use meliora_constitution::{Constitution, GuardianRules, Reach};
 use meliora_domain::{Digest, Event, Genome, Kind, Limits, Tier, Timestamp, VariantId};
 use meliora_evolve::{Archive, Lineage};
-use meliora_judge::Policy;
+use meliora_judge::{MarginKind, Policy};
 use meliora_store::{GitArchive, GitTarget, Globs, LockError, ProjectLock};
 
 use crate::args::Overrides;
@@ -156,7 +156,12 @@ impl Project {
     /// What decides.
     pub fn policy(&self) -> Policy {
         let judge = &self.config.judge;
-        let policy = Policy { kind: self.suite.kind(), alpha: judge.alpha, margin: judge.margin };
+        let margin_kind = match judge.margin_kind {
+            config::MarginKind::Relative => MarginKind::Relative,
+            config::MarginKind::Absolute => MarginKind::Absolute,
+        };
+        let (alpha, margin, seeds) = (judge.alpha, judge.margin, judge.seeds);
+        let policy = Policy { kind: self.suite.kind(), alpha, margin, margin_kind, seeds };
         meliora_evolve::stricter(&policy, self.guardian())
     }
 

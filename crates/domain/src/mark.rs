@@ -43,7 +43,7 @@ pub struct Mark {
 }
 
 /// All marks of one examination, with the evaluator they are bound to.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct Scorecard {
     /// Hash of tasks, keys, evaluator code and its settings. Scores of different hashes are never compared.
     pub evaluator: Digest,
@@ -54,6 +54,16 @@ pub struct Scorecard {
     pub metrics: BTreeMap<String, f64>,
     /// Wall-clock seconds that the examination took.
     pub seconds: f64,
+    /// Seed of what the subject did by chance: marks of one task and one seed are a pair.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seed: u64,
+    /// Number of validation tasks that the suite has, where only some of them were examined; else 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub part_of: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Scorecard {

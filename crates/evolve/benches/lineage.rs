@@ -115,7 +115,7 @@ fn card(step: u64) -> Scorecard {
             Mark { task: TaskId(format!("task-{t}")), split: Split::Validation, status, score, detail: String::new() }
         })
         .collect();
-    Scorecard { evaluator: Digest::default(), marks, metrics: Default::default(), seconds: 0.01 }
+    Scorecard { evaluator: Digest::default(), marks, seconds: 0.01, ..Default::default() }
 }
 
 fn baseline() -> Vec<Event> {
@@ -142,12 +142,7 @@ fn step_events(step: u64) -> Vec<Event> {
         Event::Judged {
             step,
             variant: child,
-            judgement: Judgement {
-                verdict: Verdict::Rejected,
-                effect: 0.0,
-                p: None,
-                reason: "solves 5 of 12 tasks, as its parent did".into(),
-            },
+            judgement: Judgement::of(Verdict::Rejected, 0.0, "solves 5 of 12 tasks, as its parent did"),
         },
     ]
 }

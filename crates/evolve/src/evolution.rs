@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use meliora_benchmark::Suite;
 use meliora_constitution::{Constitution, GuardianRules};
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp,
-    Verdict,
+    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Timestamp,
+    VariantId, Verdict,
 };
 use meliora_judge::Policy;
 
@@ -24,6 +24,7 @@ use crate::journal::Journal;
 use crate::lineage::Pause;
 use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
 use crate::rng::Rng;
+use crate::scales::{Scales, refs};
 use crate::strategy::{Action, Strategy};
 use crate::work::{Outcome, Workshop};
 
@@ -206,6 +207,7 @@ impl<'a> Evolution<'a> {
         self.trace(proposer.as_ref(), &parents[0], &genome)?;
         let mut errand =
             self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
+        errand.scales = self.scales(step, errand.seed)?;
         if proposer.reads_ancestors() {
             errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
         }
@@ -239,7 +241,9 @@ impl<'a> Evolution<'a> {
     /// Journals all that came of a step as one unit.
     fn record(&mut self, errand: &Errand, outcome: Outcome) -> Result<(), EvolveError> {
         self.budget.settle(errand.price, outcome.cost);
-        self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
+        let examined = outcome.cards.iter().chain(outcome.rivals.iter().map(|(_, card)| card));
+        let price = self.run().price_of(examined);
+        self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(price));
         self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
         let step = errand.step;
         let mut events = Vec::new();
@@ -263,7 +267,8 @@ impl<'a> Evolution<'a> {
         }
         events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree }));
         if let (Some(subject), Some(judgement)) = (outcome.subject, outcome.judgement) {
-            self.admit(errand, subject.genome(), &outcome.reason, outcome.cards, judgement, &mut events)?;
+            let cards = (outcome.cards, outcome.rivals);
+            self.admit(errand, subject.genome(), &outcome.reason, cards, judgement, &mut events)?;
         }
         self.memory.done(step, &events);
         self.journal.record(&events)?;
@@ -279,22 +284,25 @@ impl<'a> Evolution<'a> {
         errand: &Errand,
         genome: &Genome,
         reason: &str,
-        cards: Vec<Scorecard>,
+        (cards, rivals): (Vec<Scorecard>, Vec<(VariantId, Scorecard)>),
         judgement: Judgement,
         events: &mut Vec<Event>,
     ) -> Result<(), EvolveError> {
         let step = errand.step;
         let variant = self.store(genome, &errand.parents, step, reason)?;
         let tree = genome.tree();
-        let score = cards.last().and_then(|c| c.mean(Split::Validation));
+        let score = errand.scales.mean(&cards);
         events.push(Event::Admitted { step, variant, tree, parents: errand.parents.clone() });
         let kept: Vec<Arc<Scorecard>> = cards.iter().cloned().map(Arc::new).collect();
         events.extend(cards.into_iter().map(|scorecard| Event::Examined { step, variant, scorecard }));
+        for (variant, scorecard) in rivals {
+            self.memory.keep_card(&variant, &scorecard)?;
+            events.push(Event::Examined { step, variant, scorecard });
+        }
         let accepted = judgement.verdict == Verdict::Accepted;
         events.push(Event::Judged { step, variant, judgement });
-        let champion = self.journal.lineage().champion().and_then(|n| n.score);
-        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c))
-            && self.beats_champion(&kept)?
+        if let Some(score) = score.filter(|_| accepted)
+            && self.beats_champion(errand, &kept)?
         {
             events.push(Event::Crowned { variant, score });
         }
@@ -303,16 +311,20 @@ impl<'a> Evolution<'a> {
     }
 
     /// Better than its parent is not yet better than the champion: the same judge decides.
-    fn beats_champion(&mut self, cards: &[Arc<Scorecard>]) -> Result<bool, EvolveError> {
+    fn beats_champion(&mut self, errand: &Errand, cards: &[Arc<Scorecard>]) -> Result<bool, EvolveError> {
         let Some(champion) = self.journal.lineage().champion().map(|n| n.id) else { return Ok(true) };
         let evaluator = self.setup.suite.evaluator();
         let reference = self.memory.cards(&champion, &evaluator)?;
-        let (cards, reference): (Vec<_>, Vec<_>) =
-            (cards.iter().map(Arc::as_ref).collect(), reference.iter().map(Arc::as_ref).collect());
-        Ok(matches!(
-            meliora_judge::judge(&cards, &reference, &self.setup.policy),
-            meliora_judge::Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. })
-        ))
+        let ruling = errand.scales.weigh(&refs(cards), &refs(&reference), "the champion", &self.setup.policy);
+        Ok(matches!(ruling, meliora_judge::Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. })))
+    }
+
+    /// On what terms the variant of a step is weighed.
+    pub(crate) fn scales(&mut self, step: u64, seed: u64) -> Result<Scales, EvolveError> {
+        let suite = self.setup.suite;
+        let chance = self.memory.chance(self.journal.lineage())?;
+        let flaky = self.journal.lineage().flaky(&suite.evaluator()).clone();
+        Ok(Scales::new(suite, flaky, step, chance, seed))
     }
 
     pub(crate) fn store(

@@ -19,6 +19,8 @@ mod promotion;
 mod relay;
 mod requirement;
 mod rng;
+mod scales;
+pub mod simulate;
 mod strategy;
 mod work;
 

@@ -9,7 +9,7 @@ mod watched;
 use std::collections::{BTreeSet, HashMap};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TreeId, VariantId, Verdict,
+    BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TaskId, TreeId, VariantId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub(crate) use watched::CAGE_FAILED;
 pub use watched::{Pause, Watched};
 
 use asks::Bred;
-use parts::Pending;
+use parts::{Pending, parts_of};
 
 /// How many failed attempts of a parent are remembered for briefs.
 const REMEMBERED_ATTEMPTS: usize = 24;
@@ -51,6 +51,8 @@ pub struct Lineage {
     pub holdout_openings: u64,
     /// Automatic and manual rollbacks so far.
     pub rollbacks: u64,
+    /// Tasks whose marks do not count, and the evaluator whose tasks they are.
+    flaky: (Digest, BTreeSet<TaskId>),
     /// Variants that were rolled back and not promoted again since.
     pub fallen: BTreeSet<VariantId>,
     /// The newest drop that a re-examination showed.
@@ -152,6 +154,12 @@ impl Lineage {
         false
     }
 
+    /// The tasks of an evaluator whose marks do not count.
+    pub fn flaky(&self, evaluator: &Digest) -> &BTreeSet<TaskId> {
+        static NONE: BTreeSet<TaskId> = BTreeSet::new();
+        if self.flaky.0 == *evaluator { &self.flaky.1 } else { &NONE }
+    }
+
     /// The run, if it began and has not ended.
     pub fn unfinished(&self) -> Option<&Run> {
         self.run.as_ref().filter(|r| r.finished.is_none())
@@ -230,6 +238,11 @@ impl Lineage {
                         run.pending.remove(step);
                     }
                 }
+                if judgement.hopeful()
+                    && let Some(pending) = self.run.as_mut().and_then(|run| run.pending.get_mut(step))
+                {
+                    pending.idea = None;
+                }
                 if judgement.verdict != Verdict::Accepted {
                     self.failed(*step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
                 }
@@ -240,6 +253,12 @@ impl Lineage {
                 if let (Some(run), Some(index)) = (&mut self.run, index) {
                     run.champion = Some(index);
                 }
+            }
+            Event::Quarantined { evaluator, tasks, .. } => {
+                if self.flaky.0 != *evaluator {
+                    self.flaky = (*evaluator, BTreeSet::new());
+                }
+                self.flaky.1.extend(tasks.iter().cloned());
             }
             Event::Traced { .. } => {
                 if let Some(run) = &mut self.run {
@@ -357,21 +376,29 @@ impl Lineage {
         let node = &mut self.nodes[index as usize];
         if node.evaluator != Some(card.evaluator) {
             node.evaluator = Some(card.evaluator);
-            node.examined = 0;
+            (node.examined, node.marks, node.sum) = (0, 0, 0.0);
         }
         node.examined += 1;
-        node.score = card.mean(Split::Validation);
-        node.trouble = card
-            .of(Split::Train)
-            .find(|m| m.status != MarkStatus::Passed)
-            .map(|m| m.detail.chars().take(240).collect())
-            .unwrap_or_default();
+        let flaky = |task| self.flaky.0 == card.evaluator && self.flaky.1.contains(task);
+        for mark in card.of(Split::Validation).filter(|m| m.status != MarkStatus::Missing && !flaky(&m.task)) {
+            node.marks += 1;
+            node.sum += mark.score;
+        }
+        node.score = (node.marks > 0).then(|| node.sum / f64::from(node.marks));
+        if card.of(Split::Train).next().is_some() {
+            let failed = card.of(Split::Train).find(|m| m.status != MarkStatus::Passed);
+            node.trouble = failed.map(|m| m.detail.chars().take(240).collect()).unwrap_or_default();
+        }
         self.touched.0.push(index);
         if let Some(run) = &mut self.run {
-            run.spent += Cost::evals(1);
+            run.spent += Cost::evals(run.price_of([card]));
+            run.parts += parts_of(card);
             run.longest_exam = run.longest_exam.max(card.seconds);
             if run.baseline == Some(index) && run.best.is_empty() {
                 run.best.push(index);
+            }
+            if run.best.contains(&index) {
+                self.rank(index);
             }
         }
     }
@@ -389,6 +416,7 @@ impl Lineage {
         let Some(run) = &mut self.run else { return };
         let viable = !matches!(nodes[index as usize].verdict, Some(Verdict::Unviable | Verdict::Suspect));
         let Some(score) = nodes[index as usize].score.filter(|_| viable) else { return };
+        run.best.retain(|i| *i != index);
         let place = run.best.partition_point(|i| nodes[*i as usize].score.is_some_and(|s| s >= score));
         if place < KEPT_BEST {
             run.best.insert(place, index);

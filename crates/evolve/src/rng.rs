@@ -34,4 +34,15 @@ impl Rng {
             }
         }
     }
+
+    /// A number between 0 and 1, neither of them: one of 2⁵² in equal steps.
+    pub fn unit(&mut self) -> f64 {
+        ((self.bits() >> 12) as f64 + 0.5) / (1u64 << 52) as f64
+    }
+
+    /// A number from the standard normal distribution (Box and Muller, 1958).
+    pub fn normal(&mut self) -> f64 {
+        let (radius, angle) = ((-2.0 * self.unit().ln()).sqrt(), std::f64::consts::TAU * self.unit());
+        radius * angle.cos()
+    }
 }

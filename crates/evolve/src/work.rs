@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use meliora_benchmark::Scope;
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word,
+    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TaskId, TreeId, VariantId, Word,
 };
 
 use crate::approval::Approved;
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub subject: Option<Lawful>,
     /// Its marks.
     pub cards: Vec<Scorecard>,
+    /// Marks of parent or champion that its own were held against and that were not there before.
+    pub rivals: Vec<(VariantId, Scorecard)>,
     /// The verdict on them.
     pub judgement: Option<Judgement>,
     /// Examinations that were set aside beyond the first.
@@ -62,6 +65,7 @@ impl Outcome {
             duplicate: None,
             subject: None,
             cards: Vec::new(),
+            rivals: Vec::new(),
             judgement: None,
             extra_reserved: 0,
         }
@@ -107,7 +111,7 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
-        outcome.cards.push(self.examine(&lawful)?);
+        outcome.cards.push(self.examine_first(&lawful, errand.scales.first(self.setup.policy.kind))?);
         outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
         outcome.subject = Some(lawful);
         Ok(outcome)
@@ -148,38 +152,28 @@ impl Workshop<'_> {
         Ok(proposer.propose(&brief)?)
     }
 
-    /// Judges, examining again for as long as the judge asks and the budget allows.
-    fn judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<Judgement, EvolveError> {
-        let reference: Vec<&Scorecard> = errand.cards.iter().map(Arc::as_ref).collect();
-        loop {
-            let cards: Vec<&Scorecard> = outcome.cards.iter().collect();
-            match meliora_judge::judge(&cards, &reference, &self.setup.policy) {
-                meliora_judge::Ruling::Verdict(judgement) => return Ok(judgement),
-                meliora_judge::Ruling::Rerun => {}
-            }
-            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
-                return Ok(Judgement {
-                    verdict: Verdict::Inconclusive,
-                    effect: 0.0,
-                    p: None,
-                    reason: format!("looks better, but the budget of {over} leaves no re-run to confirm it"),
-                });
-            }
-            outcome.extra_reserved += 1;
-            let card = self.examine(lawful)?;
-            outcome.cards.push(card);
+    /// The first examination of a variant: of these validation tasks, all if none is named, and on train too if somebody
+    /// will read what it says.
+    fn examine_first(&self, lawful: &Lawful, tasks: &[TaskId]) -> Result<Scorecard, EvolveError> {
+        let mut tasks = tasks.to_vec();
+        if !tasks.is_empty() {
+            tasks.extend(self.setup.suite.tasks(Split::Train));
         }
+        self.examine(lawful, &tasks, 0)
     }
 
-    /// One examination: on validation, and on train too if somebody will read what it says.
-    pub fn examine(&self, lawful: &Lawful) -> Result<Scorecard, EvolveError> {
+    /// One examination with this seed: of the tasks that are named, or of all validation tasks, and of train tasks too if
+    /// somebody will read what it says.
+    pub fn examine(&self, lawful: &Lawful, tasks: &[TaskId], seed: u64) -> Result<Scorecard, EvolveError> {
         let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
         let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, splits, false, self.setup.nonce)?.scorecard)
+        let scope = Scope { splits, tasks, seed, lines: false };
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.scorecard)
     }
 
     /// What train tasks tell, with the lines they run.
     pub fn feedback(&self, lawful: &Lawful) -> Result<Vec<Feedback>, EvolveError> {
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &[Split::Train], true, self.setup.nonce)?.feedback)
+        let scope = Scope { splits: &[Split::Train], lines: true, ..Scope::default() };
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.feedback)
     }
 }

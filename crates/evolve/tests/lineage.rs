@@ -37,7 +37,7 @@ fn card(score: f64, evaluator: u8) -> Scorecard {
         detail: format!("scored {score}"),
     };
     let marks = vec![mark(Split::Train), mark(Split::Validation)];
-    Scorecard { evaluator: Digest([evaluator; 32]), marks, metrics: Default::default(), seconds: 0.5 + score }
+    Scorecard { evaluator: Digest([evaluator; 32]), marks, seconds: 0.5 + score, ..Default::default() }
 }
 
 /// One random thing that happens. Numbers pick among what there is; not every pick makes sense, as in a journal that
@@ -74,7 +74,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 let verdicts =
                     [Verdict::Accepted, Verdict::Rejected, Verdict::Inconclusive, Verdict::Unviable, Verdict::Suspect];
                 let verdict = verdicts[(b % 5) as usize];
-                let judgement = Judgement { verdict, effect: 0.1, p: None, reason: format!("because {a}") };
+                let judgement = Judgement::of(verdict, 0.1, format!("because {a}"));
                 out.push(Event::Judged { step, variant: new, judgement });
                 if verdict == Verdict::Accepted {
                     out.push(Event::Crowned { variant: new, score });
@@ -255,7 +255,7 @@ fn family(strategy: &str, scores: &[f64], unviable: usize) -> Lineage {
         events.push(Event::Examined { step: n, variant: variant(n), scorecard: card(*score, 1) });
         let verdict = if n as usize == unviable { Verdict::Unviable } else { Verdict::Rejected };
         if n > 0 {
-            let judgement = Judgement { verdict, effect: 0.0, p: None, reason: String::new() };
+            let judgement = Judgement::of(verdict, 0.0, String::new());
             events.push(Event::Judged { step: n, variant: variant(n), judgement });
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use meliora_domain::{Cost, Digest, FinishReason, RunPlan, TreeId, VariantId, Verdict};
+use meliora_domain::{Cost, Digest, FinishReason, RunPlan, Scorecard, Split, TreeId, VariantId, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeIndex, REMEMBERED_ATTEMPTS};
@@ -22,8 +22,12 @@ pub struct Node {
     pub step: u64,
     /// How many variants were made from it.
     pub children: u32,
-    /// Mean validation score of its newest examination.
+    /// Mean score of all validation marks under `evaluator`.
     pub score: Option<f64>,
+    /// Number of these marks.
+    pub marks: u32,
+    /// Sum of their scores.
+    pub(super) sum: f64,
     /// How often it was examined under `evaluator`.
     pub examined: u32,
     /// The evaluator of its newest examination.
@@ -81,6 +85,8 @@ pub struct Run {
     pub last_step: u64,
     /// Spent, and reserved by calls that never came back.
     pub spent: Cost,
+    /// Validation tasks marked so far in examinations of some tasks only.
+    pub parts: u64,
     /// Reservations by step that are not settled yet.
     pub reserved: BTreeMap<u64, Cost>,
     /// Milliseconds that it was at work.
@@ -138,6 +144,8 @@ impl Node {
             step,
             children: 0,
             score: None,
+            marks: 0,
+            sum: 0.0,
             examined: 0,
             evaluator: None,
             verdict: None,
@@ -164,6 +172,7 @@ impl Run {
             champion: None,
             last_step: 0,
             spent: Cost::ZERO,
+            parts: 0,
             reserved: BTreeMap::new(),
             busy_millis: 0,
             attempts: 0,
@@ -192,8 +201,25 @@ impl Run {
         self.troubles.push(what);
     }
 
+    /// What examinations add to the evaluations spent. One of all tasks counts as one. Those of some tasks only count
+    /// together, by their tasks: they add one whenever the ones paid for no longer make up for theirs.
+    pub fn price_of<'c>(&self, cards: impl IntoIterator<Item = &'c Scorecard>) -> u64 {
+        let (mut parts, mut price) = (self.parts, 0);
+        for card in cards {
+            let after = parts + parts_of(card);
+            price += if card.part_of == 0 { 1 } else { after.div_ceil(card.part_of) - parts.div_ceil(card.part_of) };
+            parts = after;
+        }
+        price
+    }
+
     /// Everything spent and reserved.
     pub fn charged(&self) -> Cost {
         self.reserved.values().fold(self.spent, |sum, cost| sum + *cost)
     }
+}
+
+/// Validation tasks of an examination of some tasks only; 0 for one of all.
+pub(super) fn parts_of(card: &Scorecard) -> u64 {
+    if card.part_of == 0 { 0 } else { card.of(Split::Validation).count() as u64 }
 }
