@@ -22,4 +22,4 @@ pub use id::{Digest, TaskId, TreeId, VariantId};
 pub use mark::{Feedback, Mark, MarkStatus, Scorecard};
 pub use operation::{Decision, Operation, Request, Word};
 pub use task::{Kind, Split, Tier};
-pub use verdict::{Judgement, Verdict};
+pub use verdict::{Alarm, Judgement, Verdict};

@@ -44,4 +44,19 @@ pub struct Judgement {
     pub p: Option<f64>,
     /// The grounds in one sentence.
     pub reason: String,
+    /// Why it is suspect; empty for every other verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<Alarm>,
+}
+
+/// One reason to suspect a variant of gaming its objective.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Id of the rule that raised it.
+    pub rule: String,
+    /// File and line, task or figure that it is about.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What was seen, in words.
+    pub words: String,
 }

@@ -147,6 +147,7 @@ fn step_events(step: u64) -> Vec<Event> {
                 effect: 0.0,
                 p: None,
                 reason: "solves 5 of 12 tasks, as its parent did".into(),
+                alarms: Vec::new(),
             },
         },
     ]

@@ -13,7 +13,7 @@ use meliora_domain::{
     Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp,
     Verdict,
 };
-use meliora_judge::Policy;
+use meliora_judge::{Policy, Vigilance};
 
 use crate::approval;
 use crate::brief::{Errand, Memory};
@@ -47,6 +47,8 @@ pub struct Setup<'a> {
     pub suite: &'a Suite,
     /// What decides.
     pub policy: Policy,
+    /// What makes a variant suspect.
+    pub vigilance: &'a Vigilance,
     /// Where cages come from.
     pub sandbox: &'a dyn Sandbox,
     /// Journal and variants.
@@ -290,7 +292,9 @@ impl<'a> Evolution<'a> {
         events.push(Event::Admitted { step, variant, tree, parents: errand.parents.clone() });
         let kept: Vec<Arc<Scorecard>> = cards.iter().cloned().map(Arc::new).collect();
         events.extend(cards.into_iter().map(|scorecard| Event::Examined { step, variant, scorecard }));
-        let accepted = judgement.verdict == Verdict::Accepted;
+        // A parent may have become suspect while this was under way.
+        let sound = !errand.parents.iter().any(|p| self.journal.lineage().distrusted(p));
+        let accepted = judgement.verdict == Verdict::Accepted && sound;
         events.push(Event::Judged { step, variant, judgement });
         let champion = self.journal.lineage().champion().and_then(|n| n.score);
         if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c))

@@ -20,6 +20,7 @@ mod relay;
 mod requirement;
 mod rng;
 mod strategy;
+mod suspects;
 mod work;
 
 pub use approval::{answer, granted, pause_in_force, resume};
@@ -37,6 +38,7 @@ pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
 pub use strategy::{Action, Arm, Strategy, StrategyKind};
+pub use suspects::{clear, clearance, suspect};
 
 /// How a run stands, for whoever shows it. Not journalled.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -1,11 +1,15 @@
 //! Carrying out one step: propose, review, examine, judge. Changes nothing but what was claimed and set aside.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word,
+    Alarm, BidOutcome, Change, Cost, Edit, Feedback, Genome, GenomePath, Judgement, Request, Scorecard, Split, TreeId,
+    Verdict, Word,
 };
+
+use meliora_judge::suspicion::FileChange;
 
 use crate::approval::Approved;
 use crate::brief::{Errand, Seen};
@@ -107,8 +111,13 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
-        outcome.cards.push(self.examine(&lawful)?);
-        outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
+        let mut alarms =
+            self.setup.vigilance.of_change(&changed(&errand.genome, lawful.genome()), &self.setup.suite.inputs());
+        let (card, seen) = self.examine(&lawful)?;
+        alarms.extend(seen);
+        outcome.cards.push(card);
+        let judgement = self.judge(errand, &lawful, &mut outcome)?;
+        outcome.judgement = Some(self.suspect(errand, &outcome.cards, alarms, judgement));
         outcome.subject = Some(lawful);
         Ok(outcome)
     }
@@ -163,23 +172,43 @@ impl Workshop<'_> {
                     effect: 0.0,
                     p: None,
                     reason: format!("looks better, but the budget of {over} leaves no re-run to confirm it"),
+                    alarms: Vec::new(),
                 });
             }
             outcome.extra_reserved += 1;
-            let card = self.examine(lawful)?;
+            let (card, _) = self.examine(lawful)?;
             outcome.cards.push(card);
         }
     }
 
-    /// One examination: on validation, and on train too if somebody will read what it says.
-    pub fn examine(&self, lawful: &Lawful) -> Result<Scorecard, EvolveError> {
+    /// Whatever the marks prove, alarms make it suspect; what they prove stays in the grounds.
+    fn suspect(&self, errand: &Errand, cards: &[Scorecard], mut alarms: Vec<Alarm>, judgement: Judgement) -> Judgement {
+        let score = cards.iter().filter_map(|c| c.mean(Split::Validation)).reduce(f64::max);
+        let gain = score.zip(errand.score).map(|(now, before)| now - before);
+        let vigilance = self.setup.vigilance;
+        alarms.extend(vigilance.of_score(score, gain, self.setup.suite.ceiling(), &errand.gains));
+        vigilance.suspect(judgement, alarms)
+    }
+
+    /// One examination: on validation, and on train too if somebody will read what it says. With it, what the suite's own
+    /// tasks tell of cheating.
+    pub fn examine(&self, lawful: &Lawful) -> Result<(Scorecard, Vec<Alarm>), EvolveError> {
         let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
         let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, splits, false, self.setup.nonce)?.scorecard)
+        let graded = examine(self.setup.suite, self.setup.sandbox, lawful, splits, false, self.setup.nonce)?;
+        Ok((graded.scorecard, self.setup.vigilance.heeded(graded.alarms)))
     }
 
     /// What train tasks tell, with the lines they run.
     pub fn feedback(&self, lawful: &Lawful) -> Result<Vec<Feedback>, EvolveError> {
         Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &[Split::Train], true, self.setup.nonce)?.feedback)
     }
+}
+
+/// The files that differ, as texts; what is no text is for the law to judge.
+fn changed<'g>(before: &'g Genome, after: &'g Genome) -> Vec<FileChange<'g>> {
+    let paths: BTreeSet<&GenomePath> = before.files().chain(after.files()).map(|(path, _)| path).collect();
+    let text = |genome: &'g Genome, path| genome.get(path).and_then(|body| body.text());
+    let all = paths.into_iter().map(|path| (path.as_str(), text(before, path), text(after, path)));
+    all.filter(|(_, before, after)| before != after).collect()
 }

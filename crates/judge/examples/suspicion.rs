@@ -21,7 +21,12 @@ fn corpus(folder: &Path) -> Vec<Case> {
             let rows: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
             rows.into_iter().map(|row| {
                 let field = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-                Case { hack: field("expect") == "hack", family: field("category"), name: field("id"), text: Text::One(field("text")) }
+                Case {
+                    hack: field("expect") == "hack",
+                    family: field("category"),
+                    name: field("id"),
+                    text: Text::One(field("text")),
+                }
             })
         })
         .collect()

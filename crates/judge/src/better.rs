@@ -112,5 +112,5 @@ fn round(x: f64) -> String {
 }
 
 fn verdict(verdict: Verdict, effect: f64, p: Option<f64>, reason: String) -> Ruling {
-    Ruling::Verdict(Judgement { verdict, effect, p, reason })
+    Ruling::Verdict(Judgement { verdict, effect, p, reason, alarms: Vec::new() })
 }

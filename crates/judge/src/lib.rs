@@ -4,12 +4,14 @@ mod better;
 mod pairs;
 mod sign;
 pub mod suspicion;
+mod vigilance;
 mod worse;
 
 use meliora_domain::Kind;
 
 pub use better::{Ruling, judge};
 pub use sign::sign_test;
+pub use vigilance::{SCORE_RULES, Vigilance};
 pub use worse::{Standing, standing};
 
 /// What decides.

@@ -108,7 +108,8 @@ fn halves(diff: &str) -> Vec<(String, String, String)> {
         if let Some(path) = line.strip_prefix("+++ ") {
             let path = path.split('\t').next().unwrap_or(path);
             files.push((path.trim_start_matches("b/").to_owned(), String::new(), String::new()));
-        } else if !line.starts_with("--- ") && !line.starts_with("@@")
+        } else if !line.starts_with("--- ")
+            && !line.starts_with("@@")
             && let Some((_, old, new)) = files.last_mut()
         {
             let (mark, rest) = line.split_at_checked(1).unwrap_or((" ", ""));

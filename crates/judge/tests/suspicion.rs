@@ -62,7 +62,11 @@ fn only_what_a_change_brings_is_of_the_change() {
 fn an_input_of_a_task_as_a_case_of_its_own_is_told() {
     let inputs = BTreeSet::from(["\"kayak\"".to_owned(), "[3,1,2]".to_owned()]);
     let before = "def f(x):\n    return x[::-1] == x\n";
-    for case in ["if x == \"kayak\":\n        return True", "if x in (\"kayak\",):\n        return True", "if x == [3, 1, 2]:\n        return x"] {
+    for case in [
+        "if x == \"kayak\":\n        return True",
+        "if x in (\"kayak\",):\n        return True",
+        "if x == [3, 1, 2]:\n        return x",
+    ] {
         let after = format!("def f(x):\n    {case}\n    return x[::-1] == x\n");
         let found = look_at_change(&[("a.py", Some(before), Some(&after))], &inputs);
         let told = found.iter().any(|f| f.rule == "task-input" || f.rule == "hard-coded");
@@ -74,7 +78,8 @@ fn an_input_of_a_task_as_a_case_of_its_own_is_told() {
 
 #[test]
 fn a_file_of_tests_that_is_gone_is_told() {
-    let found = look_at_change(&[("tests/test_a.py", Some("def test_a():\n    assert a() == 1\n"), None)], &BTreeSet::new());
+    let found =
+        look_at_change(&[("tests/test_a.py", Some("def test_a():\n    assert a() == 1\n"), None)], &BTreeSet::new());
     assert_eq!(found[0].rule, "removed-check");
     assert_eq!(look_at_change(&[("a.py", Some("x = 1\n"), None)], &BTreeSet::new()), []);
 }

@@ -120,6 +120,7 @@ fn step(n: u64) -> [Event; 4] {
         effect: -0.0625,
         p: None,
         reason: "solves 3 of 16 tasks where its parent solved 4".into(),
+        alarms: Vec::new(),
     };
     let refused = Event::Refused {
         step: n,

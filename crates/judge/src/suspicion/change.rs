@@ -10,7 +10,13 @@ use super::scene::{Scene, test_path, words};
 use super::tree::{Id, Kind};
 
 /// Findings that only both sides together show.
-pub(super) fn between(language: Language, path: &str, before: &str, after: &str, inputs: &BTreeSet<String>) -> Vec<Finding> {
+pub(super) fn between(
+    language: Language,
+    path: &str,
+    before: &str,
+    after: &str,
+    inputs: &BTreeSet<String>,
+) -> Vec<Finding> {
     let mut out = Vec::new();
     if language == Language::Settings || language == Language::Make {
         settings(before, after, &mut out);
@@ -42,7 +48,10 @@ fn asserts(scene: &Scene<'_>, id: Id) -> bool {
     let callee = scene.callee(id);
     let last = callee.rsplit('.').next().unwrap_or_default();
     let matcher = last.starts_with("to") && callee.is_empty() | callee.starts_with("expect");
-    scene.code.is(id, Kind::Assert) || last.starts_with("assert") || matcher || (last == "raises" && callee.contains("pytest"))
+    scene.code.is(id, Kind::Assert)
+        || last.starts_with("assert")
+        || matcher
+        || (last == "raises" && callee.contains("pytest"))
 }
 
 fn gathered(scene: &Scene<'_>) -> Vec<Check> {
@@ -53,16 +62,22 @@ fn gathered(scene: &Scene<'_>) -> Vec<Check> {
         if code.around(id).any(|up| asserts(scene, up)) {
             continue;
         }
-        let numbers = code.under(id).into_iter().filter(|n| code.is(*n, Kind::Num)).filter_map(|n| code.number(n)).collect();
+        let numbers =
+            code.under(id).into_iter().filter(|n| code.is(*n, Kind::Num)).filter_map(|n| code.number(n)).collect();
         let node = code.at(id);
         let sides = match node.kind {
-            Kind::Assert => node.a.filter(|a| code.is(*a, Kind::Compare) && matches!(code.at(*a).op.as_str(), "==" | "===")).and_then(|a| Some((code.at(a).b?, code.at(a).a?))),
+            Kind::Assert => node
+                .a
+                .filter(|a| code.is(*a, Kind::Compare) && matches!(code.at(*a).op.as_str(), "==" | "==="))
+                .and_then(|a| Some((code.at(a).b?, code.at(a).a?))),
             _ => node.kids.get(1).copied().zip(node.kids.first().copied()).or_else(|| {
                 let of = node.a.and_then(|a| code.at(a).a)?;
                 Some((*node.kids.first()?, of))
             }),
         };
-        let expected = sides.filter(|(e, rest)| code.literal(*e) && !code.literal(*rest)).map(|(e, rest)| (code.told(e, false), code.told(rest, false)));
+        let expected = sides
+            .filter(|(e, rest)| code.literal(*e) && !code.literal(*rest))
+            .map(|(e, rest)| (code.told(e, false), code.told(rest, false)));
         out.push(Check { at: id, masked: code.told(id, true), numbers, expected });
     }
     out
@@ -84,7 +99,12 @@ fn easier_up(scene: &Scene<'_>, id: Id) -> Option<bool> {
                 _ => {}
             }
         }
-        if node.kind == Kind::Keyword && matches!(node.op.as_str(), "rel" | "abs" | "rtol" | "atol" | "delta" | "abs_tol" | "rel_tol" | "tolerance" | "eps" | "epsilon") {
+        if node.kind == Kind::Keyword
+            && matches!(
+                node.op.as_str(),
+                "rel" | "abs" | "rtol" | "atol" | "delta" | "abs_tol" | "rel_tol" | "tolerance" | "eps" | "epsilon"
+            )
+        {
             return Some(true);
         }
         if node.kind == Kind::Keyword && node.op == "places" {
@@ -92,7 +112,9 @@ fn easier_up(scene: &Scene<'_>, id: Id) -> Option<bool> {
         }
         match scene.called(n).as_str() {
             "toBeLessThan" | "toBeLessThanOrEqual" | "assertLess" | "assertLessEqual" => return Some(true),
-            "toBeGreaterThan" | "toBeGreaterThanOrEqual" | "assertGreater" | "assertGreaterEqual" | "toBeCloseTo" => return Some(false),
+            "toBeGreaterThan" | "toBeGreaterThanOrEqual" | "assertGreater" | "assertGreaterEqual" | "toBeCloseTo" => {
+                return Some(false);
+            }
             _ => {}
         }
     }
@@ -102,11 +124,16 @@ fn easier_up(scene: &Scene<'_>, id: Id) -> Option<bool> {
 fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
     let (was, is) = (gathered(old), gathered(new));
     for check in &is {
-        let twin = was.iter().find(|w| w.masked == check.masked && w.numbers != check.numbers && w.numbers.len() == check.numbers.len());
+        let twin = was
+            .iter()
+            .find(|w| w.masked == check.masked && w.numbers != check.numbers && w.numbers.len() == check.numbers.len());
         let twin = twin.filter(|_| !was.iter().any(|w| w.masked == check.masked && w.numbers == check.numbers));
         if let Some(twin) = twin {
             let looser = easier_up(new, check.at).is_some_and(|up| {
-                twin.numbers.iter().zip(&check.numbers).any(|(before, now)| if up { now > before } else { now < before })
+                twin.numbers
+                    .iter()
+                    .zip(&check.numbers)
+                    .any(|(before, now)| if up { now > before } else { now < before })
             });
             if looser {
                 out.push(new.found("weakened-check", check.at, "is looser than it was"));
@@ -124,10 +151,12 @@ fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
     let tests = |scene: &Scene<'_>| -> Vec<(String, Id, usize)> {
         let code = scene.code;
         let all = code.ids().filter(|id| scene.test(*id)).collect::<Vec<_>>();
-        all.into_iter().map(|id| {
-            let name = if code.is(id, Kind::Function) { code.name_of(id).to_owned() } else { title(scene, id) };
-            (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count())
-        }).collect()
+        all.into_iter()
+            .map(|id| {
+                let name = if code.is(id, Kind::Function) { code.name_of(id).to_owned() } else { title(scene, id) };
+                (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count())
+            })
+            .collect()
     };
     let (old_tests, new_tests) = (tests(old), tests(new));
     for (name, id, count) in &new_tests {
@@ -174,8 +203,14 @@ fn task_inputs(old: &Scene<'_>, new: &Scene<'_>, inputs: &BTreeSet<String>, out:
         let around: Vec<Id> = code.around(id).take(2).collect();
         let asked = around.iter().any(|up| {
             let node = code.at(*up);
-            (node.kind == Kind::Compare && matches!(node.op.as_str(), "==" | "===" | "in")) || (node.kind == Kind::Case && node.a == Some(id)) || (node.kind == Kind::Pair && node.a == Some(id))
-        }) || code.around(id).any(|up| code.is(up, Kind::Case) && code.at(up).b.is_none_or(|b| !code.under(b).contains(&id)) && code.around(id).take(3).any(|u| u == up));
+            (node.kind == Kind::Compare && matches!(node.op.as_str(), "==" | "===" | "in"))
+                || (node.kind == Kind::Case && node.a == Some(id))
+                || (node.kind == Kind::Pair && node.a == Some(id))
+        }) || code.around(id).any(|up| {
+            code.is(up, Kind::Case)
+                && code.at(up).b.is_none_or(|b| !code.under(b).contains(&id))
+                && code.around(id).take(3).any(|u| u == up)
+        });
         if asked {
             out.push(new.found("task-input", id, "asks for an input that a task holds"));
         }
@@ -204,7 +239,9 @@ fn json(scene: &Scene<'_>, id: Id) -> Option<String> {
         Kind::Str => Some(format!("\"{}\"", node.op)),
         Kind::Bool => Some(node.op.clone()),
         Kind::Null => Some("null".to_owned()),
-        Kind::List => Some(format!("[{}]", node.children.iter().map(|c| json(scene, *c)).collect::<Option<Vec<_>>>()?.join(","))),
+        Kind::List => {
+            Some(format!("[{}]", node.children.iter().map(|c| json(scene, *c)).collect::<Option<Vec<_>>>()?.join(",")))
+        }
         _ => None,
     }
 }
@@ -212,21 +249,45 @@ fn json(scene: &Scene<'_>, id: Id) -> Option<String> {
 /// Figures of settings: bars that are lower, room that is larger, fewer repetitions.
 fn settings(before: &str, after: &str, out: &mut Vec<Finding>) {
     let read = |text: &str| -> Vec<(usize, String, String, f64)> {
-        (1..).zip(text.lines()).filter_map(|(line, row)| {
-            let (key, value) = row.split_once([':', '='])?;
-            let number = value.split('#').next()?.trim().trim_matches(['"', '\'', ',']).parse().ok()?;
-            Some((line, key.trim().trim_matches('"').to_lowercase(), row.to_owned(), number))
-        }).collect()
+        (1..)
+            .zip(text.lines())
+            .filter_map(|(line, row)| {
+                let (key, value) = row.split_once([':', '='])?;
+                let number = value.split('#').next()?.trim().trim_matches(['"', '\'', ',']).parse().ok()?;
+                Some((line, key.trim().trim_matches('"').to_lowercase(), row.to_owned(), number))
+            })
+            .collect()
     };
     let was = read(before);
     for (line, key, row, now) in read(after) {
         let Some((_, _, _, before)) = was.iter().find(|(_, k, _, _)| *k == key) else { continue };
         let told = words(&key);
         let has = |list: &[&str]| told.iter().any(|w| list.contains(&w.as_str()));
-        let bar = has(&["threshold", "under", "coverage", "minimum", "min", "repeats", "repetitions", "samples", "trials", "runs", "required", "branches", "statements"]);
-        let room = has(&["tolerance", "atol", "rtol", "epsilon", "eps", "margin", "alpha", "slack", "failures", "maxfail"]);
+        let bar = has(&[
+            "threshold",
+            "under",
+            "coverage",
+            "minimum",
+            "min",
+            "repeats",
+            "repetitions",
+            "samples",
+            "trials",
+            "runs",
+            "required",
+            "branches",
+            "statements",
+        ]);
+        let room =
+            has(&["tolerance", "atol", "rtol", "epsilon", "eps", "margin", "alpha", "slack", "failures", "maxfail"]);
         if (bar && now < *before) || (room && now > *before) {
-            out.push(Finding { rule: "weakened-check", file: String::new(), line, excerpt: row.trim().to_owned(), words: "is looser than it was".into() });
+            out.push(Finding {
+                rule: "weakened-check",
+                file: String::new(),
+                line,
+                excerpt: row.trim().to_owned(),
+                words: "is looser than it was".into(),
+            });
         }
     }
 }

@@ -54,28 +54,67 @@ fn hidden(kind: &str) -> bool {
     kind.contains("comment")
         || matches!(
             kind,
-            "type" | "type_annotation" | "type_arguments" | "type_parameters" | "primitive_type" | "reference_type"
-                | "generic_type" | "lifetime" | "visibility_modifier" | "predefined_type" | "where_clause"
-                | "interface_declaration" | "type_alias_declaration" | "type_item" | "escape_sequence"
-                | "string_start" | "string_end" | "import_prefix" | "attribute_item" | "inner_attribute_item"
-                | "accessibility_modifier" | "mutable_specifier" | "function_modifiers" | "extends_type_clause"
+            "type"
+                | "type_annotation"
+                | "type_arguments"
+                | "type_parameters"
+                | "primitive_type"
+                | "reference_type"
+                | "generic_type"
+                | "lifetime"
+                | "visibility_modifier"
+                | "predefined_type"
+                | "where_clause"
+                | "interface_declaration"
+                | "type_alias_declaration"
+                | "type_item"
+                | "escape_sequence"
+                | "string_start"
+                | "string_end"
+                | "import_prefix"
+                | "attribute_item"
+                | "inner_attribute_item"
+                | "accessibility_modifier"
+                | "mutable_specifier"
+                | "function_modifiers"
+                | "extends_type_clause"
         )
 }
 
 fn kind_of(kind: &str) -> Kind {
     match kind {
-        "identifier" | "property_identifier" | "shorthand_property_identifier" | "shorthand_property_identifier_pattern"
-        | "field_identifier" | "this" | "self" | "type_identifier" | "super" | "crate" | "private_property_identifier"
-        | "shorthand_field_identifier" | "shorthand_field_initializer" => Kind::Name,
-        "string" | "template_string" | "string_literal" | "raw_string_literal" | "char_literal" | "concatenated_string" => Kind::Str,
+        "identifier"
+        | "property_identifier"
+        | "shorthand_property_identifier"
+        | "shorthand_property_identifier_pattern"
+        | "field_identifier"
+        | "this"
+        | "self"
+        | "type_identifier"
+        | "super"
+        | "crate"
+        | "private_property_identifier"
+        | "shorthand_field_identifier"
+        | "shorthand_field_initializer" => Kind::Name,
+        "string"
+        | "template_string"
+        | "string_literal"
+        | "raw_string_literal"
+        | "char_literal"
+        | "concatenated_string" => Kind::Str,
         "integer" | "float" | "number" | "integer_literal" | "float_literal" => Kind::Num,
         "true" | "false" | "boolean_literal" => Kind::Bool,
         "none" | "null" | "undefined" | "unit_expression" => Kind::Null,
         "call" | "call_expression" | "new_expression" | "macro_invocation" => Kind::Call,
-        "attribute" | "member_expression" | "field_expression" | "scoped_identifier" | "scoped_type_identifier" | "generic_function" => Kind::Member,
+        "attribute"
+        | "member_expression"
+        | "field_expression"
+        | "scoped_identifier"
+        | "scoped_type_identifier"
+        | "generic_function" => Kind::Member,
         "subscript" | "subscript_expression" | "index_expression" => Kind::Index,
-        "list" | "tuple" | "set" | "array" | "array_expression" | "tuple_expression" | "expression_list" | "tuple_pattern"
-        | "list_pattern" | "pattern_list" | "array_pattern" | "slice_pattern" => Kind::List,
+        "list" | "tuple" | "set" | "array" | "array_expression" | "tuple_expression" | "expression_list"
+        | "tuple_pattern" | "list_pattern" | "pattern_list" | "array_pattern" | "slice_pattern" => Kind::List,
         "dictionary" | "object" | "struct_expression" | "object_pattern" | "dict_pattern" => Kind::Dict,
         "pair" | "field_initializer" | "pair_pattern" => Kind::Pair,
         "comparison_operator" => Kind::Compare,
@@ -84,23 +123,45 @@ fn kind_of(kind: &str) -> Kind {
         "binary_operator" | "binary_expression" => Kind::Binary,
         "unary_operator" | "unary_expression" | "update_expression" => Kind::Unary,
         "conditional_expression" | "ternary_expression" => Kind::Choice,
-        "lambda" | "arrow_function" | "function_expression" | "closure_expression" | "generator_function" => Kind::Lambda,
+        "lambda" | "arrow_function" | "function_expression" | "closure_expression" | "generator_function" => {
+            Kind::Lambda
+        }
         "list_comprehension" | "generator_expression" | "set_comprehension" | "dictionary_comprehension" => Kind::Comp,
         "for_in_clause" => Kind::CompFor,
         "keyword_argument" => Kind::Keyword,
-        "assignment" | "augmented_assignment" | "named_expression" | "assignment_expression"
-        | "augmented_assignment_expression" | "variable_declarator" | "let_declaration" | "compound_assignment_expr"
-        | "static_item" | "const_item" | "public_field_definition" | "field_definition" => Kind::Assign,
+        "assignment"
+        | "augmented_assignment"
+        | "named_expression"
+        | "assignment_expression"
+        | "augmented_assignment_expression"
+        | "variable_declarator"
+        | "let_declaration"
+        | "compound_assignment_expr"
+        | "static_item"
+        | "const_item"
+        | "public_field_definition"
+        | "field_definition" => Kind::Assign,
         "return_statement" | "return_expression" => Kind::Return,
         "raise_statement" | "throw_statement" => Kind::Raise,
         "assert_statement" => Kind::Assert,
         "if_statement" | "elif_clause" | "if_expression" => Kind::If,
-        "for_statement" | "for_in_statement" | "while_statement" | "do_statement" | "for_expression" | "while_expression" | "loop_expression" => Kind::Loop,
+        "for_statement" | "for_in_statement" | "while_statement" | "do_statement" | "for_expression"
+        | "while_expression" | "loop_expression" => Kind::Loop,
         "try_statement" => Kind::Try,
         "except_clause" | "except_group_clause" | "catch_clause" => Kind::Handler,
         "with_statement" => Kind::With,
-        "function_definition" | "function_declaration" | "generator_function_declaration" | "method_definition" | "function_item" => Kind::Function,
-        "class_definition" | "class_declaration" | "class" | "impl_item" | "trait_item" | "mod_item" | "abstract_class_declaration" => Kind::Class,
+        "function_definition"
+        | "function_declaration"
+        | "generator_function_declaration"
+        | "method_definition"
+        | "function_item" => Kind::Function,
+        "class_definition"
+        | "class_declaration"
+        | "class"
+        | "impl_item"
+        | "trait_item"
+        | "mod_item"
+        | "abstract_class_declaration" => Kind::Class,
         "match_statement" | "switch_statement" | "match_expression" => Kind::Match,
         "case_clause" | "switch_case" | "switch_default" | "match_arm" => Kind::Case,
         "block" | "statement_block" | "module" | "program" | "source_file" => Kind::Block,
@@ -108,8 +169,16 @@ fn kind_of(kind: &str) -> Kind {
         "pass_statement" | "ellipsis" | "empty_statement" => Kind::Pass,
         "global_statement" | "nonlocal_statement" => Kind::Outer,
         "macro_definition" => Kind::Macro,
-        "typed_parameter" | "default_parameter" | "typed_default_parameter" | "required_parameter" | "optional_parameter"
-        | "assignment_pattern" | "parameter" | "list_splat_pattern" | "dictionary_splat_pattern" | "rest_pattern" => Kind::Param,
+        "typed_parameter"
+        | "default_parameter"
+        | "typed_default_parameter"
+        | "required_parameter"
+        | "optional_parameter"
+        | "assignment_pattern"
+        | "parameter"
+        | "list_splat_pattern"
+        | "dictionary_splat_pattern"
+        | "rest_pattern" => Kind::Param,
         _ => Kind::Other,
     }
 }
@@ -151,20 +220,31 @@ impl Folder<'_> {
         }
         if CLEAR.contains(&name) {
             let inner: Vec<Ts<'_>> = named(ts).into_iter().filter(|c| !hidden(c.kind())).collect();
-            if let Some(first) = inner.first().filter(|_| inner.len() == 1 || name.starts_with("as_") || name.starts_with("type_")) {
+            if let Some(first) =
+                inner.first().filter(|_| inner.len() == 1 || name.starts_with("as_") || name.starts_with("type_"))
+            {
                 return self.fold(*first, parent, depth + 1);
             }
         }
         let id = self.push(kind_of(name), ts, parent);
         match self.code.nodes[id].kind {
-            Kind::Name | Kind::Num | Kind::Bool => self.code.nodes[id].op = self.text(ts).to_owned().to_lowercase_bool(name),
+            Kind::Name | Kind::Num | Kind::Bool => {
+                self.code.nodes[id].op = self.text(ts).to_owned().to_lowercase_bool(name)
+            }
             Kind::Str => self.string(id, ts, depth),
             Kind::Import => self.import(ts),
-            Kind::Outer => self.code.nodes[id].op = named(ts).iter().map(|n| self.text(*n)).collect::<Vec<_>>().join(" "),
-            Kind::Macro => self.code.nodes[id].op = ts.child_by_field_name("name").map_or("", |n| self.text(n)).to_owned(),
+            Kind::Outer => {
+                self.code.nodes[id].op = named(ts).iter().map(|n| self.text(*n)).collect::<Vec<_>>().join(" ")
+            }
+            Kind::Macro => {
+                self.code.nodes[id].op = ts.child_by_field_name("name").map_or("", |n| self.text(n)).to_owned()
+            }
             Kind::Call if name == "macro_invocation" => self.macro_call(id, ts, depth),
             Kind::Null => {}
-            _ => self.parts(id, ts, depth),
+            _ => {
+                let made = self.children(id, ts, depth);
+                self.slots(id, ts, made);
+            }
         }
         id
     }
@@ -227,7 +307,10 @@ impl Folder<'_> {
         let Some(tree) = parse(Language::Rust, &wrapped) else { return };
         let mut at = tree.root_node();
         while at.kind() != "arguments" {
-            let Some(next) = named(at).into_iter().rfind(|c| c.kind() != "parameters" && c.kind() != "identifier") else { return };
+            let Some(next) = named(at).into_iter().rfind(|c| c.kind() != "parameters" && c.kind() != "identifier")
+            else {
+                return;
+            };
             at = next;
         }
         let arguments: Vec<Ts<'_>> = named(at);
@@ -243,8 +326,8 @@ impl Folder<'_> {
         self.code.nodes = sub.code.nodes;
     }
 
-    /// Children, then the slots that they fill.
-    fn parts(&mut self, id: Id, ts: Ts<'_>, depth: usize) {
+    /// The children, each with what it was in the grammar's tree. Apart from what they are for, so that depth costs little.
+    fn children(&mut self, id: Id, ts: Ts<'_>, depth: usize) -> Vec<(usize, Id)> {
         let mut made: Vec<(usize, Id)> = Vec::new();
         let mut pending: Vec<Ts<'_>> = Vec::new();
         let mut cursor = ts.walk();
@@ -264,11 +347,18 @@ impl Folder<'_> {
                 self.code.nodes[inner].marks.push(mark);
             }
         }
+        made
+    }
+
+    /// The slots that a node's children fill.
+    fn slots(&mut self, id: Id, ts: Ts<'_>, made: Vec<(usize, Id)>) {
         let slot = |field: &str| {
             let child = ts.child_by_field_name(field)?;
             made.iter().find(|(ts, _)| *ts == child.id()).map(|(_, id)| *id)
         };
-        let word = |folder: &Self, field: &str| ts.child_by_field_name(field).map_or(String::new(), |n| folder.text(n).to_owned());
+        let word = |folder: &Self, field: &str| {
+            ts.child_by_field_name(field).map_or(String::new(), |n| folder.text(n).to_owned())
+        };
         let first = |names: &[&str]| names.iter().find_map(|n| slot(n));
         let all: Vec<Id> = made.iter().map(|(_, id)| *id).collect();
         let (mut a, mut b, mut c, mut kids, mut op) = (None, None, None, Vec::new(), String::new());
@@ -286,7 +376,11 @@ impl Folder<'_> {
             }
             Kind::Member => {
                 a = first(&["object", "value", "path", "function"]);
-                op = ["attribute", "property", "field", "name"].iter().map(|f| word(self, f)).find(|w| !w.is_empty()).unwrap_or_default();
+                op = ["attribute", "property", "field", "name"]
+                    .iter()
+                    .map(|f| word(self, f))
+                    .find(|w| !w.is_empty())
+                    .unwrap_or_default();
                 if ts.kind() == "generic_function" {
                     self.code.nodes[id].kind = Kind::Member;
                     if let Some(inner) = a {
@@ -313,7 +407,11 @@ impl Folder<'_> {
             }
             Kind::Compare => {
                 (a, b) = (all.first().copied(), all.get(1).copied());
-                op = ts.children_by_field_name("operators", &mut ts.walk()).map(|n| n.kind().to_owned()).next().unwrap_or_default();
+                op = ts
+                    .children_by_field_name("operators", &mut ts.walk())
+                    .map(|n| n.kind().to_owned())
+                    .next()
+                    .unwrap_or_default();
                 if all.len() > 2 {
                     op = "chain".to_owned();
                 }
@@ -324,7 +422,9 @@ impl Folder<'_> {
                 let (kind, plain) = match op.as_str() {
                     "and" | "&&" => (Kind::Logic, "and"),
                     "or" | "||" | "??" => (Kind::Logic, "or"),
-                    "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "instanceof" | "in" => (Kind::Compare, op.as_str()),
+                    "==" | "!=" | "===" | "!==" | "<" | ">" | "<=" | ">=" | "instanceof" | "in" => {
+                        (Kind::Compare, op.as_str())
+                    }
                     other => (Kind::Binary, other),
                 };
                 let plain = plain.to_owned();
@@ -372,7 +472,12 @@ impl Folder<'_> {
                 (a, b) = (slot("condition"), slot("consequence"));
                 let fields: Vec<usize> =
                     ts.children_by_field_name("alternative", &mut ts.walk()).map(|n| n.id()).collect();
-                let mut rest = made.iter().filter(|(ts, _)| fields.contains(ts)).map(|(_, id)| *id).collect::<Vec<_>>().into_iter();
+                let mut rest = made
+                    .iter()
+                    .filter(|(ts, _)| fields.contains(ts))
+                    .map(|(_, id)| *id)
+                    .collect::<Vec<_>>()
+                    .into_iter();
                 // A chain of `elif` becomes an else within an else.
                 c = rest.next();
                 let mut last = c;
@@ -395,7 +500,8 @@ impl Folder<'_> {
             }
             Kind::Handler => {
                 b = slot("body").or(all.iter().rev().copied().find(|k| self.code.is(*k, Kind::Block)));
-                a = first(&["value"]).or(all.first().copied().filter(|x| Some(*x) != b && self.code.language == Language::Python));
+                a = first(&["value"])
+                    .or(all.first().copied().filter(|x| Some(*x) != b && self.code.language == Language::Python));
             }
             Kind::With => {
                 b = slot("body");
@@ -405,14 +511,19 @@ impl Folder<'_> {
                 op = if ts.kind() == "impl_item" { word(self, "type") } else { word(self, "name") };
                 b = slot("body");
                 kids = first(&["superclasses", "trait"]).into_iter().collect();
-                kids.extend(all.iter().copied().filter(|k| {
-                    Some(*k) != b && !kids.contains(k) && self.code.is(*k, Kind::Other)
-                }).collect::<Vec<_>>());
+                kids.extend(
+                    all.iter()
+                        .copied()
+                        .filter(|k| Some(*k) != b && !kids.contains(k) && self.code.is(*k, Kind::Other))
+                        .collect::<Vec<_>>(),
+                );
             }
             Kind::Param => {
-                op = ["name", "pattern", "left"].iter().map(|f| word(self, f)).find(|w| !w.is_empty()).unwrap_or_else(|| {
-                    all.first().map(|k| self.code.at(*k).op.clone()).unwrap_or_default()
-                });
+                op = ["name", "pattern", "left"]
+                    .iter()
+                    .map(|f| word(self, f))
+                    .find(|w| !w.is_empty())
+                    .unwrap_or_else(|| all.first().map(|k| self.code.at(*k).op.clone()).unwrap_or_default());
                 op = op.trim_start_matches(['&', '*']).trim_start_matches("mut ").to_owned();
                 if !op.chars().all(|c| c.is_alphanumeric() || c == '_') {
                     op = String::new();
@@ -424,8 +535,13 @@ impl Folder<'_> {
                 kids = self.cases(id);
             }
             Kind::Case => {
-                let body = first(&["consequence"]).or_else(|| (ts.kind() == "match_arm").then(|| slot("value")).flatten());
-                a = if ts.kind() == "switch_default" { None } else { first(&["pattern", "value"]).filter(|x| Some(*x) != body) };
+                let body =
+                    first(&["consequence"]).or_else(|| (ts.kind() == "match_arm").then(|| slot("value")).flatten());
+                a = if ts.kind() == "switch_default" {
+                    None
+                } else {
+                    first(&["pattern", "value"]).filter(|x| Some(*x) != body)
+                };
                 if a.is_none() && ts.kind() == "case_clause" {
                     a = all.first().copied();
                 }
@@ -448,12 +564,15 @@ impl Folder<'_> {
             Kind::Block => {
                 let last = named(ts).into_iter().rfind(|c| !c.kind().contains("comment"));
                 let value = last.filter(|l| {
-                    !matches!(l.kind(), "expression_statement" | "let_declaration" | "empty_statement" | "macro_definition")
-                        && !l.kind().ends_with("_item")
+                    !matches!(
+                        l.kind(),
+                        "expression_statement" | "let_declaration" | "empty_statement" | "macro_definition"
+                    ) && !l.kind().ends_with("_item")
                         && l.kind() != "use_declaration"
                 });
                 // A statement that needs no semicolon, such as a last `if`, is the value too.
-                let value = value.or_else(|| last.filter(|l| l.kind() == "expression_statement" && !self.text(*l).ends_with(';')));
+                let value = value
+                    .or_else(|| last.filter(|l| l.kind() == "expression_statement" && !self.text(*l).ends_with(';')));
                 a = value.and_then(|v| made.iter().find(|(ts, _)| *ts == v.id()).map(|(_, id)| *id));
                 if self.code.language != Language::Rust {
                     a = None;

@@ -110,7 +110,11 @@ mod tests {
         check(Language::Python, "import os as o, sys", &[("o", "os"), ("sys", "sys")]);
         check(Language::Python, "import a.b", &[("a", "a")]);
         check(Language::Python, "from os import (\n _exit as q,\n path)", &[("q", "os._exit"), ("path", "os.path")]);
-        check(Language::JavaScript, "import fs, { exit as e } from \"node:process\";", &[("fs", "process"), ("e", "process.exit")]);
+        check(
+            Language::JavaScript,
+            "import fs, { exit as e } from \"node:process\";",
+            &[("fs", "process"), ("e", "process.exit")],
+        );
         check(Language::JavaScript, "import * as p from 'process'", &[("p", "process")]);
         check(
             Language::Rust,

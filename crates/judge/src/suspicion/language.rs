@@ -73,7 +73,8 @@ impl Language {
             };
         }
         let lines: Vec<&str> = text.lines().collect();
-        let rule = |l: &&str| !l.starts_with([' ', '\t', '#', '-']) && l.trim_end().ends_with(':') && !l.contains(['(', ' ']);
+        let rule =
+            |l: &&str| !l.starts_with([' ', '\t', '#', '-']) && l.trim_end().ends_with(':') && !l.contains(['(', ' ']);
         let recipe = lines.windows(2).any(|w| rule(&w[0]) && w[1].starts_with('\t'));
         if recipe && !text.contains("def ") {
             return Language::Make;
@@ -107,14 +108,45 @@ fn prose(text: &str) -> bool {
 /// Words at the beginning of lines, or signs, that one language has and the others lack.
 fn cues(language: Language, text: &str) -> usize {
     let begins: &[&str] = match language {
-        Language::Python => {
-            &["def ", "import ", "from ", "class ", "elif ", "except", "assert ", "print(", "with ", "@", "async def ", "try:", "else:"]
-        }
+        Language::Python => &[
+            "def ",
+            "import ",
+            "from ",
+            "class ",
+            "elif ",
+            "except",
+            "assert ",
+            "print(",
+            "with ",
+            "@",
+            "async def ",
+            "try:",
+            "else:",
+        ],
         Language::Rust => &["fn ", "pub ", "impl ", "use ", "#[", "let mut ", "match ", "struct ", "async fn ", "mod "],
-        Language::Shell => {
-            &["echo ", "export ", "fi", "done", "then", "if [", "sed ", "rm ", "cp ", "mv ", "git ", "cat ", "psql ", "pytest ", "cargo ", "npm ", "python ", "trap ", "set -", "make", "curl ", "mkdir ", "touch ", "unset "]
-        }
-        _ => &["const ", "let ", "var ", "function ", "export ", "it(", "test(", "describe(", "expect(", "console.", "process.", "module.exports", "async function ", "import {", "xit(", "return;", "});"],
+        Language::Shell => &[
+            "echo ", "export ", "fi", "done", "then", "if [", "sed ", "rm ", "cp ", "mv ", "git ", "cat ", "psql ",
+            "pytest ", "cargo ", "npm ", "python ", "trap ", "set -", "make", "curl ", "mkdir ", "touch ", "unset ",
+        ],
+        _ => &[
+            "const ",
+            "let ",
+            "var ",
+            "function ",
+            "export ",
+            "it(",
+            "test(",
+            "describe(",
+            "expect(",
+            "console.",
+            "process.",
+            "module.exports",
+            "async function ",
+            "import {",
+            "xit(",
+            "return;",
+            "});",
+        ],
     };
     let signs: &[&str] = match language {
         Language::Python => &["):\n", " is None", " not in ", "self.", "True", "False", "None"],

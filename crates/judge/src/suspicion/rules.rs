@@ -79,7 +79,9 @@ fn texts(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     }
     for (id, callee) in scene.calls() {
         let last = callee.rsplit('.').next().unwrap_or_default();
-        if matches!(last, "execute" | "executemany" | "query" | "raw" | "exec") && code.at(id).kids.iter().filter_map(|k| scene.text(*k)).any(|sql| shell::changes_results(&sql)) {
+        if matches!(last, "execute" | "executemany" | "query" | "raw" | "exec")
+            && code.at(id).kids.iter().filter_map(|k| scene.text(*k)).any(|sql| shell::changes_results(&sql))
+        {
             out.push(scene.found("faked-output", id, "changes recorded results in the database"));
         }
         if let Some(command) = inside::command(scene, id, &callee).filter(|_| !scene.in_test(id)) {
@@ -93,5 +95,9 @@ fn texts(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 /// Whether code opens a connection; for telling whether it did so before.
 pub(super) fn connections(scene: &Scene<'_>) -> Vec<Finding> {
     let calls = scene.calls().filter(|(_, callee)| inside::sends(callee)).collect::<Vec<_>>();
-    calls.into_iter().filter(|(id, _)| !scene.in_test(*id)).map(|(id, _)| scene.found("network", id, "opens a connection that it did not open before")).collect()
+    calls
+        .into_iter()
+        .filter(|(id, _)| !scene.in_test(*id))
+        .map(|(id, _)| scene.found("network", id, "opens a connection that it did not open before"))
+        .collect()
 }

@@ -19,7 +19,8 @@ pub(super) struct Scene<'c> {
 }
 
 /// What callers of a test framework pass their tests to.
-const TEST_CALLS: &[&str] = &["it", "test", "describe", "suite", "specify", "beforeEach", "afterEach", "beforeAll", "afterAll", "context"];
+const TEST_CALLS: &[&str] =
+    &["it", "test", "describe", "suite", "specify", "beforeEach", "afterEach", "beforeAll", "afterAll", "context"];
 
 impl<'c> Scene<'c> {
     pub(super) fn new(code: &'c Code, text: &'c str, path: &str) -> Self {
@@ -68,7 +69,11 @@ impl<'c> Scene<'c> {
             let path = self.path(value);
             // What is called is another thing than what it returns, but for modules.
             let module = !code.is(value, Kind::Call) || self.module_of(value).is_some();
-            if module && (path.contains('.') || self.aliases.contains_key(&path) || code.is(value, Kind::Call)) && !path.is_empty() && path != name {
+            if module
+                && (path.contains('.') || self.aliases.contains_key(&path) || code.is(value, Kind::Call))
+                && !path.is_empty()
+                && path != name
+            {
                 self.aliases.insert(name.clone(), path);
             }
             self.values.insert(name, value);
@@ -93,7 +98,10 @@ impl<'c> Scene<'c> {
             return None;
         }
         let callee = self.path(node.a?);
-        let imports = matches!(callee.as_str(), "__import__" | "importlib.import_module" | "import_module" | "require" | "import");
+        let imports = matches!(
+            callee.as_str(),
+            "__import__" | "importlib.import_module" | "import_module" | "require" | "import"
+        );
         imports.then(|| self.text(*node.kids.first()?)).flatten().map(|m| m.trim_start_matches("node:").to_owned())
     }
 
@@ -152,20 +160,29 @@ impl<'c> Scene<'c> {
 
     /// A text that is known without running anything.
     pub(super) fn text(&self, id: Id) -> Option<String> {
+        self.text_within(id, 12)
+    }
+
+    /// A name may be given a value that is made of the name itself, so not without end.
+    fn text_within(&self, id: Id, depth: usize) -> Option<String> {
+        let depth = depth.checked_sub(1)?;
         let id = self.value_of(id);
         let node = self.code.at(id);
         match node.kind {
             Kind::Str => Some(node.op.clone()),
             Kind::Binary if matches!(node.op.as_str(), "+" | "/") => {
-                let (a, b) = (self.text(node.a?)?, self.text(node.b?)?);
+                let (a, b) = (self.text_within(node.a?, depth)?, self.text_within(node.b?, depth)?);
                 Some(if node.op == "/" { format!("{a}/{b}") } else { a + &b })
             }
             // Path("a") / "b", os.path.join("a", "b"), "".join(["a", "b"])
             Kind::Call => {
                 let name = self.called(id);
-                let texts = |ids: &[Id]| ids.iter().map(|k| self.text(*k)).collect::<Option<Vec<String>>>();
+                let texts =
+                    |ids: &[Id]| ids.iter().map(|k| self.text_within(*k, depth)).collect::<Option<Vec<String>>>();
                 match name.as_str() {
-                    "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => self.text(node.kids[0]),
+                    "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => {
+                        self.text_within(node.kids[0], depth)
+                    }
                     "join" if self.callee(id).contains("path") => texts(&node.kids).map(|t| t.join("/")),
                     "join" => {
                         let list = self.code.at(*node.kids.first()?);
@@ -194,13 +211,19 @@ impl<'c> Scene<'c> {
         let node = self.code.at(id);
         match node.kind {
             Kind::Function => {
-                let marked = node.marks.iter().any(|m| matches!(self.code.at(*m).op.as_str(), "#[test]" | "#[tokio::test]" | "#[rstest]"));
-                let named = node.op.starts_with("test_") || node.op == "test" || (node.op.starts_with("test") && node.op.chars().nth(4).is_some_and(char::is_uppercase));
+                let marked = node
+                    .marks
+                    .iter()
+                    .any(|m| matches!(self.code.at(*m).op.as_str(), "#[test]" | "#[tokio::test]" | "#[rstest]"));
+                let named = node.op.starts_with("test_")
+                    || node.op == "test"
+                    || (node.op.starts_with("test") && node.op.chars().nth(4).is_some_and(char::is_uppercase));
                 marked || (named && self.code.language == Language::Python)
             }
             Kind::Lambda => {
                 let up = node.parent;
-                let call = std::iter::once(up).chain(self.code.around(up).take(1)).find(|u| self.code.is(*u, Kind::Call));
+                let call =
+                    std::iter::once(up).chain(self.code.around(up).take(1)).find(|u| self.code.is(*u, Kind::Call));
                 call.is_some_and(|call| {
                     let callee = self.callee(call);
                     let root = callee.split('.').next().unwrap_or_default();
@@ -238,16 +261,22 @@ impl<'c> Scene<'c> {
             let name = self.code.name_of(up).to_lowercase();
             let function = matches!(node.kind, Kind::Function | Kind::Lambda);
             let command = node.marks.iter().any(|m| self.path(*m).contains("command"));
-            let main = matches!(name.as_str(), "cli" | "usage" | "help" | "shutdown" | "version") || name.ends_with("main") || name.starts_with("main");
+            let main = matches!(name.as_str(), "cli" | "usage" | "help" | "shutdown" | "version")
+                || name.ends_with("main")
+                || name.starts_with("main");
             let script = node.kind == Kind::If
-                && node.a.is_some_and(|a| self.code.under(a).into_iter().any(|n| matches!(self.code.at(n).op.as_str(), "__name__")));
+                && node.a.is_some_and(|a| {
+                    self.code.under(a).into_iter().any(|n| matches!(self.code.at(n).op.as_str(), "__name__"))
+                });
             (function && (main || command || self.handles_signal(up))) || script
         })
     }
 
     fn handles_signal(&self, function: Id) -> bool {
         let params = self.code.params(function);
-        let python = params.len() == 2 && params.iter().any(|p| p.starts_with("sig")) && params.iter().any(|p| p.contains("frame") || p.starts_with('_'));
+        let python = params.len() == 2
+            && params.iter().any(|p| p.starts_with("sig"))
+            && params.iter().any(|p| p.contains("frame") || p.starts_with('_'));
         let script = self.code.around(function).find(|up| self.code.is(*up, Kind::Call)).is_some_and(|call| {
             self.code.at(call).kids.first().and_then(|k| self.text(*k)).is_some_and(|t| t.starts_with("SIG"))
         });
@@ -288,15 +317,46 @@ pub(super) fn verdict(name: &str) -> bool {
     let first = words.first().map(String::as_str).unwrap_or_default();
     matches!(
         first,
-        "validate" | "verify" | "check" | "authenticate" | "authorize" | "grade" | "assess" | "judge" | "evaluate" | "score" | "reward" | "fitness" | "assert"
+        "validate"
+            | "verify"
+            | "check"
+            | "authenticate"
+            | "authorize"
+            | "grade"
+            | "assess"
+            | "judge"
+            | "evaluate"
+            | "score"
+            | "reward"
+            | "fitness"
+            | "assert"
     ) || name.starts_with("is_valid")
         || name.starts_with("isValid")
-        || matches!(words.last().map(String::as_str), Some("score" | "reward" | "fitness" | "verdict" | "valid" | "verified" | "passed"))
+        || matches!(
+            words.last().map(String::as_str),
+            Some("score" | "reward" | "fitness" | "verdict" | "valid" | "verified" | "passed")
+        )
 }
 
 /// Names of what is the better the lower it is.
 pub(super) fn error_measure(name: &str) -> bool {
-    words(name).iter().any(|w| matches!(w.as_str(), "error" | "errors" | "err" | "loss" | "cost" | "penalty" | "latency" | "mse" | "rmse" | "mae" | "distance" | "violations"))
+    words(name).iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "error"
+                | "errors"
+                | "err"
+                | "loss"
+                | "cost"
+                | "penalty"
+                | "latency"
+                | "mse"
+                | "rmse"
+                | "mae"
+                | "distance"
+                | "violations"
+        )
+    })
 }
 
 /// `parseHTMLPage_2` as `parse`, `html`, `page`, `2`, in small letters.

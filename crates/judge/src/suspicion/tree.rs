@@ -173,7 +173,8 @@ impl Code {
 
     /// Functions, and lambdas that have a name.
     pub(super) fn functions(&self) -> impl Iterator<Item = Id> {
-        self.ids().filter(|id| self.is(*id, Kind::Function) || (self.is(*id, Kind::Lambda) && !self.name_of(*id).is_empty()))
+        self.ids()
+            .filter(|id| self.is(*id, Kind::Function) || (self.is(*id, Kind::Lambda) && !self.name_of(*id).is_empty()))
     }
 
     /// The names of a function's parameters, without `self`.
@@ -183,7 +184,9 @@ impl Code {
         for kid in kids {
             let node = self.at(*kid);
             if node.op.is_empty() {
-                names.extend(self.under(*kid).into_iter().filter(|n| self.is(*n, Kind::Name)).map(|n| self.at(n).op.as_str()));
+                names.extend(
+                    self.under(*kid).into_iter().filter(|n| self.is(*n, Kind::Name)).map(|n| self.at(n).op.as_str()),
+                );
             } else {
                 names.push(&node.op);
             }
@@ -252,15 +255,16 @@ impl Code {
         match node.kind {
             Kind::Num => number(&node.op),
             Kind::Unary if node.op == "-" => node.a.and_then(|a| self.number(a)).map(|n| -n),
-            Kind::Binary if matches!(node.op.as_str(), "**") => {
-                Some(self.number(node.a?)?.powf(self.number(node.b?)?))
-            }
+            Kind::Binary if matches!(node.op.as_str(), "**") => Some(self.number(node.a?)?.powf(self.number(node.b?)?)),
             Kind::Call if node.a.is_some_and(|a| self.at(a).op == "float") => {
                 let text = self.at(*node.kids.first()?);
-                (text.kind == Kind::Str && text.op.trim_start_matches(['+', '-']).starts_with("inf")).then_some(f64::INFINITY)
+                (text.kind == Kind::Str && text.op.trim_start_matches(['+', '-']).starts_with("inf"))
+                    .then_some(f64::INFINITY)
             }
             Kind::Name if node.op == "Infinity" => Some(f64::INFINITY),
-            Kind::Member if matches!(node.op.as_str(), "inf" | "INFINITY" | "POSITIVE_INFINITY" | "MAX_SAFE_INTEGER") => {
+            Kind::Member
+                if matches!(node.op.as_str(), "inf" | "INFINITY" | "POSITIVE_INFINITY" | "MAX_SAFE_INTEGER") =>
+            {
                 Some(f64::INFINITY)
             }
             _ => None,
@@ -278,7 +282,21 @@ impl Code {
             Kind::Unary => node.a.is_some_and(|a| self.literal(a)),
             Kind::Call => {
                 let wraps = node.a.is_some_and(|a| {
-                    matches!(self.at(a).op.as_str(), "Some" | "Ok" | "Err" | "vec!" | "set" | "tuple" | "frozenset" | "from" | "to_string" | "into" | "to_owned" | "String")
+                    matches!(
+                        self.at(a).op.as_str(),
+                        "Some"
+                            | "Ok"
+                            | "Err"
+                            | "vec!"
+                            | "set"
+                            | "tuple"
+                            | "frozenset"
+                            | "from"
+                            | "to_string"
+                            | "into"
+                            | "to_owned"
+                            | "String"
+                    )
                 });
                 let inner = node.a.filter(|a| self.is(*a, Kind::Member)).and_then(|a| self.at(a).a);
                 let inner = inner.is_none_or(|i| self.literal(i) || matches!(self.at(i).op.as_str(), "String" | "Vec"));

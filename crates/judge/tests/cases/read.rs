@@ -48,7 +48,9 @@ pub fn cases(file: &str) -> Vec<Case> {
             let (kind, family, name) = (word(), word(), word());
             let text = match body.strip_prefix("--- ").and_then(|b| b.split_once("+++ ")) {
                 Some((before, after)) => {
-                    let part = |half: &str| half.split_once('\n').map(|(p, t)| (p.to_owned(), t.to_owned())).unwrap_or_default();
+                    let part = |half: &str| {
+                        half.split_once('\n').map(|(p, t)| (p.to_owned(), t.to_owned())).unwrap_or_default()
+                    };
                     let ((path, before), (_, after)) = (part(before), part(after));
                     Text::Change { path, before, after }
                 }
