@@ -2,6 +2,7 @@
 //!
 //! This room plans what a cage must do and reads what came out of it; it opens no cage itself.
 
+mod alarms;
 mod exam;
 mod exchange;
 mod folder;
@@ -25,7 +26,7 @@ use frame::Ticket;
 use openevolve::OpenEvolveSuite;
 use suite::NativeSuite;
 
-use meliora_domain::{Digest, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier};
+use meliora_domain::{Alarm, Digest, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier};
 
 /// An interpreter or compiler of the host that cages see read-only.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -184,6 +185,8 @@ pub struct Graded {
     pub exams: Vec<Exam>,
     /// For train tasks: what a proposer may know.
     pub feedback: Vec<Feedback>,
+    /// What the suite's own tasks tell of cheating, once [`Suite::sift`] has looked.
+    pub alarms: Vec<Alarm>,
 }
 
 /// One exam: a checker of the suite against what the subject left, in a cage that the subject's code never enters.
@@ -288,7 +291,7 @@ impl Suite {
     /// Number of tasks in a split.
     pub fn count(&self, split: Split) -> usize {
         match &self.plan {
-            Plan::Native(suite) => suite.tasks.iter().filter(|t| t.split == split).count(),
+            Plan::Native(suite) => suite.tasks.iter().filter(|t| t.split == split && !t.impossible).count(),
             Plan::OpenEvolve(_) => usize::from(split == Split::Validation),
         }
     }
@@ -328,7 +331,22 @@ impl Suite {
         let Ticket { seed, part_of, .. } = job.ticket;
         let seconds = finished.seconds;
         let scorecard = Scorecard { evaluator: self.evaluator, marks, metrics, seconds, seed, part_of };
-        Graded { scorecard, exams, feedback }
+        Graded { scorecard, exams, feedback, alarms: Vec::new() }
+    }
+
+    /// Takes the marks of tasks out that count for nothing, once all exams are settled, and tells what they show.
+    pub fn sift(&self, graded: &mut Graded) {
+        if let Plan::Native(suite) = &self.plan {
+            suite.sift(graded);
+        }
+    }
+
+    /// Inputs of its tasks, each as compact JSON; none where there are no tasks to be seen.
+    pub fn inputs(&self) -> std::collections::BTreeSet<String> {
+        match &self.plan {
+            Plan::Native(suite) => suite.inputs(),
+            Plan::OpenEvolve(_) => Default::default(),
+        }
     }
 
     /// Enters an exam's result into the graded marks. Entering the same exam twice changes nothing.

@@ -79,6 +79,8 @@ pub(crate) struct Task {
     pub(crate) split: Split,
     pub(crate) assignment: Assignment,
     pub(crate) key: Key,
+    /// Whether its key contradicts its assignment, so that only a cheat passes it. Its mark counts for nothing.
+    pub(crate) impossible: bool,
 }
 
 /// What the subject sees of a task.
@@ -157,7 +159,7 @@ fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteErr
     if tasks.is_empty() {
         return Err(error("tasks.jsonl holds no task", "write one task a line, as JSON"));
     }
-    if !tasks.iter().any(|t| t.split == Split::Validation) {
+    if !tasks.iter().any(|t| t.split == Split::Validation && !t.impossible) {
         return Err(error(
             "tasks.jsonl holds no validation task",
             "give some tasks \"split\": \"validation\"; they decide",
@@ -277,8 +279,18 @@ fn task(line: &str, command: bool, files: &Files) -> Result<Task, Wrong> {
     };
     let assignment = assignment(Fields::of("the assignment", fields.need("assignment")?)?, command)?;
     let key = key(Fields::of("the key", fields.need("key")?)?, &assignment, files)?;
+    let impossible = match fields.maybe("impossible") {
+        None => false,
+        Some(Json::Bool(flag)) => flag,
+        Some(other) => {
+            return wrong(format!("'impossible' is {}, not true or false", other.kind()), "true, or leave it out");
+        }
+    };
     fields.done()?;
-    Ok(Task { id: TaskId(id), split, assignment, key })
+    if impossible && split == Split::Train {
+        return wrong("a train task is impossible, and proposers would be led by it", "make it a validation task");
+    }
+    Ok(Task { id: TaskId(id), split, assignment, key, impossible })
 }
 
 fn assignment(mut fields: Fields, command: bool) -> Result<Assignment, Wrong> {

@@ -105,6 +105,17 @@ pub enum Command {
         #[command(subcommand)]
         command: Approvals,
     },
+    /// Let a suspect variant go, with your key.
+    Clear {
+        /// The variant.
+        id: String,
+        /// Folder of the project.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Why, for the journal.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Let the work go on after the guardian has paused it.
     Resume {
         /// Folder of the project.

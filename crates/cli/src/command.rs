@@ -4,6 +4,7 @@ mod approvals;
 mod audit;
 mod bench;
 mod checkout;
+mod clear;
 mod constitution;
 mod diff;
 mod doctor;
@@ -41,6 +42,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Promote { id, dir, unproven } => promote::promote(id, dir, *unproven, printer),
         Command::Rollback { id, dir } => rollback::rollback(id.as_deref(), dir, printer),
         Command::Approvals { command } => approvals::approvals(command, printer),
+        Command::Clear { id, dir, reason } => clear::clear(id, dir, reason, printer),
         Command::Resume { dir, reason } => resume::resume(dir, reason, printer),
         Command::Doctor { dir, python, backend } => doctor::doctor(dir, python.as_deref(), *backend, printer),
         Command::Sandbox { command } => sandbox::sandbox(command, printer),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use meliora_judge::{SCORE_RULES, Vigilance, suspicion::RULES};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -216,6 +217,12 @@ pub struct Judge {
     pub margin_kind: MarginKind,
     /// Seeds with which each task is examined at most, where marks depend on the seed, for `sample` suites.
     pub seeds: u64,
+    /// Whether code and scores that look like cheating make a variant suspect: `on` or `off`.
+    pub suspicion: Suspicion,
+    /// Rules of suspicion that do not count, by id (`docs/suspects.md` lists them).
+    pub suspicion_without: Vec<String>,
+    /// The highest score that can be reached honestly; anything above is suspect.
+    pub ceiling: Option<f64>,
 }
 
 /// What `[judge] margin` is a part of.
@@ -229,9 +236,39 @@ pub enum MarginKind {
     Absolute,
 }
 
+/// `suspicion` of `[judge]`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Suspicion {
+    /// All rules count that are not left out by name.
+    #[default]
+    On,
+    /// None does.
+    Off,
+}
+
+impl Judge {
+    /// What makes a variant suspect.
+    pub fn vigilance(&self) -> Vigilance {
+        Vigilance {
+            off: self.suspicion == Suspicion::Off,
+            without: self.suspicion_without.iter().cloned().collect(),
+            ceiling: self.ceiling,
+        }
+    }
+}
+
 impl Default for Judge {
     fn default() -> Self {
-        Judge { alpha: 0.05, margin: 0.05, margin_kind: MarginKind::Relative, seeds: 3 }
+        Judge {
+            alpha: 0.05,
+            margin: 0.05,
+            margin_kind: MarginKind::Relative,
+            seeds: 3,
+            suspicion: Suspicion::On,
+            suspicion_without: Vec::new(),
+            ceiling: None,
+        }
     }
 }
 
@@ -329,6 +366,17 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("a budget must be a number of zero or more".into());
     }
     let j = &config.judge;
+    let known = |id: &String| RULES.iter().chain(SCORE_RULES).any(|(rule, _)| rule == id);
+    if let Some(id) = j.suspicion_without.iter().find(|id| !known(id)) {
+        let all: Vec<&str> = RULES.iter().chain(SCORE_RULES).map(|(rule, _)| *rule).collect();
+        return Err(format!(
+            "[judge] suspicion_without names '{id}', which is no rule; the rules are {}",
+            all.join(", ")
+        ));
+    }
+    if j.ceiling.is_some_and(|c| !c.is_finite()) {
+        return Err("[judge] ceiling is no finite number".into());
+    }
     if !(j.alpha > 0.0 && j.alpha < 1.0 && j.margin > 0.0 && j.margin < 1.0) {
         return Err("[judge] alpha and margin lie between 0 and 1".into());
     }

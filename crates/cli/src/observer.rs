@@ -96,6 +96,10 @@ impl Observer for Show {
                     paint(FAINT, &judgement.reason)
                 ));
             }
+            Event::Judged { variant, judgement, .. } if judgement.verdict == Verdict::Suspect => {
+                let name = paint(BOLD, variant.short());
+                self.say(format!("{} {name} is suspect: {}", paint(BAD, "!"), judgement.reason));
+            }
             Event::Refused { article, reason, .. } => {
                 self.say(format!("{} refused by {}: {reason}", paint(BAD, "✗"), paint(BOLD, article)));
             }

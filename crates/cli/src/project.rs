@@ -176,11 +176,14 @@ impl Project {
             Kind::Exact => "exact suite",
             Kind::Sample => "sample suite",
         };
-        match self.suite.tier() {
-            Tier::Apart => format!("{kind}, examined apart from its answer key"),
-            Tier::Split => format!("{kind}, tier `split`: examined apart from its evaluator, through plain data"),
-            Tier::Together => format!("{kind}, tier `together`: the evaluator shares its cage with what it examines"),
-        }
+        let reach = match self.suite.tier() {
+            Tier::Apart => "examined apart from its answer key",
+            Tier::Split => "tier `split`: examined apart from its evaluator, through plain data",
+            Tier::Together => "tier `together`: the evaluator shares its cage with what it examines",
+        };
+        let weakened = self.config.judge.vigilance().weakened();
+        let weakened = if weakened.is_empty() { weakened } else { format!("; {weakened}") };
+        format!("{kind}, {reach}{weakened}")
     }
 }
 

@@ -162,6 +162,15 @@ pub enum Event {
         /// The verdict and its grounds.
         judgement: Judgement,
     },
+    /// A person let a suspect variant go: what its marks prove counts again.
+    Cleared {
+        /// The variant.
+        variant: VariantId,
+        /// What its marks prove, alarms aside.
+        judgement: Judgement,
+        /// The person's word on exactly these alarms.
+        word: Word,
+    },
     /// A variant became the champion.
     Crowned {
         /// The variant.

@@ -26,4 +26,4 @@ pub use message::{Message, Role};
 pub use operation::{Decision, Operation, Request, Word};
 pub use task::{Kind, Split, Tier};
 pub use value::{Fields, Value};
-pub use verdict::{Judgement, Verdict};
+pub use verdict::{Alarm, Judgement, Verdict};

@@ -56,6 +56,21 @@ pub struct Judgement {
     pub candidates: u64,
     /// The grounds in one sentence.
     pub reason: String,
+    /// Why it is suspect; empty for every other verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<Alarm>,
+}
+
+/// One reason to suspect a variant of gaming its objective.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Id of the rule that raised it.
+    pub rule: String,
+    /// File and line, task or figure that it is about.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What was seen, in words.
+    pub words: String,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -66,7 +81,17 @@ impl Judgement {
     /// A verdict on which no figures of chance bear.
     pub fn of(verdict: Verdict, effect: f64, reason: impl Into<String>) -> Self {
         let reason = reason.into();
-        Judgement { verdict, effect, interval: None, p: None, e: None, share: None, candidates: 0, reason }
+        Judgement {
+            verdict,
+            effect,
+            interval: None,
+            p: None,
+            e: None,
+            share: None,
+            candidates: 0,
+            reason,
+            alarms: Vec::new(),
+        }
     }
 
     /// Whether it looked better than its parent and only the evidence is too weak: the idea behind it may be worth another

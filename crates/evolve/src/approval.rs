@@ -174,7 +174,7 @@ impl Evolution<'_> {
         let evaluator = Some(self.setup.suite.evaluator());
         let bred = |ask: &Ask| {
             let parent = ask.parents.first().and_then(|p| lineage.find(p));
-            parent.is_some_and(|p| lineage.node(p).evaluator == evaluator)
+            parent.is_some_and(|p| lineage.node(p).evaluator == evaluator && lineage.node(p).viable())
         };
         lineage.asks.all().into_iter().filter(|ask| bred(ask) && !self.dealing.contains(&ask.request.id)).find_map(
             |ask| {

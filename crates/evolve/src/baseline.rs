@@ -26,7 +26,10 @@ impl Evolution<'_> {
             if self.budget.reserve(Cost::evals(1)).is_err() {
                 break;
             }
-            cards.push(self.workshop().examine(&lawful, &[], seed)?);
+            let (card, alarms) = self.workshop().examine(&lawful, &[], seed)?;
+            cards.push(card);
+            let told = alarms.into_iter().map(|a| format!("the genome as it stands: {} ({})", a.words, a.place));
+            events.extend(told.map(|message| Event::Warned { message }));
         }
         let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
         if let Some(mark) = first.of(Split::Validation).find(|m| m.status == MarkStatus::Missing) {

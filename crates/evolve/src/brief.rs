@@ -51,6 +51,8 @@ pub struct Errand {
     pub inspirations: Vec<Inspiration>,
     /// What did not help.
     pub attempts: Vec<PastAttempt>,
+    /// Gains that the run has accepted so far, in score points.
+    pub gains: Vec<f64>,
     /// What is to be tried, where a person said yes to it: then nobody is asked for a proposal.
     pub approved: Option<Approved>,
 }
@@ -178,6 +180,7 @@ impl<'a> Memory<'a> {
             ancestors,
             inspirations,
             attempts,
+            gains: lineage.run.as_ref().map(|r| r.gains.clone()).unwrap_or_default(),
             approved: None,
         })
     }

@@ -13,7 +13,7 @@ use meliora_domain::{
     Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Timestamp,
     VariantId, Verdict,
 };
-use meliora_judge::Policy;
+use meliora_judge::{Policy, Vigilance};
 
 use crate::approval;
 use crate::brief::{Errand, Memory};
@@ -48,6 +48,8 @@ pub struct Setup<'a> {
     pub suite: &'a Suite,
     /// What decides.
     pub policy: Policy,
+    /// What makes a variant suspect.
+    pub vigilance: &'a Vigilance,
     /// Where cages come from.
     pub sandbox: &'a dyn Sandbox,
     /// Journal and variants.
@@ -299,7 +301,9 @@ impl<'a> Evolution<'a> {
             self.memory.keep_card(&variant, &scorecard)?;
             events.push(Event::Examined { step, variant, scorecard });
         }
-        let accepted = judgement.verdict == Verdict::Accepted;
+        // A parent may have become suspect while this was under way.
+        let sound = !errand.parents.iter().any(|p| self.journal.lineage().distrusted(p));
+        let accepted = judgement.verdict == Verdict::Accepted && sound;
         events.push(Event::Judged { step, variant, judgement });
         if let Some(score) = score.filter(|_| accepted)
             && self.beats_champion(errand, &kept)?

@@ -40,6 +40,7 @@ pub fn examine(
         let finished = run(sandbox, CageSpec::exam(suite), &exam.job)?;
         suite.settle(&mut graded, &exam, &finished);
     }
+    suite.sift(&mut graded);
     graded.scorecard.seconds = start.elapsed().as_secs_f64();
     Ok(graded)
 }

@@ -22,6 +22,7 @@ mod rng;
 mod scales;
 pub mod simulate;
 mod strategy;
+mod suspects;
 mod work;
 
 pub use approval::{answer, granted, pause_in_force, resume};
@@ -39,6 +40,7 @@ pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
 pub use strategy::{Action, Arm, Strategy, StrategyKind};
+pub use suspects::{clear, clearance, suspect};
 
 /// How a run stands, for whoever shows it. Not journalled.
 #[derive(Clone, PartialEq, Debug, Default)]

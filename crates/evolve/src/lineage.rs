@@ -130,6 +130,11 @@ impl Lineage {
         self.run.as_ref()?.baseline.map(|i| self.node(i))
     }
 
+    /// Whether a variant, or one that it was bred from, is suspect.
+    pub fn distrusted(&self, id: &VariantId) -> bool {
+        self.find(id).is_some_and(|index| self.node(index).taints())
+    }
+
     /// Whether a variant, or one that it was bred from, was rolled back.
     pub fn disgraced(&self, variant: &Node) -> bool {
         let mut at = Some(variant);
@@ -229,12 +234,15 @@ impl Lineage {
                 let node = &mut self.nodes[index as usize];
                 node.verdict = Some(judgement.verdict);
                 node.grounds.clone_from(&judgement.reason);
+                node.alarms.clone_from(&judgement.alarms);
+                node.cleared = None;
                 let trouble = node.trouble.clone();
                 self.touched.0.push(index);
                 if let Some(run) = &mut self.run {
                     *run.verdicts.entry(judgement.verdict.to_string()).or_default() += 1;
                     if judgement.verdict == Verdict::Accepted {
                         run.accepted += 1;
+                        run.gains.push(judgement.effect);
                         run.pending.remove(step);
                     }
                 }
@@ -246,7 +254,19 @@ impl Lineage {
                 if judgement.verdict != Verdict::Accepted {
                     self.failed(*step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
                 }
+                if judgement.verdict == Verdict::Suspect {
+                    self.quarantine();
+                }
                 self.rank(index);
+            }
+            Event::Cleared { variant, judgement, word } => {
+                let Some(index) = self.find(variant) else { return };
+                let node = &mut self.nodes[index as usize];
+                node.verdict = Some(judgement.verdict);
+                node.grounds.clone_from(&judgement.reason);
+                node.cleared = Some(word.clone());
+                self.touched.0.push(index);
+                self.quarantine();
             }
             Event::Crowned { variant, .. } => {
                 let index = self.find(variant);
@@ -326,7 +346,8 @@ impl Lineage {
                 self.nodes[*parent as usize].children += 1;
                 self.touched.0.push(*parent);
             }
-            self.nodes.push(Node::new(variant, tree, parents, step, reason));
+            let tainted = parents.iter().any(|p| self.nodes[*p as usize].taints());
+            self.nodes.push(Node { tainted, ..Node::new(variant, tree, parents, step, reason) });
             self.by_id.insert(variant, index);
             self.by_tree.insert(tree, index);
         }
@@ -410,11 +431,41 @@ impl Lineage {
         Some(Bred { parents, arm: pending.arm, reason: pending.reason.clone() })
     }
 
+    /// Brings up to date who descends from a suspect, and takes suspects and theirs from the best and from the throne.
+    fn quarantine(&mut self) {
+        let mut freed = Vec::new();
+        for index in 0..self.nodes.len() as NodeIndex {
+            // Parents stand before their children.
+            let tainted = self.node(index).parents.iter().any(|p| self.node(*p).taints());
+            let node = &mut self.nodes[index as usize];
+            if node.tainted != tainted {
+                node.tainted = tainted;
+                self.touched.0.push(index);
+            }
+            freed.extend((node.viable() && !tainted).then_some(index));
+        }
+        let nodes = &self.nodes;
+        let Some(run) = &mut self.run else { return };
+        run.best.retain(|i| nodes[*i as usize].viable());
+        while let Some(champion) = run.champion.filter(|c| !nodes[*c as usize].viable()) {
+            let before = nodes[champion as usize].parents.first().copied();
+            run.champion = before.or(run.baseline).filter(|next| *next != champion);
+        }
+        let number = run.number;
+        let missing: Vec<NodeIndex> = freed
+            .into_iter()
+            .filter(|i| {
+                nodes[*i as usize].run == number && nodes[*i as usize].verdict.is_some() && !run.best.contains(i)
+            })
+            .collect();
+        missing.into_iter().for_each(|index| self.rank(index));
+    }
+
     /// Puts a judged variant among the best, if it belongs there.
     fn rank(&mut self, index: NodeIndex) {
         let nodes = &self.nodes;
         let Some(run) = &mut self.run else { return };
-        let viable = !matches!(nodes[index as usize].verdict, Some(Verdict::Unviable | Verdict::Suspect));
+        let viable = nodes[index as usize].viable();
         let Some(score) = nodes[index as usize].score.filter(|_| viable) else { return };
         run.best.retain(|i| *i != index);
         let place = run.best.partition_point(|i| nodes[*i as usize].score.is_some_and(|s| s >= score));

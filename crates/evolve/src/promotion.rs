@@ -36,9 +36,22 @@ pub fn promote(
         let standing = node.verdict.map_or("a baseline".to_owned(), |v| format!("{v} ({})", node.grounds));
         return Err(EvolveError::NotAllowed {
             what: format!("{} is {standing}; only accepted variants are promoted", variant.short()),
-            hint: Some("`meliora log` lists the accepted ones".to_owned()),
+            hint: Some(match node.verdict {
+                Some(Verdict::Suspect) => format!(
+                    "read it with `meliora show {0}`; `meliora clear {0}` lets it go, if it is honest",
+                    variant.short()
+                ),
+                _ => "`meliora log` lists the accepted ones".to_owned(),
+            }),
         });
     }
+    if lineage.distrusted(&variant) {
+        return Err(EvolveError::NotAllowed {
+            what: format!("{} was bred from a suspect variant", variant.short()),
+            hint: Some("`meliora log` shows it; `meliora clear ID` lets it go, if it is honest".to_owned()),
+        });
+    }
+    crate::suspects::cleared(node, law)?;
     // Only native suites are apart in every run. For others it counts how the variant was examined when it was accepted.
     let within_reach = tier != Tier::Apart && tier_of(archive, node.run)? != Some(Tier::Split);
     if within_reach && !unproven {

@@ -135,7 +135,7 @@ impl Workshop<'_> {
                 return Ok(unconfirmed(format!("the budget of {over} leaves no examination for it")));
             }
             outcome.extra_reserved += 1;
-            let card = match of {
+            let (card, alarms) = match of {
                 Side::Variant => self.examine(lawful, &tasks, seed)?,
                 Side::Reference => match self.review(&rival.genome) {
                     Some(lawful) => self.examine(&lawful, &tasks, seed)?,
@@ -146,7 +146,10 @@ impl Workshop<'_> {
                 return Ok(unconfirmed("the suite has no such tasks".into()));
             }
             match of {
-                Side::Variant => outcome.cards.push(card),
+                Side::Variant => {
+                    outcome.cards.push(card);
+                    outcome.alarms.extend(alarms);
+                }
                 Side::Reference => {
                     rival.cards.push(Arc::new(card.clone()));
                     outcome.rivals.push((rival.variant, card));

@@ -1,12 +1,16 @@
 //! Carrying out one step: propose, review, examine, judge. Changes nothing but what was claimed and set aside.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use meliora_benchmark::Scope;
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TaskId, TreeId, VariantId, Word,
+    Alarm, BidOutcome, Change, Cost, Edit, Feedback, Genome, GenomePath, Judgement, Request, Scorecard, Split, TaskId,
+    TreeId, VariantId, Word,
 };
+
+use meliora_judge::suspicion::FileChange;
 
 use crate::approval::Approved;
 use crate::brief::{Errand, Seen};
@@ -47,6 +51,8 @@ pub struct Outcome {
     pub cards: Vec<Scorecard>,
     /// Marks of parent or champion that its own were held against and that were not there before.
     pub rivals: Vec<(VariantId, Scorecard)>,
+    /// What was seen that looks like cheating, until the verdict tells of it.
+    pub alarms: Vec<Alarm>,
     /// The verdict on them.
     pub judgement: Option<Judgement>,
     /// Examinations that were set aside beyond the first.
@@ -66,6 +72,7 @@ impl Outcome {
             subject: None,
             cards: Vec::new(),
             rivals: Vec::new(),
+            alarms: Vec::new(),
             judgement: None,
             extra_reserved: 0,
         }
@@ -111,8 +118,13 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
-        outcome.cards.push(self.examine_first(&lawful, errand.scales.first(self.setup.policy.kind))?);
-        outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
+        outcome.alarms =
+            self.setup.vigilance.of_change(&changed(&errand.genome, lawful.genome()), &self.setup.suite.inputs());
+        let (card, seen) = self.examine_first(&lawful, errand.scales.first(self.setup.policy.kind))?;
+        outcome.alarms.extend(seen);
+        outcome.cards.push(card);
+        let judgement = self.judge(errand, &lawful, &mut outcome)?;
+        outcome.judgement = Some(self.suspect(errand, &outcome.cards, std::mem::take(&mut outcome.alarms), judgement));
         outcome.subject = Some(lawful);
         Ok(outcome)
     }
@@ -154,7 +166,7 @@ impl Workshop<'_> {
 
     /// The first examination of a variant: of these validation tasks, all if none is named, and on train too if somebody
     /// will read what it says.
-    fn examine_first(&self, lawful: &Lawful, tasks: &[TaskId]) -> Result<Scorecard, EvolveError> {
+    fn examine_first(&self, lawful: &Lawful, tasks: &[TaskId]) -> Result<(Scorecard, Vec<Alarm>), EvolveError> {
         let mut tasks = tasks.to_vec();
         if !tasks.is_empty() {
             tasks.extend(self.setup.suite.tasks(Split::Train));
@@ -164,11 +176,26 @@ impl Workshop<'_> {
 
     /// One examination with this seed: of the tasks that are named, or of all validation tasks, and of train tasks too if
     /// somebody will read what it says.
-    pub fn examine(&self, lawful: &Lawful, tasks: &[TaskId], seed: u64) -> Result<Scorecard, EvolveError> {
+    pub fn examine(
+        &self,
+        lawful: &Lawful,
+        tasks: &[TaskId],
+        seed: u64,
+    ) -> Result<(Scorecard, Vec<Alarm>), EvolveError> {
         let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
         let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
         let scope = Scope { splits, tasks, seed, lines: false };
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.scorecard)
+        let graded = examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?;
+        Ok((graded.scorecard, self.setup.vigilance.heeded(graded.alarms)))
+    }
+
+    /// Whatever the marks prove, alarms make it suspect; what they prove stays in the grounds.
+    fn suspect(&self, errand: &Errand, cards: &[Scorecard], mut alarms: Vec<Alarm>, judgement: Judgement) -> Judgement {
+        let score = cards.iter().filter_map(|c| c.mean(Split::Validation)).reduce(f64::max);
+        let gain = score.zip(errand.score).map(|(now, before)| now - before);
+        let vigilance = self.setup.vigilance;
+        alarms.extend(vigilance.of_score(score, gain, self.setup.suite.ceiling(), &errand.gains));
+        vigilance.suspect(judgement, alarms)
     }
 
     /// What train tasks tell, with the lines they run.
@@ -176,4 +203,12 @@ impl Workshop<'_> {
         let scope = Scope { splits: &[Split::Train], lines: true, ..Scope::default() };
         Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.feedback)
     }
+}
+
+/// The files that differ, as texts; what is no text is for the law to judge.
+fn changed<'g>(before: &'g Genome, after: &'g Genome) -> Vec<FileChange<'g>> {
+    let paths: BTreeSet<&GenomePath> = before.files().chain(after.files()).map(|(path, _)| path).collect();
+    let text = |genome: &'g Genome, path| genome.get(path).and_then(|body| body.text());
+    let all = paths.into_iter().map(|path| (path.as_str(), text(before, path), text(after, path)));
+    all.filter(|(_, before, after)| before != after).collect()
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use meliora_domain::{
-    Attempt, BidOutcome, Change, Cost, Digest, Edit, Event, Judgement, Mark, MarkStatus, Operation, Proposer, Recorded,
-    Request, RunPlan, Scorecard, Split, TaskId, Timestamp, TreeId, VariantId, Verdict, Word,
+    Alarm, Attempt, BidOutcome, Change, Cost, Digest, Edit, Event, Judgement, Mark, MarkStatus, Operation, Proposer,
+    Recorded, Request, RunPlan, Scorecard, Split, TaskId, Timestamp, TreeId, VariantId, Verdict, Word,
 };
 use meliora_evolve::{Action, Budget, Lineage, Rng, StrategyKind};
 use proptest::prelude::*;
@@ -12,6 +12,11 @@ fn variant(n: u64) -> VariantId {
     let mut id = [0; 20];
     id.copy_from_slice(&Digest::of([&n.to_le_bytes()[..]]).0[..20]);
     VariantId(id)
+}
+
+fn alarms(verdict: Verdict) -> Vec<Alarm> {
+    let alarm = || Alarm { rule: "equality".into(), place: "a.py:3".into(), words: "does not compare".into() };
+    (verdict == Verdict::Suspect).then(alarm).into_iter().collect()
 }
 
 fn plan(strategy: &str, seed: u64) -> RunPlan {
@@ -63,7 +68,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
         let bid = |outcome| Event::Bid(Attempt { step, parents: vec![old], arm: (*b % 2) as usize, cost, outcome });
         let idea = b.is_multiple_of(3).then_some(Digest([*b as u8; 32]));
         let proposed = || bid(BidOutcome::Proposed { reason: format!("try {b}"), idea });
-        match kind % 23 {
+        match kind % 25 {
             0..=4 => {
                 let new = variant(known);
                 known += 1;
@@ -74,7 +79,8 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 let verdicts =
                     [Verdict::Accepted, Verdict::Rejected, Verdict::Inconclusive, Verdict::Unviable, Verdict::Suspect];
                 let verdict = verdicts[(b % 5) as usize];
-                let judgement = Judgement::of(verdict, 0.1, format!("because {a}"));
+                let judgement =
+                    Judgement { alarms: alarms(verdict), ..Judgement::of(verdict, 0.1, format!("because {a}")) };
                 out.push(Event::Judged { step, variant: new, judgement });
                 if verdict == Verdict::Accepted {
                     out.push(Event::Crowned { variant: new, score });
@@ -128,7 +134,19 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 let (rule, message, to) = ("repeated".to_owned(), String::new(), "terminal".to_owned());
                 out.push(Event::Alerted { rule, message, to, failed: None });
             }
-            21 => out.push(Event::Restarted { step, reason: "the cage failed: x".into() }),
+            // Of a variant that has children by now, perhaps.
+            21 => {
+                let verdict = Verdict::Suspect;
+                let (reason, alarms) = ("holdout".to_owned(), alarms(verdict));
+                let judgement = Judgement { alarms, ..Judgement::of(verdict, 0.1, reason) };
+                out.push(Event::Judged { step, variant: old, judgement });
+            }
+            22 => {
+                let verdict = if b % 2 == 0 { Verdict::Accepted } else { Verdict::Rejected };
+                let judgement = Judgement::of(verdict, 0.1, "marks");
+                out.push(Event::Cleared { variant: old, judgement, word: word(Digest([*b as u8; 32]), *b) });
+            }
+            23 => out.push(Event::Restarted { step, reason: "the cage failed: x".into() }),
             _ => out.push(Event::Reexamined {
                 variant: old,
                 score: 0.1,
@@ -255,7 +273,7 @@ fn family(strategy: &str, scores: &[f64], unviable: usize) -> Lineage {
         events.push(Event::Examined { step: n, variant: variant(n), scorecard: card(*score, 1) });
         let verdict = if n as usize == unviable { Verdict::Unviable } else { Verdict::Rejected };
         if n > 0 {
-            let judgement = Judgement::of(verdict, 0.0, String::new());
+            let judgement = Judgement { alarms: alarms(verdict), ..Judgement::of(verdict, 0.0, "") };
             events.push(Event::Judged { step: n, variant: variant(n), judgement });
         }
     }
@@ -325,4 +343,59 @@ fn what_a_crash_left_reserved_stays_charged_once() {
     let outcome = BidOutcome::Unusable { reason: "empty".into() };
     all.push(Event::Bid(Attempt { step: 2, parents: vec![variant(0)], arm: 0, cost, outcome }));
     assert_eq!(spent(all), 100, "a call that came back costs what it cost");
+}
+
+#[test]
+fn a_suspect_is_no_parent_and_neither_is_what_was_bred_from_it_until_a_person_clears_it() {
+    let judged = |n: u64, verdict| {
+        let judgement = Judgement { alarms: alarms(verdict), ..Judgement::of(verdict, 0.1, "x") };
+        Event::Judged { step: n, variant: variant(n), judgement }
+    };
+    let mut happened = vec![
+        Event::RunStarted(plan("dgm", 7)),
+        Event::Admitted { step: 0, variant: variant(0), tree: TreeId(variant(0).0), parents: vec![] },
+        Event::Examined { step: 0, variant: variant(0), scorecard: card(0.25, 1) },
+        Event::Crowned { variant: variant(0), score: 0.25 },
+    ];
+    // Each is bred from the one before it, and better.
+    for n in 1..4 {
+        let (id, score) = (variant(n), 0.25 + n as f64 / 8.0);
+        happened.push(Event::Admitted { step: n, variant: id, tree: TreeId(id.0), parents: vec![variant(n - 1)] });
+        happened.push(Event::Examined { step: n, variant: id, scorecard: card(score, 1) });
+        happened.push(judged(n, Verdict::Accepted));
+        happened.push(Event::Crowned { variant: id, score });
+    }
+    let state = |events: &[Event]| replay(Lineage::default(), &recorded(events.to_vec()));
+    let chosen = |lineage: &Lineage, strategy: StrategyKind| {
+        let drawn = (0..200).map(|step| {
+            let budget = Budget::new(Cost::ZERO, 0.0, Cost::ZERO, 0.0);
+            strategy.build().next(lineage, &budget, &mut Rng::of(7, 1, step))
+        });
+        drawn
+            .flat_map(|action| match action {
+                Action::Expand { parents, inspirations, .. } => [parents, inspirations].concat(),
+                _ => Vec::new(),
+            })
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(state(&happened).champion().map(|n| n.id), Some(variant(3)));
+    happened.push(judged(2, Verdict::Suspect));
+    let lineage = state(&happened);
+    assert_eq!(
+        lineage.champion().map(|n| n.id),
+        Some(variant(1)),
+        "the throne goes to the nearest one that is trusted"
+    );
+    assert!(lineage.distrusted(&variant(3)) && !lineage.distrusted(&variant(1)));
+    for strategy in [StrategyKind::Greedy, StrategyKind::Dgm] {
+        let chosen = chosen(&lineage, strategy);
+        assert!(!chosen.contains(&variant(2)) && !chosen.contains(&variant(3)), "{strategy:?} takes a suspect");
+        assert!(chosen.contains(&variant(1)));
+    }
+    let accepted = Judgement::of(Verdict::Accepted, 0.1, "marks");
+    happened.push(Event::Cleared { variant: variant(2), judgement: accepted, word: word(Digest::default(), 1) });
+    let lineage = state(&happened);
+    assert!(!lineage.distrusted(&variant(3)));
+    let chosen = chosen(&lineage, StrategyKind::Dgm);
+    assert!(chosen.contains(&variant(2)) && chosen.contains(&variant(3)));
 }

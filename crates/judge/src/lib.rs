@@ -12,6 +12,7 @@ mod sample;
 mod share;
 mod sign;
 pub mod suspicion;
+mod vigilance;
 mod whole;
 mod worse;
 
@@ -25,6 +26,7 @@ pub use repeats::{Repeats, TaskRepeats, repeats};
 pub use sample::gap;
 pub use share::share;
 pub use sign::sign_test;
+pub use vigilance::{SCORE_RULES, Vigilance};
 pub use worse::{Regression, Standing, standing};
 
 /// What a margin is a part of.

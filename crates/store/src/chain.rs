@@ -55,6 +55,7 @@ pub(crate) fn variant(event: &Event) -> Option<&VariantId> {
         Event::Admitted { variant, .. }
         | Event::Examined { variant, .. }
         | Event::Judged { variant, .. }
+        | Event::Cleared { variant, .. }
         | Event::Crowned { variant, .. }
         | Event::Traced { variant, .. }
         | Event::HoldoutOpened { variant, .. }

@@ -38,7 +38,11 @@ pub(crate) fn lasting(event: &Event) -> bool {
     let paid = |cost: &Cost| cost.usd.0 > 0;
     match event {
         Event::Promoted { .. } | Event::RolledBack { .. } | Event::HoldoutOpened { .. } => true,
-        Event::Answered(_) | Event::Used { .. } | Event::Paused { .. } | Event::Resumed { .. } => true,
+        Event::Answered(_)
+        | Event::Used { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::Cleared { .. } => true,
         Event::Reserved { cost, .. } => paid(cost),
         Event::Bid(attempt) => paid(&attempt.cost),
         _ => false,

@@ -2,7 +2,7 @@
 
 use meliora_benchmark::Scope;
 use meliora_domain::{Event, Scorecard, Split};
-use meliora_evolve::{Archive as _, Examiner, Journal, Reexamination, reexamine};
+use meliora_evolve::{Archive as _, Examiner, Journal, Reexamination, reexamine, suspect};
 
 use super::promote::Silent;
 use super::show::mark_row;
@@ -46,8 +46,12 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let card = examiner.card(&genome, &visible)?;
     let holdout = if args.holdout { Some(examiner.card(&genome, &sealed)?) } else { None };
     let known = variant.or_else(|| journal.lineage().find_tree(&genome.tree()).map(|i| journal.lineage().node(i).id));
+    let mut alarms = Vec::new();
+    let seen = &card;
     if let (Some(card), Some(variant)) = (&holdout, known) {
         journal.record(&[Event::HoldoutOpened { variant, scorecard: card.clone() }])?;
+        alarms = project.config.judge.vigilance().of_holdout(seen, card);
+        suspect(&mut journal, variant, alarms.clone())?;
     }
     let openings = journal.lineage().holdout_openings;
     if printer.json() {
@@ -56,7 +60,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             "event": "bench", "variant": known, "tree": genome.tree(), "evaluator": card.evaluator,
             "tier": project.suite.tier(), "score": card.mean(Split::Validation), "train_score": card.mean(Split::Train),
             "holdout_score": holdout.as_ref().and_then(|c| c.mean(Split::Holdout)), "holdout_openings": openings,
-            "metrics": card.metrics, "tasks": tasks,
+            "metrics": card.metrics, "tasks": tasks, "alarms": alarms,
             "cage": sandbox.describe(), "rolled_back": matches!(again, Reexamination::RolledBack(..)),
         }));
         return Ok(Exit::Done);
@@ -65,6 +69,9 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     if let Some(card) = &holdout {
         print_card(card, printer);
         printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
+    }
+    for alarm in &alarms {
+        printer.data(format!("{} {}: {}", paint(BAD, "suspect"), alarm.rule, alarm.words));
     }
     match again {
         Reexamination::RolledBack(to, commit, why) => {

@@ -91,6 +91,10 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
             let verdict = paint(style, judgement.verdict);
             format!("step {step}: {verdict} {}: {}", variant.short(), judgement.reason)
         }
+        Event::Cleared { variant, judgement, word } => {
+            let why = if word.reason.is_empty() { String::new() } else { format!(" ({})", word.reason) };
+            format!("{} {}{why}: {}, {}", paint(GOOD, "cleared"), variant.short(), judgement.verdict, judgement.reason)
+        }
         Event::Crowned { variant, score } => format!("champion {} at {score:.4}", paint(BOLD, variant.short())),
         Event::Quarantined { tasks, reason, .. } => quarantined(tasks, reason),
         Event::Traced { variant, .. } => format!("train feedback gathered for {}", variant.short()),

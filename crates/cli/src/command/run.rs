@@ -79,6 +79,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         constitution: &project.constitution,
         suite: &project.suite,
         policy: project.policy(),
+        vigilance: &project.config.judge.vigilance(),
         sandbox,
         archive: &archive,
         proposers: &boxed,

@@ -35,6 +35,17 @@ pub fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     }
     let verdict = node.verdict.map_or("baseline".to_owned(), |v| v.to_string());
     printer.data(format!("verdict {verdict}{}{}", if node.grounds.is_empty() { "" } else { ": " }, node.grounds));
+    for alarm in &node.alarms {
+        printer.data(format!("alarm   {} {}: {}", paint(NOTE, &alarm.rule), alarm.place, alarm.words));
+    }
+    if node.tainted {
+        printer.data(paint(NOTE, "        something that it was bred from is suspect"));
+    }
+    if let Some(word) = &node.cleared {
+        printer.data(format!("cleared by key {}: {}", word.key, word.reason));
+    } else if node.verdict == Some(meliora_domain::Verdict::Suspect) {
+        printer.data(paint(FAINT, format!("        `meliora clear {}` lets it go, if it is honest", node.id.short())));
+    }
     let cards = events.iter().filter_map(|e| match &e.event {
         Event::Examined { variant, scorecard, .. } if *variant == id => Some(("examined", e.at, scorecard)),
         Event::HoldoutOpened { variant, scorecard } if *variant == id => Some(("holdout opened", e.at, scorecard)),

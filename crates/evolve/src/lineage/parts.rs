@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use meliora_domain::{Cost, Digest, FinishReason, RunPlan, Scorecard, Split, TreeId, VariantId, Verdict};
+use meliora_domain::{Alarm, Cost, Digest, FinishReason, RunPlan, Scorecard, Split, TreeId, VariantId, Verdict, Word};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeIndex, REMEMBERED_ATTEMPTS};
@@ -44,6 +44,12 @@ pub struct Node {
     pub attempts: Vec<Tried>,
     /// First failing train task's detail, shortened.
     pub trouble: String,
+    /// Why it is suspect, or was until a person cleared it.
+    pub alarms: Vec<Alarm>,
+    /// The word by which a person cleared it.
+    pub cleared: Option<Word>,
+    /// Whether something that it was bred from is suspect.
+    pub tainted: bool,
 }
 
 /// An attempt that did not help, as briefs tell it.
@@ -119,6 +125,8 @@ pub struct Run {
     pub(super) pending: BTreeMap<u64, Pending>,
     /// The best variants, best first.
     pub best: Vec<NodeIndex>,
+    /// Gains of the accepted variants, in score points, in order.
+    pub gains: Vec<f64>,
     /// Longest examination, in seconds.
     pub longest_exam: f64,
     /// Whether it ended, and why.
@@ -154,12 +162,20 @@ impl Node {
             exhausted: 0,
             attempts: Vec::new(),
             trouble: String::new(),
+            alarms: Vec::new(),
+            cleared: None,
+            tainted: false,
         }
     }
 
-    /// Whether it may be a parent: it works, and nothing speaks against it.
+    /// Whether what is bred from it is not to be trusted.
+    pub(super) fn taints(&self) -> bool {
+        self.tainted || self.verdict == Some(Verdict::Suspect)
+    }
+
+    /// Whether it may be a parent: it works, and neither it nor what it was bred from is suspect.
     pub fn viable(&self) -> bool {
-        self.examined > 0 && !matches!(self.verdict, Some(Verdict::Unviable | Verdict::Suspect))
+        self.examined > 0 && !self.tainted && !matches!(self.verdict, Some(Verdict::Unviable | Verdict::Suspect))
     }
 }
 
@@ -189,6 +205,7 @@ impl Run {
             ideas: HashSet::new(),
             pending: BTreeMap::new(),
             best: Vec::new(),
+            gains: Vec::new(),
             longest_exam: 0.0,
             finished: None,
         }

@@ -241,7 +241,10 @@ impl Folder<'_> {
             }
             Kind::Call if name == "macro_invocation" => self.macro_call(id, ts, depth),
             Kind::Null => {}
-            _ => self.parts(id, ts, depth),
+            _ => {
+                let made = self.children(id, ts, depth);
+                self.slots(id, ts, made);
+            }
         }
         id
     }
@@ -323,8 +326,8 @@ impl Folder<'_> {
         self.code.nodes = sub.code.nodes;
     }
 
-    /// Children, then the slots that they fill.
-    fn parts(&mut self, id: Id, ts: Ts<'_>, depth: usize) {
+    /// The children, each with what it was in the grammar's tree. Apart from what they are for, so that depth costs little.
+    fn children(&mut self, id: Id, ts: Ts<'_>, depth: usize) -> Vec<(usize, Id)> {
         let mut made: Vec<(usize, Id)> = Vec::new();
         let mut pending: Vec<Ts<'_>> = Vec::new();
         let mut cursor = ts.walk();
@@ -344,6 +347,11 @@ impl Folder<'_> {
                 self.code.nodes[inner].marks.push(mark);
             }
         }
+        made
+    }
+
+    /// The slots that a node's children fill.
+    fn slots(&mut self, id: Id, ts: Ts<'_>, made: Vec<(usize, Id)>) {
         let slot = |field: &str| {
             let child = ts.child_by_field_name(field)?;
             made.iter().find(|(ts, _)| *ts == child.id()).map(|(_, id)| *id)

@@ -160,20 +160,29 @@ impl<'c> Scene<'c> {
 
     /// A text that is known without running anything.
     pub(super) fn text(&self, id: Id) -> Option<String> {
+        self.text_within(id, 12)
+    }
+
+    /// A name may be given a value that is made of the name itself, so not without end.
+    fn text_within(&self, id: Id, depth: usize) -> Option<String> {
+        let depth = depth.checked_sub(1)?;
         let id = self.value_of(id);
         let node = self.code.at(id);
         match node.kind {
             Kind::Str => Some(node.op.clone()),
             Kind::Binary if matches!(node.op.as_str(), "+" | "/") => {
-                let (a, b) = (self.text(node.a?)?, self.text(node.b?)?);
+                let (a, b) = (self.text_within(node.a?, depth)?, self.text_within(node.b?, depth)?);
                 Some(if node.op == "/" { format!("{a}/{b}") } else { a + &b })
             }
             // Path("a") / "b", os.path.join("a", "b"), "".join(["a", "b"])
             Kind::Call => {
                 let name = self.called(id);
-                let texts = |ids: &[Id]| ids.iter().map(|k| self.text(*k)).collect::<Option<Vec<String>>>();
+                let texts =
+                    |ids: &[Id]| ids.iter().map(|k| self.text_within(*k, depth)).collect::<Option<Vec<String>>>();
                 match name.as_str() {
-                    "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => self.text(node.kids[0]),
+                    "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => {
+                        self.text_within(node.kids[0], depth)
+                    }
                     "join" if self.callee(id).contains("path") => texts(&node.kids).map(|t| t.join("/")),
                     "join" => {
                         let list = self.code.at(*node.kids.first()?);

@@ -250,7 +250,10 @@ fn by_heart(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             if let Some(value) = value.filter(|_| !equal.is_empty()) {
                 let names =
                     |a: Id| code.under(a).into_iter().map(|n| code.at(n).op.clone()).collect::<Vec<_>>().join(" ");
-                let peculiar = equal.iter().any(|(a, b)| peculiar(scene, *b, &names(*a)));
+                let coded = |a: Id| words(&names(a)).iter().any(|w| CODES.contains(&w.as_str()));
+                // All of the input at once, by its figures.
+                let whole = equal.len() >= 2 && equal.iter().all(|(a, b)| code.number(*b).is_some() && !coded(*a));
+                let peculiar = whole || equal.iter().any(|(a, b)| peculiar(scene, *b, &names(*a)));
                 let telling = telling(scene, value) && !equal.iter().any(|(_, b)| code.same(*b, value));
                 known.push(Known { at: id, peculiar, telling });
             }
@@ -348,7 +351,7 @@ fn lengths(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         for id in code.under(value) {
             let node = code.at(id);
             let (Some(a), Some(b)) = (node.a, node.b) else { continue };
-            let member = (node.kind == Kind::Compare && node.op == "in") || false;
+            let member = node.kind == Kind::Compare && node.op == "in";
             let called = node.kind == Kind::Call && scene.called(id) == "includes";
             let (what, set) =
                 if called { (node.kids.first().copied().unwrap_or(b), code.at(a).a.unwrap_or(a)) } else { (a, b) };

@@ -152,8 +152,7 @@ pub(super) fn to_a_judge(text: &str) -> bool {
         "has already passed",
         "was approved by",
     ]);
-    (aside && figure && (best || asked))
-        || (aside && best)
+    aside && (best || figure && asked)
         || (claimed && figure && best && asked)
         || (asked
             && figure

@@ -272,7 +272,7 @@ fn thrown_away(node: Node<'_>, text: &str) -> bool {
         match up.kind() {
             "list" => {
                 let (left, right) = (up.named_child(0), up.named_child(1));
-                let or = (0..up.child_count()).filter_map(|i| up.child(i as u32)).any(|c| c.kind() == "||");
+                let or = (0..up.child_count()).filter_map(|i| up.child(i)).any(|c| c.kind() == "||");
                 let excuse = right.is_some_and(|r| {
                     let r = of(r, text).trim();
                     matches!(r, "true" | ":" | "exit 0" | "/bin/true" | "return 0" | "exit")
@@ -312,9 +312,7 @@ fn unconditional(node: Node<'_>) -> bool {
         ) {
             // `tests; exit 0` is a list of its own in some grammars; `&&` and `||` are conditions.
             let joined = at.kind() == "list"
-                && (0..at.child_count())
-                    .filter_map(|i| at.child(i as u32))
-                    .all(|c| c.kind() != "&&" && c.kind() != "||");
+                && (0..at.child_count()).filter_map(|i| at.child(i)).all(|c| c.kind() != "&&" && c.kind() != "||");
             if !joined {
                 return false;
             }
@@ -536,7 +534,7 @@ fn overseers(
         "rm" | "truncate" | "shred" | "unlink" => words
             .iter()
             .skip(1)
-            .any(|w| watching(&w) && (w.contains("log") || w.contains("journal")) || w.ends_with("_history")),
+            .any(|w| watching(w) && (w.contains("log") || w.contains("journal")) || w.ends_with("_history")),
         "kill" => words.iter().any(|w| w.contains("PPID") || *w == "$$"),
         _ => command.set.iter().any(|s| {
             matches!(s.as_str(), "HISTFILE=/dev/null" | "HISTSIZE=0" | "HISTFILESIZE=0")
