@@ -159,7 +159,8 @@ fn what_was_answered_before_is_free_and_the_report_says_so() {
     let run = |cache: &str, json| {
         let model = format!("[model]\nbase_url = \"{}\"\ncache = \"{cache}\"", server.url);
         project.write("meliora.toml", toml(&["sums.py"], &model));
-        // All but the kept answers is gone, so that the same run is made once more.
+        // All but the kept answers is gone, so that the same run is made once more; also what saw the journal.
+        let _ = std::fs::remove_dir_all(project.state());
         let state =
             std::fs::read_dir(project.path(".meliora")).into_iter().flatten().map(|entry| entry.unwrap().path());
         for path in state.filter(|path| !path.ends_with("answers")) {

@@ -16,8 +16,8 @@ use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::project::{archive_to_read, resolve};
 
-/// What may belong to a program that stands in a file of its own.
-const PARTS: [&str; 7] = ["**/*.toml", "**/*.yaml", "**/*.yml", "**/*.md", "**/*.txt", "**/*.prompt", "**/*.py"];
+/// What may belong to a program that stands in a file of its own: instructions and tools beside it or one folder below.
+const PARTS: [&str; 8] = ["*.md", "*.txt", "*.prompt", "*.py", "*/*.md", "*/*.txt", "*/*.prompt", "*/*.py"];
 
 /// Does what was asked of prompts.
 pub fn prompt(command: &Prompt, printer: &Printer) -> Result<Exit, Failure> {
@@ -112,7 +112,6 @@ fn read_program(path: &Path, inputs: &[&str]) -> Result<Program, Failure> {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut files = texts(&read(folder, &PARTS.map(str::to_owned))?);
-    files.retain(|path, _| !["program.toml", "program.yaml", "program.yml"].contains(&path.as_str()));
     files.insert(format!("program.{end}"), text);
     program_of(&files, inputs)
 }

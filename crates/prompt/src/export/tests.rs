@@ -47,7 +47,7 @@ fn texts_and_pages_show_names_in_braces_and_no_fence_ends_early() {
     assert!(text.starts_with("[system]\n") && text.contains("[user]\n[[ ## text ## ]]\n{text}\n"), "{text}");
     let page = exported(&chain(), Format::Markdown);
     assert!(page.contains("\n````text\n") && page.contains("| a \\| b |"), "{page}");
-    assert_eq!(page.matches("\n````\n").count(), 2, "{page}");
+    assert_eq!(page.matches("\n````\n").count(), 1, "the other message needs no longer one: {page}");
 }
 
 #[test]
