@@ -142,12 +142,7 @@ fn step_events(step: u64) -> Vec<Event> {
         Event::Judged {
             step,
             variant: child,
-            judgement: Judgement {
-                verdict: Verdict::Rejected,
-                effect: 0.0,
-                p: None,
-                reason: "solves 5 of 12 tasks, as its parent did".into(),
-            },
+            judgement: Judgement::of(Verdict::Rejected, 0.0, "solves 5 of 12 tasks, as its parent did"),
         },
     ]
 }

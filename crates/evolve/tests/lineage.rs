@@ -37,7 +37,9 @@ fn card(score: f64, evaluator: u8) -> Scorecard {
         detail: format!("scored {score}"),
     };
     let marks = vec![mark(Split::Train), mark(Split::Validation)];
-    Scorecard { evaluator: Digest([evaluator; 32]), marks, seconds: 0.5 + score, ..Default::default() }
+    // Some cards are of a part of the tasks.
+    let part_of = if score == 0.375 { 3 } else { 0 };
+    Scorecard { evaluator: Digest([evaluator; 32]), marks, seconds: 0.5 + score, part_of, ..Default::default() }
 }
 
 /// One random thing that happens. Numbers pick among what there is; not every pick makes sense, as in a journal that
@@ -63,7 +65,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
         let bid = |outcome| Event::Bid(Attempt { step, parents: vec![old], arm: (*b % 2) as usize, cost, outcome });
         let idea = b.is_multiple_of(3).then_some(Digest([*b as u8; 32]));
         let proposed = || bid(BidOutcome::Proposed { reason: format!("try {b}"), idea });
-        match kind % 23 {
+        match kind % 24 {
             0..=4 => {
                 let new = variant(known);
                 known += 1;
@@ -74,7 +76,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 let verdicts =
                     [Verdict::Accepted, Verdict::Rejected, Verdict::Inconclusive, Verdict::Unviable, Verdict::Suspect];
                 let verdict = verdicts[(b % 5) as usize];
-                let judgement = Judgement { verdict, effect: 0.1, p: None, reason: format!("because {a}") };
+                let judgement = Judgement::of(verdict, 0.1, format!("because {a}"));
                 out.push(Event::Judged { step, variant: new, judgement });
                 if verdict == Verdict::Accepted {
                     out.push(Event::Crowned { variant: new, score });
@@ -127,6 +129,11 @@ fn events(picks: &[Pick]) -> Vec<Event> {
             20 => {
                 let (rule, message, to) = ("repeated".to_owned(), String::new(), "terminal".to_owned());
                 out.push(Event::Alerted { rule, message, to, failed: None });
+            }
+            22 => {
+                let evaluator = Digest([1 + (a % 2) as u8; 32]);
+                let tasks = vec![TaskId(if b % 2 == 0 { "t" } else { "u" }.into())];
+                out.push(Event::Quarantined { evaluator, tasks, reason: String::new() });
             }
             21 => out.push(Event::Restarted { step, reason: "the cage failed: x".into() }),
             _ => out.push(Event::Reexamined {
@@ -255,7 +262,7 @@ fn family(strategy: &str, scores: &[f64], unviable: usize) -> Lineage {
         events.push(Event::Examined { step: n, variant: variant(n), scorecard: card(*score, 1) });
         let verdict = if n as usize == unviable { Verdict::Unviable } else { Verdict::Rejected };
         if n > 0 {
-            let judgement = Judgement { verdict, effect: 0.0, p: None, reason: String::new() };
+            let judgement = Judgement::of(verdict, 0.0, "");
             events.push(Event::Judged { step: n, variant: variant(n), judgement });
         }
     }

@@ -115,12 +115,7 @@ fn step(n: u64) -> [Event; 4] {
     let reason = format!("sums.py:{n} `return a - b` -> `return a + b` (operator swap)");
     let outcome = BidOutcome::Proposed { reason, idea: Some(meliora_domain::Digest([n as u8; 32])) };
     let bid = Attempt { step: n, parents: vec![variant], arm: 0, cost: Cost { tokens: 900, ..Cost::ZERO }, outcome };
-    let judgement = Judgement {
-        verdict: Verdict::Rejected,
-        effect: -0.0625,
-        p: None,
-        reason: "solves 3 of 16 tasks where its parent solved 4".into(),
-    };
+    let judgement = Judgement::of(Verdict::Rejected, -0.0625, "solves 3 of 16 tasks where its parent solved 4");
     let refused = Event::Refused {
         step: n,
         article: "edit-only-what-is-editable".into(),

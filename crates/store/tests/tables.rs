@@ -55,7 +55,7 @@ fn events() -> Vec<Event> {
     };
     let (granted, denied, waiting) =
         (request("rm a", "deletions"), request("rm b", "deletions"), request("rm c", "all"));
-    let judgement = Judgement { verdict: Verdict::Accepted, effect: 0.5, p: None, reason: "better".into() };
+    let judgement = Judgement::of(Verdict::Accepted, 0.5, "better");
     let (one, two) = (VariantId([1; 20]), VariantId([2; 20]));
     let admitted = |step, variant| Event::Admitted { step, variant, tree: TreeId([5; 20]), parents: vec![] };
     vec![
