@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub use self::models::{Models, ModelsTest};
+pub use self::prompt::{Prompt, PromptExport, PromptImport};
 pub use self::record::{Audit, AuditVerify, Store};
 pub use self::sandbox::{Image, Sandbox, SandboxRun, SandboxServe, SelfTest};
 use crate::cages::Backend;
 
 mod models;
+mod prompt;
 mod record;
 mod sandbox;
 
@@ -153,6 +155,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: Models,
+    },
+    /// Prompts as programs: to and from other tools.
+    Prompt {
+        /// What to do.
+        #[command(subcommand)]
+        command: Prompt,
     },
     /// What the law says of an operation before it happens: exit 0 allowed, 10 a person decides, 11 forbidden.
     Review(Review),

@@ -12,6 +12,7 @@ mod lineage;
 mod log;
 mod models;
 mod promote;
+mod prompt;
 mod proposers;
 mod resume;
 mod review;
@@ -47,6 +48,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Audit { command } => audit::audit(command, printer),
         Command::Store { command } => store::store(command, printer),
         Command::Models { command } => models::models(command, printer),
+        Command::Prompt { command } => prompt::prompt(command, printer),
         Command::Review(review) => review::review(review, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);

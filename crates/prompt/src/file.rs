@@ -164,6 +164,37 @@ impl ProgramFile {
     }
 }
 
+/// A program as the text of a file, TOML or YAML.
+pub fn text(program: &Program, toml: bool) -> String {
+    Raw::of(program, &[]).text(toml)
+}
+
+/// A program without its demos, as plain data.
+pub(crate) fn skeleton(program: &Program) -> Value {
+    let mut bare = program.clone();
+    for step in &mut bare.steps {
+        step.demos.clear();
+        step.extract_demos.clear();
+    }
+    let json = serde_json::to_string(&Raw::of(&bare, &[])).expect("strings and numbers always have a JSON form");
+    serde_json::from_str(&json).expect("what was just written")
+}
+
+/// The program of a skeleton.
+pub(crate) fn steps_of(skeleton: &Value) -> Result<Program, PromptError> {
+    let wrong = |e: serde_json::Error| {
+        PromptError::new(
+            format!("what stands under `meliora` is no program: {e}"),
+            "export it again, or take that part out",
+        )
+    };
+    let raw: Raw = serde_json::from_str(&skeleton.to_string()).map_err(wrong)?;
+    // Which files of tools there are is not asked here.
+    let files = raw.steps.iter().flat_map(|step| &step.tools).map(|tool| (tool.file.clone(), String::new())).collect();
+    let steps = raw.steps.iter().map(|step| step.read(&files)).collect::<Result<_, _>>()?;
+    Ok(Program { adapter: raw.adapter, steps })
+}
+
 fn raw(path: &str, text: &str) -> Result<Raw, PromptError> {
     let hint = "its keys are adapter and [[steps]] with name, module, signature, instructions or instructions_file, \
                 max_turns, descriptions, tools, demos";
@@ -308,7 +339,7 @@ fn bare(value: &Value) -> Value {
 }
 
 /// Block YAML of maps and lists; texts in double quotes, as in JSON, or as a block where they have lines.
-fn yaml(value: &Value, depth: usize, out: &mut String) {
+pub(crate) fn yaml(value: &Value, depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     match value {
         Value::Map(fields) => {

@@ -3,6 +3,8 @@
 //! Pure: it says what to ask and reads what was answered; who asks is in `evolve`.
 
 mod adapter;
+pub mod dspy;
+mod export;
 mod field_type;
 mod file;
 mod loose;
@@ -11,8 +13,9 @@ mod python;
 mod signature;
 
 pub use adapter::Adapter;
+pub use export::{Asked, Format, export};
 pub use field_type::FieldType;
-pub use file::{Files, ProgramFile};
+pub use file::{Files, ProgramFile, text as file_text};
 pub use loose::value as loosely;
 pub use program::{FINISH, Module, Predictor, Program, Step, Tool, Turn, trajectory};
 pub use python::text as shown;
