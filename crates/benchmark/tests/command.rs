@@ -177,3 +177,12 @@ fn whatever_decides_a_mark_changes_the_evaluator() {
         assert_ne!(base, other);
     }
 }
+
+#[test]
+fn each_task_of_a_program_has_a_seed_of_its_own() {
+    let tasks = line("a", "train", "1", "0") + &line("b", "train", "1", "0") + &line("v", "validation", "1", "0");
+    let suite = native(&[("suite.toml", PYTHON), ("tasks.jsonl", &tasks)]);
+    let graded = examine(&suite, &genome(&[("a.py", "import os\nprint('seed', os.environ['MELIORA_SEED'])")]), false);
+    let said: Vec<&str> = graded.feedback.iter().map(|f| f.detail.as_str()).collect();
+    assert!(said.iter().all(|s| s.contains("seed ")) && said[0] != said[1], "{said:?}");
+}

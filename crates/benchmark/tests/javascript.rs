@@ -3,7 +3,9 @@
 mod harness;
 
 use harness::{call, examine, genome, mark, native};
+use meliora_benchmark::{Order, Scope};
 use meliora_domain::MarkStatus::{self, Crashed, Failed, Garbled, Passed, TimedOut};
+use meliora_domain::Split;
 
 const TOML: &str = "kind = \"exact\"\nseconds = 1\n";
 
@@ -117,4 +119,23 @@ fn a_function_that_ran_out_of_time_twice_is_not_run_again_and_others_are() {
     let marks = &graded.scorecard.marks;
     assert_eq!(marks.iter().map(|m| m.status).collect::<Vec<_>>(), [TimedOut, Passed, TimedOut, TimedOut, Passed]);
     assert!(mark(&graded, "d").detail.contains("not run: two tasks of this function had run out of time already"));
+}
+
+#[test]
+fn chance_follows_the_seed_and_leaves_nothing_behind() {
+    let line = |id: &str| call(id, "train", "[0]", "0").replace("a.py", "a.js");
+    let suite = native(&[
+        ("suite.toml", TOML),
+        ("tasks.jsonl", &(line("a") + &line("b") + &call("v", "validation", "[0]", "0").replace("a.py", "a.js"))),
+    ]);
+    let code = "exports.f = () => [Math.random(), process.env.MELIORA_SEED];\n";
+    let drawn = |seed| {
+        let scope = Scope { splits: &[Split::Train], seed, ..Scope::default() };
+        let job = suite.work(&genome(&[("a.js", code)]), &Order { scope, nonce: harness::NONCE });
+        let graded = suite.grade(&job, &harness::run(&job));
+        graded.feedback.into_iter().map(|f| f.detail).collect::<Vec<_>>()
+    };
+    let (one, again, other) = (drawn(1), drawn(1), drawn(2));
+    assert_eq!(one, again);
+    assert!(one[0] != one[1] && one[0] != other[0] && one[0].contains("got [0."), "{one:?} {other:?}");
 }

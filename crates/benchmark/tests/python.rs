@@ -2,8 +2,10 @@
 
 mod harness;
 
-use harness::{ALL, call, examine, genome, mark, native, order, run};
+use harness::{ALL, NONCE, call, examine, genome, mark, native, order, run};
+use meliora_benchmark::{Order, Scope};
 use meliora_domain::MarkStatus::{self, Crashed, Failed, Garbled, OverLimit, Passed, TimedOut};
+use meliora_domain::TaskId;
 
 const TOML: &str = "kind = \"exact\"\nseconds = 1\n";
 
@@ -277,4 +279,29 @@ fn modules_of_the_genome_come_before_the_library_also_where_the_driver_imports_a
     let code = "import json, heapq, os\ndef f():\n    return json.seven if os.path.join('a', 'b') == 'a/b' and heapq.heappop([1]) else 0\n";
     let graded = examine(&suite, &genome(&[("a.py", code), ("json.py", "seven = 7\n")]), false);
     assert!(graded.scorecard.marks.iter().all(|m| m.status == Passed), "{graded:?}");
+}
+
+#[test]
+fn some_tasks_are_examined_alone_with_the_seed_that_all_would_give_them() {
+    let code = "import random\nimport os\ndef f(a, b):\n    return [random.random(), os.environ['MELIORA_SEED']]\n";
+    let tasks: String = (0..4).map(|i| call(&format!("v{i}"), "validation", "[2,3]", "5")).collect();
+    let suite = native(&[("suite.toml", TOML), ("tasks.jsonl", &(tasks + &call("t", "train", "[2,3]", "5")))]);
+    let said = |tasks: &[TaskId], seed| {
+        let scope = Scope { splits: ALL, tasks, seed, lines: false };
+        let job = suite.work(&genome(&[("a.py", code)]), &Order { scope, nonce: NONCE });
+        let card = suite.grade(&job, &run(&job)).scorecard;
+        assert_eq!((card.seed, card.evaluator), (seed, suite.evaluator()));
+        (card.part_of, card.marks.into_iter().map(|m| m.task.0).collect::<Vec<_>>(), suite_feedback(&suite, &job))
+    };
+    let (whole, names, all) = said(&[], 7);
+    assert_eq!((whole, names), (0, ["v0", "v1", "v2", "v3", "t"].map(str::to_owned).to_vec()));
+    let (part, names, one) = said(&[TaskId("v2".into()), TaskId("t".into())], 7);
+    assert_eq!((part, names), (4, ["v2", "t"].map(str::to_owned).to_vec()));
+    assert_eq!(all, one, "the train task drew the same numbers");
+    assert_ne!(said(&[], 8).2, all, "another seed, other numbers");
+}
+
+/// What the train task answered, in words.
+fn suite_feedback(suite: &meliora_benchmark::Suite, job: &meliora_benchmark::Job) -> String {
+    suite.grade(job, &run(job)).feedback[0].detail.clone()
 }

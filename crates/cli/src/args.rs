@@ -372,6 +372,9 @@ pub struct Bench {
     /// Open the holdout too. Each opening is counted and journalled.
     #[arg(long)]
     pub holdout: bool,
+    /// Examine the same work so many times, each seed twice: finds flaky tasks and suites that are not exact.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), conflicts_with = "holdout")]
+    pub aa: Option<u32>,
     /// Shared settings.
     #[command(flatten)]
     pub overrides: Overrides,

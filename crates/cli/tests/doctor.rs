@@ -152,6 +152,7 @@ fn a_first_session_reads_like_this() {
     +    return a + b
 
     improved  score 0.0000 → 1.0000  champion [id]  (solved)
+    the champion to its parent: +1.0000 points on average; candidate 1 of its run
     exact suite, examined apart from its answer key
 
     next
@@ -191,6 +192,8 @@ fn a_first_session_reads_like_this() {
     parent [id]
     why     sums.py:6 `a - b` -> `a + b` (operator swap)
     verdict accepted: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+            +1.0000 points on average
+            candidate 1 of its run
 
     task            split       mark      detail
     add/validation  validation  ✓ passed
@@ -210,8 +213,11 @@ fn a_first_session_reads_like_this() {
     project
         .meliora(&["bench", ".", "--variant", "champion", "--holdout"])
         .exits(0)
-        .says(&["openings of the holdout so far: 1"]);
-    assert_eq!(project.events("holdout_opened").len(), 1);
+        .says(&["openings of the holdout so far: 2", "gap +0.0000, "]);
+    // The champion's and, to hold it against, the baseline's.
+    assert_eq!(project.events("holdout_opened").len(), 2);
+    let again = project.meliora(&["bench", ".", "--variant", "champion", "--holdout", "--json"]).exits(0).last();
+    assert_eq!((&again["holdout_openings"], &again["holdout_gap"]), (&3.into(), &0.0.into()), "{again}");
 
     project.meliora(&["checkout", "champion", "out"]).exits(0);
     assert!(project.read("out/sums.py").contains("a + b"));

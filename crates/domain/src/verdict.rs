@@ -94,6 +94,23 @@ impl Judgement {
         }
     }
 
+    /// Effect, interval, evidence and the candidates behind it, a line each, in words that nobody reads as more than they say.
+    pub fn figures(&self) -> Vec<String> {
+        let mut lines = vec![format!("{:+.4} points on average", self.effect)];
+        if let Some((low, high)) = self.interval {
+            lines.push(format!("the true difference lies between {low:+.4} and {high:+.4}, at 95 % confidence"));
+        }
+        if let Some(p) = self.p {
+            let bet = self.e.map(|e| format!(", e = {e:.3}")).unwrap_or_default();
+            lines.push(format!("luck alone would look as good in a part of {p:.2e} of cases (p{bet})"));
+        }
+        if self.candidates > 0 {
+            let share = self.share.map(|s| format!("; luck may pass in a part of {s:.2e} of them")).unwrap_or_default();
+            lines.push(format!("candidate {} of its run{share}", self.candidates));
+        }
+        lines
+    }
+
     /// Whether it looked better than its parent and only the evidence is too weak: the idea behind it may be worth another
     /// try elsewhere.
     pub fn hopeful(&self) -> bool {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId, Verdict,
+    BidOutcome, Cost, Digest, Event, Feedback, Genome, Judgement, MarkStatus, Scorecard, Split, TreeId, VariantId,
+    Verdict,
 };
 
 use crate::approval::Approved;
@@ -328,6 +329,14 @@ pub fn scorecards(archive: &dyn Archive, id: &VariantId, evaluator: &Digest) -> 
             _ => None,
         })
         .collect())
+}
+
+/// The newest judgement on a variant; `None` for a baseline.
+pub fn judgement(archive: &dyn Archive, id: &VariantId) -> Result<Option<Judgement>, EvolveError> {
+    Ok(archive.about(id)?.into_iter().rev().find_map(|recorded| match recorded.event {
+        Event::Judged { variant, judgement, .. } if variant == *id => Some(judgement),
+        _ => None,
+    }))
 }
 
 /// A bounded cache: the oldest goes first.

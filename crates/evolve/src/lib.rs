@@ -26,7 +26,7 @@ mod suspects;
 mod work;
 
 pub use approval::{answer, granted, pause_in_force, resume};
-pub use brief::scorecards;
+pub use brief::{judgement, scorecards};
 pub use budget::{Budget, Over};
 pub use crew::tell_of_pause;
 pub use diagnosis::{Circumstances, Finding, diagnose};

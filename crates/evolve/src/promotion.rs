@@ -5,7 +5,7 @@ use meliora_constitution::{Constitution, Ruling, Subject};
 use meliora_domain::{Decision, Event, Genome, Operation, Scorecard, Split, Tier, Timestamp, VariantId, Verdict};
 use meliora_judge::{Policy, Regression, Standing};
 
-use crate::brief::scorecards;
+use crate::brief::{judgement, scorecards};
 use crate::error::EvolveError;
 use crate::examine::{Nonce, examine};
 use crate::journal::Journal;
@@ -90,7 +90,11 @@ pub fn promote(
         return unlawful(journal, variant, why);
     }
     let score = |id: &VariantId| lineage.find(id).and_then(|i| lineage.node(i).score);
-    let message = note(&variant, &previous, score(&variant), score(&previous), &lineage.node(index).grounds);
+    let mut grounds = lineage.node(index).grounds.clone();
+    for line in judgement(archive, &variant)?.iter().flat_map(|judgement| judgement.figures()) {
+        grounds.push_str(&format!("\n- {line}"));
+    }
+    let message = note(&variant, &previous, score(&variant), score(&previous), &grounds);
     let (commit, before) = target.apply(&standing, &genome, &PromotionNote { variant, message })?;
     journal.record(&[Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }])?;
     Ok(commit)

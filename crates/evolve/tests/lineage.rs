@@ -42,7 +42,9 @@ fn card(score: f64, evaluator: u8) -> Scorecard {
         detail: format!("scored {score}"),
     };
     let marks = vec![mark(Split::Train), mark(Split::Validation)];
-    Scorecard { evaluator: Digest([evaluator; 32]), marks, seconds: 0.5 + score, ..Default::default() }
+    // Some cards are of a part of the tasks.
+    let part_of = if score == 0.375 { 3 } else { 0 };
+    Scorecard { evaluator: Digest([evaluator; 32]), marks, seconds: 0.5 + score, part_of, ..Default::default() }
 }
 
 /// One random thing that happens. Numbers pick among what there is; not every pick makes sense, as in a journal that
@@ -68,7 +70,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
         let bid = |outcome| Event::Bid(Attempt { step, parents: vec![old], arm: (*b % 2) as usize, cost, outcome });
         let idea = b.is_multiple_of(3).then_some(Digest([*b as u8; 32]));
         let proposed = || bid(BidOutcome::Proposed { reason: format!("try {b}"), idea });
-        match kind % 25 {
+        match kind % 26 {
             0..=4 => {
                 let new = variant(known);
                 known += 1;
@@ -147,6 +149,11 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 out.push(Event::Cleared { variant: old, judgement, word: word(Digest([*b as u8; 32]), *b) });
             }
             23 => out.push(Event::Restarted { step, reason: "the cage failed: x".into() }),
+            24 => {
+                let evaluator = Digest([1 + (a % 2) as u8; 32]);
+                let tasks = vec![TaskId(if b % 2 == 0 { "t" } else { "u" }.into())];
+                out.push(Event::Quarantined { evaluator, tasks, reason: String::new() });
+            }
             _ => out.push(Event::Reexamined {
                 variant: old,
                 score: 0.1,

@@ -75,6 +75,16 @@ impl Evidence<'_> {
 /// reference disagree, the gain has to stand against each of them, so against its best. `effect` is then the smallest gain
 /// seen. Sample: see the module `sample`.
 pub fn judge(evidence: &Evidence<'_>, policy: &Policy) -> Ruling {
+    let mut ruling = rule(evidence, policy);
+    match &mut ruling {
+        Ruling::Verdict(judgement) | Ruling::NeedMore { so_far: judgement, .. } => {
+            judgement.candidates = evidence.candidate;
+        }
+    }
+    ruling
+}
+
+fn rule(evidence: &Evidence<'_>, policy: &Policy) -> Ruling {
     let Evidence { variant, reference, .. } = evidence;
     if let Some(why) = incomparable(variant, reference) {
         return Ruling::Verdict(Judgement::of(Verdict::Inconclusive, 0.0, why));

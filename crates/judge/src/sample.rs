@@ -39,7 +39,6 @@ pub(crate) fn sample(known: &Evidence<'_>, policy: &Policy) -> Ruling {
         p: Some(seen.p),
         e: Some(seen.e),
         share: Some(allowed),
-        candidates: known.candidate,
         ..Judgement::of(verdict, pairs.effect(), why + &gaps(pairs))
     };
     let bet = evidence(pass.stakes());

@@ -1,8 +1,9 @@
 //! `meliora bench`: one scorecard, no evolution. After a promotion it decides whether the promotion stands.
 
 use meliora_benchmark::Scope;
-use meliora_domain::{Event, Scorecard, Split};
-use meliora_evolve::{Archive as _, Examiner, Journal, Reexamination, reexamine, suspect};
+use meliora_domain::{Event, Genome, Kind, Mark, MarkStatus, Scorecard, Split, VariantId, Verdict};
+use meliora_evolve::{Archive, Examiner, Journal, Lineage, Reexamination, reexamine, suspect};
+use meliora_judge::TaskRepeats;
 
 use super::promote::Silent;
 use super::show::mark_row;
@@ -10,6 +11,7 @@ use crate::args;
 use crate::cages;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::observer::quarantined;
 use crate::printer::{BAD, BOLD, FAINT, Printer, paint, table};
 use crate::project::{Project, nonce, now, resolve};
 
@@ -32,6 +34,13 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         nonce: &nonce,
     };
     let variant = args.variant.as_deref().map(|id| resolve(&archive, journal.lineage(), id)).transpose()?;
+    if let Some(times) = args.aa {
+        let genome = variant.map_or_else(|| project.genome(), |id| Ok(archive.load(&id)?))?;
+        return again_and_again(times, &genome, &examiner, &mut journal, printer);
+    }
+    if args.holdout {
+        finalist(variant.as_ref(), journal.lineage())?;
+    }
     let again = if variant.is_none() {
         reexamine(&mut journal, &archive, &project.target()?, &examiner)?
     } else {
@@ -53,6 +62,10 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         alarms = project.config.judge.vigilance().of_holdout(seen, card);
         suspect(&mut journal, variant, alarms.clone())?;
     }
+    let gap = match &holdout {
+        Some(sealed_card) => gap(&card, sealed_card, known, &mut journal, &archive, &examiner)?,
+        None => None,
+    };
     let openings = journal.lineage().holdout_openings;
     if printer.json() {
         let tasks: Vec<_> = card.marks.iter().chain(holdout.iter().flat_map(|c| &c.marks)).collect();
@@ -60,6 +73,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             "event": "bench", "variant": known, "tree": genome.tree(), "evaluator": card.evaluator,
             "tier": project.suite.tier(), "score": card.mean(Split::Validation), "train_score": card.mean(Split::Train),
             "holdout_score": holdout.as_ref().and_then(|c| c.mean(Split::Holdout)), "holdout_openings": openings,
+            "holdout_gap": gap.map(|g| g.0), "holdout_gap_interval": gap.and_then(|g| g.1),
             "metrics": card.metrics, "tasks": tasks, "alarms": alarms,
             "cage": sandbox.describe(), "rolled_back": matches!(again, Reexamination::RolledBack(..)),
         }));
@@ -69,6 +83,13 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     if let Some(card) = &holdout {
         print_card(card, printer);
         printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
+        if let Some((gap, between)) = gap {
+            let between = between.map(|(low, high)| format!(", {low:+.4} to {high:+.4} at 95 % confidence"));
+            printer.data(format!(
+                "gap {gap:+.4}{}: how much more it gained over its baseline on the visible tasks than on the sealed ones",
+                between.unwrap_or_default()
+            ));
+        }
     }
     for alarm in &alarms {
         printer.data(format!("{} {}: {}", paint(BAD, "suspect"), alarm.rule, alarm.words));
@@ -88,6 +109,134 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     printer.data(paint(FAINT, project.standing()));
     printer.data(paint(FAINT, format!("cage: {}", sandbox.describe())));
     Ok(Exit::Done)
+}
+
+/// The holdout is for what has won already: whoever looks at it to choose wears it out.
+fn finalist(variant: Option<&VariantId>, lineage: &Lineage) -> Result<(), Failure> {
+    let node = variant.and_then(|id| lineage.find(id)).map(|i| lineage.node(i));
+    match node.and_then(|node| node.verdict.map(|verdict| (node, verdict))) {
+        Some((node, verdict)) if verdict != Verdict::Accepted => Err(Failure::new(
+            Exit::Usage,
+            format!("{} is {verdict}, and the holdout is opened for accepted variants only", node.id.short()),
+        )
+        .hint("`meliora log` lists the accepted ones")),
+        _ => Ok(()),
+    }
+}
+
+/// How much more was gained on visible tasks than on sealed ones, in score points, and its 95 % interval.
+type Gap = (f64, Option<(f64, f64)>);
+
+/// How much more a variant gained over its run's baseline on the visible tasks than on the sealed ones. The baseline's
+/// holdout is opened for it once.
+fn gap(
+    visible: &Scorecard,
+    sealed: &Scorecard,
+    variant: Option<VariantId>,
+    journal: &mut Journal<'_>,
+    archive: &dyn Archive,
+    examiner: &Examiner<'_>,
+) -> Result<Option<Gap>, Failure> {
+    let Some(baseline) = journal.lineage().baseline().map(|node| node.id) else { return Ok(None) };
+    let evaluator = examiner.suite.evaluator();
+    let before = meliora_evolve::scorecards(archive, &baseline, &evaluator)?;
+    let Some(before) = before.into_iter().find(|card| card.part_of == 0).filter(|_| variant != Some(baseline)) else {
+        return Ok(None);
+    };
+    let opened = archive.about(&baseline)?.into_iter().find_map(|recorded| match recorded.event {
+        Event::HoldoutOpened { scorecard, variant } if variant == baseline && scorecard.evaluator == evaluator => {
+            Some(scorecard)
+        }
+        _ => None,
+    });
+    let opened = match opened {
+        Some(card) => card,
+        None => {
+            let scope = Scope { splits: &[Split::Holdout], ..Scope::default() };
+            let scorecard = examiner.card(&archive.load(&baseline)?, &scope)?;
+            journal.record(&[Event::HoldoutOpened { variant: baseline, scorecard: scorecard.clone() }])?;
+            scorecard
+        }
+    };
+    let pairs = |now: &Scorecard, was: &Scorecard, split| -> Vec<(f64, f64)> {
+        let counts = |mark: &&Mark| mark.status != MarkStatus::Missing;
+        now.of(split)
+            .filter(counts)
+            .filter_map(|a| Some((a.score, was.of(split).filter(counts).find(|b| b.task == a.task)?.score)))
+            .collect()
+    };
+    Ok(meliora_judge::gap(&pairs(visible, &before, Split::Validation), &pairs(sealed, &opened, Split::Holdout)))
+}
+
+/// The same work examined so many times: what differs is no difference of the work.
+fn again_and_again(
+    times: u32,
+    genome: &Genome,
+    examiner: &Examiner<'_>,
+    journal: &mut Journal<'_>,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
+    let mut cards = Vec::new();
+    for i in 0..times {
+        // Each seed twice: what differs under one seed comes from outside of it.
+        let scope = Scope { splits: &[Split::Validation], seed: u64::from(i / 2), ..Scope::default() };
+        cards.push(examiner.card(genome, &scope)?);
+    }
+    let mut found = meliora_judge::repeats(&cards.iter().collect::<Vec<_>>());
+    let evaluator = examiner.suite.evaluator();
+    let known = journal.lineage().flaky(&evaluator);
+    found.tasks.retain(|task| !known.contains(&task.task));
+    let (declared, exact) = (examiner.suite.kind(), found.exact());
+    let quarantine = found.quarantine().filter(|tasks| declared == Kind::Exact && !tasks.is_empty());
+    if let Some(tasks) = &quarantine {
+        let reason = format!("{times} examinations of the same work gave it different scores");
+        journal.record(&[Event::Quarantined { evaluator, tasks: tasks.clone(), reason }])?;
+    }
+    let missing: u32 = found.tasks.iter().map(|task| task.missing).sum();
+    let contradicted = declared == Kind::Exact && !exact && quarantine.is_none();
+    if printer.json() {
+        let flaky = found.flaky().map(|task| {
+            let (low, high) = task.range;
+            serde_json::json!({ "task": task.task, "low": low, "high": high, "within_seed": task.differs_within_seed })
+        });
+        printer.object(&serde_json::json!({
+            "event": "repeats", "examinations": times, "evaluator": evaluator, "declared": declared, "exact": exact,
+            "means": found.means, "spread": found.spread(), "flaky": flaky.collect::<Vec<_>>(), "missing": missing,
+            "quarantined": quarantine,
+        }));
+    } else {
+        let row = |task: &TaskRepeats| {
+            let (low, high) = task.range;
+            let cause = if task.differs_within_seed { "also under one seed" } else { "by the seed" };
+            vec![task.task.to_string(), format!("{low:.4} to {high:.4}"), cause.to_owned()]
+        };
+        if !exact {
+            for line in table(&["task", "scores", "differs"], &found.flaky().map(row).collect::<Vec<_>>()) {
+                printer.data(line);
+            }
+        }
+        let count = found.flaky().count();
+        printer.data(format!(
+            "{times} examinations of the same work: {count} of {} tasks differ, means within {:.4}, {missing} marks missing",
+            found.tasks.len(),
+            found.spread()
+        ));
+        printer.data(match (declared, exact, &quarantine) {
+            (Kind::Exact, true, _) => "the suite is exact, as far as this shows".to_owned(),
+            (Kind::Exact, false, Some(tasks)) => quarantined(tasks, "the same work was marked differently"),
+            (Kind::Exact, false, None) => {
+                format!(
+                    "{}: declare `kind = \"sample\"`, or make the work repeatable",
+                    paint(BAD, "the suite is not exact")
+                )
+            }
+            (Kind::Sample, true, _) => {
+                "nothing depends on the seed: one examination of a candidate is enough".to_owned()
+            }
+            (Kind::Sample, false, _) => "marks depend on chance: candidates are examined with several seeds".to_owned(),
+        });
+    }
+    Ok(if contradicted { Exit::Configuration } else { Exit::Done })
 }
 
 fn print_card(card: &Scorecard, printer: &Printer) {

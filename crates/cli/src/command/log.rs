@@ -89,7 +89,10 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         Event::Judged { step, variant, judgement } => {
             let style = if judgement.verdict == Verdict::Accepted { GOOD } else { NOTE };
             let verdict = paint(style, judgement.verdict);
-            format!("step {step}: {verdict} {}: {}", variant.short(), judgement.reason)
+            let between = judgement
+                .interval
+                .map(|(low, high)| format!(" ({:+.4}, 95 % {low:+.4} to {high:+.4})", judgement.effect));
+            format!("step {step}: {verdict} {}: {}{}", variant.short(), judgement.reason, between.unwrap_or_default())
         }
         Event::Cleared { variant, judgement, word } => {
             let why = if word.reason.is_empty() { String::new() } else { format!(" ({})", word.reason) };

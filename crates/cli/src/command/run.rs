@@ -364,6 +364,9 @@ fn report(
         paint(BOLD, show(champion.score)),
         paint(BOLD, champion.id.short()),
     ));
+    if improved && let Some(judgement) = meliora_evolve::judgement(archive, &champion.id)? {
+        printer.data(paint(FAINT, format!("the champion to its parent: {}", judgement.figures().join("; "))));
+    }
     printer.data(paint(FAINT, costs(run, seconds)));
     if kept.0 > 0 {
         let line = format!("{} model calls were answered from the cache: {} tokens not paid again", kept.0, kept.1);
@@ -397,7 +400,9 @@ fn tasks_table(run: &Run, lineage: &Lineage, archive: &dyn Archive, printer: &Pr
         let Some(index) = index else { return Ok(Vec::new()) };
         let id = lineage.node(index).id;
         let cards = meliora_evolve::scorecards(archive, &id, &run.plan.evaluator)?;
-        Ok(cards.last().map(|c| c.of(Split::Validation).cloned().collect()).unwrap_or_default())
+        // The newest examination of all tasks.
+        let whole = cards.iter().rev().find(|card| card.part_of == 0).or(cards.last());
+        Ok(whole.map(|c| c.of(Split::Validation).cloned().collect()).unwrap_or_default())
     };
     let (before, after) = (marks(run.baseline)?, marks(run.champion)?);
     let rows: Vec<Vec<String>> = before

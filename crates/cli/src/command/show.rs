@@ -46,6 +46,13 @@ pub fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     } else if node.verdict == Some(meliora_domain::Verdict::Suspect) {
         printer.data(paint(FAINT, format!("        `meliora clear {}` lets it go, if it is honest", node.id.short())));
     }
+    let judged = events.iter().rev().find_map(|e| match &e.event {
+        Event::Judged { variant, judgement, .. } if *variant == id => Some(judgement),
+        _ => None,
+    });
+    for line in judged.into_iter().flat_map(|judgement| judgement.figures()) {
+        printer.data(format!("        {line}"));
+    }
     let cards = events.iter().filter_map(|e| match &e.event {
         Event::Examined { variant, scorecard, .. } if *variant == id => Some(("examined", e.at, scorecard)),
         Event::HoldoutOpened { variant, scorecard } if *variant == id => Some(("holdout opened", e.at, scorecard)),
@@ -53,7 +60,9 @@ pub fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     });
     for (what, _, card) in cards {
         printer.data("");
-        printer.data(paint(FAINT, format!("{what} by evaluator {} in {:.3} s", card.evaluator.short(), card.seconds)));
+        let seed = if card.seed == 0 { String::new() } else { format!(", seed {}", card.seed) };
+        let by = card.evaluator.short();
+        printer.data(paint(FAINT, format!("{what} by evaluator {by}{seed} in {:.3} s", card.seconds)));
         let rows: Vec<Vec<String>> = card.marks.iter().map(mark_row).collect();
         for line in table(&["task", "split", "mark", "detail"], &rows) {
             printer.data(line);

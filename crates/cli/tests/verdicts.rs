@@ -1,0 +1,97 @@
+//! What is accepted, what is not, and how it is told: samples, chance, flaky tasks.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{ADD, Project, toml};
+
+/// Validation tasks on `add`, and one train task; `line` gives a task's arguments and what is right.
+fn tasks(count: i64, line: impl Fn(i64) -> (String, String)) -> String {
+    let task = |id: &str, split: &str, (arguments, right): (String, String)| {
+        format!(
+            r#"{{"id":"{id}","split":"{split}","assignment":{{"call":{{"file":"sums.py","function":"add"}},"inputs":[[{arguments}]]}},"key":{{"expect":[{right}]}}}}"#
+        ) + "\n"
+    };
+    (0..count).map(|i| task(&format!("v/{i:02}"), "validation", line(i))).collect::<String>()
+        + &task("train", "train", line(0))
+}
+
+fn project(kind: &str, code: &str, suite: &str) -> Project {
+    let project = Project::empty();
+    project.write("meliora.toml", toml(&["sums.py"], ""));
+    project.write("genome/sums.py", code);
+    project.write("suite/suite.toml", format!("kind = \"{kind}\"\nseconds = 5\n"));
+    project.write("suite/tasks.jsonl", suite);
+    project
+}
+
+/// Each sum is right.
+fn sums(i: i64) -> (String, String) {
+    (format!("{},{}", i + 1, 2), (i + 3).to_string())
+}
+
+#[test]
+fn a_repair_on_a_sample_is_accepted_on_evidence_and_a_fresh_seed_and_a_broken_one_is_stopped_early() {
+    let project = project("sample", ADD, &tasks(24, sums));
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "30"]).exits(0).says(&["24 of 24", "95 % confidence"]);
+    let accepted = project.events("judged").into_iter().find(|e| e["judgement"]["verdict"] == "accepted").unwrap();
+    let judgement = &accepted["judgement"];
+    let reason = judgement["reason"].as_str().unwrap();
+    assert!(reason.contains("better on 24 and worse on 0 of 24 tasks"), "{reason}");
+    assert!(reason.contains("a fresh seed confirmed it"), "{reason}");
+    assert!(judgement["p"].as_f64().unwrap() < judgement["share"].as_f64().unwrap(), "{judgement}");
+    assert!(judgement["interval"][0].as_f64().unwrap() > 0.0, "{judgement}");
+    // A third of the tasks first, which shows enough; then all with a seed that had no part in it.
+    let cards: Vec<_> =
+        project.events("examined").into_iter().filter(|e| e["variant"] == accepted["variant"]).collect();
+    assert_eq!(cards[0]["scorecard"]["part_of"], 24);
+    assert_eq!(cards.last().unwrap()["scorecard"]["seed"], 1);
+    project.meliora(&["show", "champion"]).exits(0).says(&["the true difference lies between +"]);
+}
+
+#[test]
+fn work_that_draws_by_chance_is_repeated_by_its_seed_and_told_apart_from_what_is_not() {
+    // Right in about half of the cases, by the seed alone.
+    let chance = "import random\n\n\ndef add(a, b):\n    return a + b if random.random() < 0.5 else a - b\n";
+    let by_seed = project("sample", chance, &tasks(20, sums));
+    let one = by_seed.meliora(&["bench", ".", "--aa", "4", "--json"]).exits(0).last();
+    assert_eq!((&one["exact"], &one["declared"]), (&false.into(), &"sample".into()), "{one}");
+    assert!(one["flaky"].as_array().unwrap().iter().all(|t| t["within_seed"] == false), "{one}");
+    assert_eq!(one["means"][0], one["means"][1], "one seed, one score: {one}");
+
+    // By the operating system's random source: no seed repeats it.
+    let system = "import os\n\n\ndef add(a, b):\n    return a + b if os.urandom(1)[0] < 128 else a - b\n";
+    let outside = project("exact", system, &tasks(20, sums));
+    let two = outside.meliora(&["bench", ".", "--aa", "8", "--json"]).exits(3).last();
+    assert!(two["flaky"].as_array().unwrap().iter().any(|t| t["within_seed"] == true), "{two}");
+    outside.meliora(&["bench", ".", "--aa", "8"]).exits(3).says(&["the suite is not exact"]);
+}
+
+#[test]
+fn a_flaky_task_of_an_exact_suite_is_quarantined_and_counts_for_nothing() {
+    // One of twelve tasks asks what no seed decides.
+    let code =
+        "import os\n\n\ndef add(a, b):\n    if a == 99:\n        return os.urandom(1)[0] % 2\n    return a - b\n";
+    let lines = |i| if i == 5 { ("99,0".to_owned(), "1".to_owned()) } else { sums(i) };
+    let project = project("exact", code, &tasks(12, lines));
+    project.meliora(&["bench", ".", "--aa", "24"]).exits(0).says(&["v/05", "flaky, in quarantine"]);
+    let event = project.events("quarantined").pop().unwrap();
+    assert_eq!(event["tasks"], serde_json::json!(["v/05"]));
+    // From now on the suite is exact, as far as it counts.
+    project.meliora(&["bench", ".", "--aa", "4"]).exits(0).says(&["the suite is exact, as far as this shows"]);
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "60"]).says(&["11 of 11"]);
+}
+
+#[test]
+fn the_holdout_is_opened_for_accepted_variants_only() {
+    let project = Project::add();
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "20"]).exits(0);
+    let judged = project.events("judged");
+    let Some(loser) = judged.iter().find(|e| e["judgement"]["verdict"] != "accepted") else { return };
+    let id = loser["variant"].as_str().unwrap();
+    project
+        .meliora(&["bench", ".", "--variant", id, "--holdout"])
+        .exits(2)
+        .says(&["the holdout is opened for accepted variants only", "hint:"]);
+    assert!(project.events("holdout_opened").is_empty());
+}
