@@ -1,6 +1,6 @@
 //! `meliora bench`: one scorecard, no evolution. After a promotion it decides whether the promotion stands.
 
-use meliora_domain::{Event, Scorecard, Split};
+use meliora_domain::{Event, Scorecard, Split, VariantId};
 use meliora_evolve::{Archive as _, Examiner, Journal, Reexamination, reexamine};
 
 use super::promote::Silent;
@@ -73,11 +73,18 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             ));
         }
         Reexamination::Stands(why) if !why.is_empty() => printer.data(format!("the promoted variant stands: {why}")),
+        Reexamination::Moved(variant) => printer.data(moved(&variant)),
         Reexamination::Stands(_) | Reexamination::NothingStands => {}
     }
     printer.data(paint(FAINT, project.standing()));
     printer.data(paint(FAINT, format!("cage: {}", sandbox.describe())));
     Ok(Exit::Done)
+}
+
+/// What is said where the tree is not the promoted variant.
+pub fn moved(variant: &VariantId) -> String {
+    let id = variant.short();
+    format!("your tree is not {id} any more, which was promoted, so it is not held against its promotion")
 }
 
 fn print_card(card: &Scorecard, printer: &Printer) {
