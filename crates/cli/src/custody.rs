@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use meliora_constitution::key::{PublicKey, SecretKey};
-use meliora_store::{Address, Book, Checkpoint, GitArchive, Sign, Witness};
+use meliora_store::{Address, Audit, Book, Checkpoint, GitArchive, Report, Sign, Witness};
 
 use crate::config::Store;
 use crate::exit::Exit;
@@ -164,6 +164,18 @@ pub fn check(key: &PublicKey, id: &str, text: &[u8], signature: &str) -> Result<
         return Err(format!("it is signed with the key {id}, and this machine's is {}", key.id()));
     }
     key.verify(text, signature).map_err(|e| e.to_string())
+}
+
+/// The journal held against itself and its checkpoints, from its first event on.
+pub fn audited(place: &Place) -> Result<Report, Failure> {
+    let key = machine()?;
+    let check = |id: &str, text: &[u8], signature: &str| match &key {
+        Some(key) => check(key, id, text, signature),
+        None => Err("the machine's key is gone".to_owned()),
+    };
+    let mut audit = Audit::new(place.book()?.read()?, &check);
+    place.read()?.audit(&mut audit)?;
+    Ok(audit.finish())
 }
 
 /// The user's folder of state.

@@ -7,12 +7,16 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use meliora_constitution::key::{PublicKey, SecretKey};
-use meliora_constitution::{Seen, Trust};
+use meliora_constitution::{Seen, Trust, project_of, signature_of};
 use meliora_domain::{Digest, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::project::{LAW, STATE};
 
+/// Name of the file in a project's folder of state that says what the project is called in signatures.
+const ID: &str = "project";
 /// Name of the person's own keys.
 const SECRET: &str = "meliora.key";
 const PUBLIC: &str = "meliora.pub";
@@ -131,14 +135,65 @@ pub fn stay_out<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), Fai
 /// What the constitution of a project is held against.
 pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
     let Some(folder) = folder() else { return Ok(Trust { now, ..Trust::default() }) };
-    if real(&folder).starts_with(project) && project.join(crate::project::LAW).exists() {
+    if real(&folder).starts_with(project) && project.join(LAW).exists() {
         return Err(Failure::new(
             Exit::Constitution,
             format!("the keys' folder {} lies in the project that they protect", folder.display()),
         )
         .hint("name a folder outside of it in `MELIORA_KEYS`"));
     }
-    Ok(Trust { keys: pinned()?, seen: seen(&folder, project)?, now })
+    let mut newest: Option<Seen> = None;
+    for path in notes(&folder, project) {
+        let Some(note) = read_note(&path)? else { continue };
+        let at = newest.as_ref().map_or(note.seen.at, |held| held.at.max(note.seen.at));
+        if newest.as_ref().is_none_or(|held| (held.version, held.signed) < (note.seen.version, note.seen.signed)) {
+            newest = Some(note.seen);
+        }
+        if let Some(held) = &mut newest {
+            held.at = at;
+        }
+    }
+    Ok(Trust { keys: pinned()?, seen: newest, now })
+}
+
+/// What is remembered of a project's constitution.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    #[serde(flatten)]
+    seen: Seen,
+    /// Where the project lay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<PathBuf>,
+}
+
+/// The names that a project goes by wherever it lies: the one in its constitution's signature, and the one in its own
+/// folder, for when the constitution is gone.
+fn ids(project: &Path) -> Vec<String> {
+    let mut ids: Vec<String> = signed_id(project).into_iter().collect();
+    let own = std::fs::read_to_string(project.join(STATE).join(ID)).unwrap_or_default();
+    let own = own.trim().to_owned();
+    if own.len() == 32 && own.bytes().all(|b| b.is_ascii_hexdigit()) && !ids.contains(&own) {
+        ids.push(own);
+    }
+    ids
+}
+
+fn signed_id(project: &Path) -> Option<String> {
+    project_of(&std::fs::read_to_string(signature_of(&project.join(LAW))).ok()?)
+}
+
+/// The name that a constitution is to be signed for: the project's own, or a new one where it has none, or is a copy of
+/// one that still lies where it was.
+pub fn id_to_sign(project: &Path) -> Result<String, Failure> {
+    let known = own_folder()?;
+    for id in ids(project) {
+        let elsewhere = read_note(&note_of(&known, &id))?.and_then(|note| note.place).filter(|place| place != project);
+        let copied = elsewhere.is_some_and(|place| ids(&place).contains(&id));
+        if !copied {
+            return Ok(id);
+        }
+    }
+    Ok(crate::project::nonce().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Where a path leads, also one that is not there yet: links and `..` of what is there are followed.
@@ -153,41 +208,68 @@ fn real(path: &Path) -> PathBuf {
 
 /// Remembers what governs a project, so that nothing older will.
 pub fn remember(project: &Path, before: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
+    let id = signed_id(project);
+    // For when the constitution itself is gone. Where the folder is not there, nothing has run.
+    let own = project.join(STATE).join(ID);
+    if let Some(id) = &id
+        && project.join(STATE).is_dir()
+        && std::fs::read_to_string(&own).ok().as_deref() != Some(id.as_str())
+    {
+        // Without it the signature still says the same.
+        let _ = replace(&own, id.as_bytes());
+    }
     // That time went by is worth a note each hour, not each command.
     let same =
         before.is_some_and(|before| Seen { at: now.at, ..before.clone() } == *now && now.at.0 < before.at.0 + HOUR);
-    if same {
+    let folder = own_folder()?;
+    // Where it lies now tells a copy of it from the project itself.
+    let lies = |id: &String| matches!(read_note(&note_of(&folder, id)), Ok(Some(note)) if note.place.as_deref() == Some(project));
+    if same && id.as_ref().is_none_or(lies) {
         return Ok(());
     }
-    let path = note(&own_folder()?, project);
-    let failed = |e: std::io::Error| {
-        Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display()))
-            .hint("without it an older constitution could be put in place unseen; `MELIORA_KEYS` names another folder")
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+    let text = serde_json::to_string(&Note { seen: now.clone(), place: Some(project.to_owned()) }).unwrap_or_default();
+    for path in [Some(note(&folder, project)), id.as_ref().map(|id| note_of(&folder, id))].into_iter().flatten() {
+        let failed = |e: std::io::Error| {
+            Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display())).hint(
+                "without it an older constitution could be put in place unseen; `MELIORA_KEYS` names another folder",
+            )
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        replace(&path, text.as_bytes()).map_err(failed)?;
     }
-    let text = serde_json::to_string(now).unwrap_or_default();
-    replace(&path, text.as_bytes()).map_err(failed)
+    Ok(())
 }
 
 const HOUR: u64 = 3_600_000;
 
-fn seen(folder: &Path, project: &Path) -> Result<Option<Seen>, Failure> {
-    let path = note(folder, project);
+fn read_note(path: &Path) -> Result<Option<Note>, Failure> {
     let bad = |why: String| {
         Failure::new(Exit::Constitution, format!("what is known of this project's constitution cannot be read: {why}"))
             .hint(format!("look at the constitution; if it is the newest, remove {}", path.display()))
     };
-    match std::fs::read_to_string(&path) {
+    match std::fs::read_to_string(path) {
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(|e| bad(e.to_string())),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(bad(e.to_string())),
     }
 }
 
-/// The file that remembers a project, by the place where it lies.
-pub fn note(folder: &Path, project: &Path) -> PathBuf {
+/// The file that remembers a project by its name, wherever it lies.
+fn note_of(folder: &Path, id: &str) -> PathBuf {
+    folder.join("seen").join(format!("{id}.json"))
+}
+
+/// The files that remember a project: by the place where it lies, and by its names, as it may have been moved here, with an
+/// older constitution.
+pub fn notes(folder: &Path, project: &Path) -> Vec<PathBuf> {
+    let mut notes = vec![note(folder, project)];
+    notes.extend(ids(project).iter().map(|id| note_of(folder, id)));
+    notes
+}
+
+fn note(folder: &Path, project: &Path) -> PathBuf {
     let name = project.file_name().map_or("project".into(), |name| name.to_string_lossy().into_owned());
     let place = Digest::of([b"project".as_slice(), project.as_os_str().as_encoded_bytes()]);
     folder.join("seen").join(format!("{name}-{}.json", place.short()))

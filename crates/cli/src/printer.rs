@@ -22,6 +22,12 @@ pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// What stands behind a suggested command where the project is not in this folder: ` DIR`, or ` --dir DIR`.
+pub fn behind(flag: &str, dir: &std::path::Path) -> String {
+    let flag = if flag.is_empty() { String::new() } else { format!(" {flag}") };
+    if dir == std::path::Path::new(".") { String::new() } else { format!("{flag} {}", dir.display()) }
+}
+
 /// All output goes through here.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer {

@@ -237,20 +237,40 @@ fn folder(dir: &Path) -> Result<PathBuf, Failure> {
         .map_err(|e| Failure::new(Exit::Configuration, format!("{} cannot be opened: {e}", dir.display())))
 }
 
-/// The law of a folder.
+/// The law of a folder, over its genome.
 pub fn constitution(dir: &Path, config: &Config, native: bool) -> Result<Constitution, Failure> {
     let reach = Reach {
         editable: config.genome.editable.clone(),
         protected: protected(dir, config, native),
         max_bytes: config.genome.max_bytes,
     };
+    governed(dir, reach)
+}
+
+/// The law of a project, over its whole folder, which is where the operations of agents begin: the same files are
+/// editable and protected, and paths say so from there.
+pub fn door(dir: &Path, config: &Config) -> Result<Constitution, Failure> {
+    let root = config.genome.root.to_string_lossy();
+    let root: Vec<&str> = root.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    let editable = config.genome.editable.iter();
+    let reach = Reach {
+        editable: editable.map(|glob| [root.as_slice(), &[glob.as_str()]].concat().join("/")).collect(),
+        protected: within(dir, dir, config, true),
+        max_bytes: config.genome.max_bytes,
+    };
+    governed(dir, reach)
+}
+
+fn governed(dir: &Path, reach: Reach) -> Result<Constitution, Failure> {
     let trust = keys::trust(dir, now())?;
     let law = Constitution::load(&dir.join(LAW), reach, &trust).map_err(|e| {
         if trust.seen.is_some() {
             note_altered(dir, &e.what);
         }
-        if let (false, Some(note)) = (dir.join(LAW).exists(), keys::folder().map(|folder| keys::note(&folder, dir))) {
-            let hint = e.hint.map(|hint| format!("{hint}; if this is another project, remove {}", note.display()));
+        if let (false, Some(folder)) = (dir.join(LAW).exists(), keys::folder()) {
+            let notes: Vec<String> = keys::notes(&folder, dir).iter().map(|note| note.display().to_string()).collect();
+            let notes = notes.join(" and ");
+            let hint = e.hint.map(|hint| format!("{hint}; if this is another project, remove {notes}"));
             return Failure { code: Exit::Constitution, what: e.what, hint };
         }
         Failure { code: Exit::Constitution, what: format!("the constitution does not load: {}", e.what), hint: e.hint }
@@ -275,15 +295,19 @@ fn note_altered(dir: &Path, what: &str) {
 
 /// Paths relative to the genome's root that nothing may change.
 fn protected(dir: &Path, config: &Config, native: bool) -> Vec<String> {
-    let root = dir.join(&config.genome.root);
+    within(&dir.join(&config.genome.root), dir, config, native)
+}
+
+/// Paths relative to `root`, as far as they lie in it, that nothing may change.
+fn within(root: &Path, dir: &Path, config: &Config, native: bool) -> Vec<String> {
     let mut paths = vec![dir.join(STATE), dir.join(LAW), dir.join("meliora.toml")];
     if native {
         paths.push(dir.join(&config.suite.folder));
     } else {
         paths.push(dir.join("evaluator.py"));
     }
-    let relative = |path: &PathBuf| path.strip_prefix(&root).ok().map(|p| p.to_string_lossy().into_owned());
-    let root = root.canonicalize().unwrap_or_else(|_| root.clone());
+    let relative = |path: &PathBuf| path.strip_prefix(root).ok().map(|p| p.to_string_lossy().into_owned());
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let canonical = |path: &PathBuf| {
         let path = path.canonicalize().unwrap_or_else(|_| path.clone());
         path.strip_prefix(&root).ok().map(|p| p.to_string_lossy().into_owned())

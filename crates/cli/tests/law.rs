@@ -124,7 +124,7 @@ fn an_older_or_foreign_constitution_or_none_is_refused_and_journalled() {
     put(&first);
     project.meliora(&["run"]).exits(4).says(&["older", "version 1 after version 2", "hint:"]);
     project.meliora(&["bench"]).exits(4);
-    project.meliora(&["constitution", "sign"]).exits(4).says(&["version: 3"]);
+    project.meliora(&["constitution", "sign"]).exits(4).says(&["version: 2"]);
     std::fs::remove_file(project.path("CONSTITUTION.yaml")).unwrap();
     project.meliora(&["run"]).exits(4).says(&["gone", "put it back"]);
     // Signed well, by somebody else.
@@ -138,6 +138,64 @@ fn an_older_or_foreign_constitution_or_none_is_refused_and_journalled() {
     project.meliora(&["constitution", "verify"]).exits(0).says(&["version       3"]);
     put(&second);
     project.meliora(&["run"]).exits(4).says(&["older"]);
+}
+
+#[test]
+fn an_older_constitution_governs_nowhere_where_the_project_is_moved() {
+    let project = under(&format!("version: 1\n{SEED}"));
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "2"]);
+    let first = papers(&project);
+    project.write("CONSTITUTION.yaml", format!("version: 2\n{SEED}"));
+    project.meliora(&["constitution", "sign"]).exits(0);
+    let moved = project.path("../moved");
+    std::fs::rename(project.dir(), &moved).unwrap();
+    std::fs::create_dir(project.dir()).unwrap();
+    let verify = || project.meliora(&["constitution", "verify", moved.to_str().unwrap()]);
+    verify().exits(0).says(&["version       2"]);
+    let second = std::fs::read_to_string(moved.join("CONSTITUTION.yaml")).unwrap();
+    std::fs::write(moved.join("CONSTITUTION.yaml"), &first.0).unwrap();
+    let newest = std::fs::read_to_string(moved.join("CONSTITUTION.yaml.minisig")).unwrap();
+    std::fs::write(moved.join("CONSTITUTION.yaml.minisig"), &first.1).unwrap();
+    verify().exits(4).says(&["version 1 after version 2"]);
+    for paper in ["CONSTITUTION.yaml", "CONSTITUTION.yaml.minisig"] {
+        std::fs::remove_file(moved.join(paper)).unwrap();
+    }
+    verify().exits(4).says(&["gone"]);
+    // A copy is another project once it is signed: what is signed there makes nothing older here.
+    std::fs::write(moved.join("CONSTITUTION.yaml"), &second).unwrap();
+    std::fs::write(moved.join("CONSTITUTION.yaml.minisig"), &newest).unwrap();
+    project.meliora(&["review", "--dir", moved.to_str().unwrap(), "--command", "ls"]).exits(0);
+    project.write("CONSTITUTION.yaml", format!("{second}\n# a copy\n"));
+    project.write("CONSTITUTION.yaml.minisig", &newest);
+    verify().exits(0);
+    project.meliora(&["constitution", "sign"]).exits(0);
+    verify().exits(0);
+}
+
+#[test]
+fn an_article_that_asks_about_promotion_takes_a_signed_word_on_exactly_that_once() {
+    let article = "articles:\n  - {id: two-eyes, text: A person signs each promotion, decision: ask, \
+                   matcher: {operations: [promote]}, justification: others work here, \
+                   match: [{promote: abc}], not_match: [{write: a.py}]}\n";
+    let project = under(&format!("{SEED}{article}"));
+    project.git_init();
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "60"]).exits(0);
+    let asked = || {
+        project.meliora(&["promote"]).exits(10).says(&["two-eyes", "meliora approvals approve"]);
+        project.meliora(&["approvals", "list", "--json"]).exits(0).last()["request"]["id"].as_str().unwrap().to_owned()
+    };
+    let id = asked();
+    assert_eq!(asked(), id, "the same question again");
+    assert_eq!(project.events("asked").len(), 1);
+    assert!(project.events("promoted").is_empty());
+    project.meliora(&["approvals", "approve", &id[..8], "--reason", "read"]).exits(0).says(&["give the command again"]);
+    project.meliora(&["promote"]).exits(0).says(&["promoted"]);
+    assert_eq!(project.events("used").len(), 1);
+    project.meliora(&["approvals", "list", "--all"]).exits(0).says(&["used"]);
+    // The yes is used up.
+    project.meliora(&["rollback"]).exits(0);
+    project.meliora(&["promote"]).exits(10);
+    project.meliora(&["audit", "verify"]).exits(0);
 }
 
 #[test]

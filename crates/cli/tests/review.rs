@@ -81,3 +81,65 @@ fn a_hook_answers_in_the_form_that_claude_code_reads() {
     std::fs::write(folder.join("CONSTITUTION.yaml"), "immutable_constraints: [\"Be nice\"]\n").unwrap();
     assert_eq!(code(folder, &["--hook"], &event("Bash", serde_json::json!({"command": "ls"}))).0, 2);
 }
+
+#[test]
+fn in_a_fresh_project_the_suite_is_protected_and_the_genome_editable() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut init = Command::new(env!("CARGO_BIN_EXE_meliora"));
+    init.current_dir(folder).env("HOME", folder.join("../home-of-nobody")).env("MELIORA_KEYS", folder.join("keys"));
+    init.args(["init", "project"]).assert().success();
+    let (project, keys) = (folder.join("project"), folder.join("keys"));
+    let decide = |arguments: &[&str]| {
+        let output = meliora(&project).env("MELIORA_KEYS", &keys).args(arguments).output().unwrap();
+        output.status.code().unwrap()
+    };
+    for (arguments, exit) in [
+        (&["--path", "suite/new.jsonl"][..], 11),
+        (&["--path", "suite/tasks.jsonl"], 11),
+        (&["--delete", "suite"], 11),
+        (&["--command", "echo x >> suite/tasks.jsonl"], 11),
+        (&["--command", "cp a suite/new.py"], 11),
+        (&["--command", "cd genome && touch ../suite/x"], 11),
+        (&["--path", "meliora.toml"], 11),
+        (&["--path", "genome/sums.py"], 0),
+        (&["--path", "genome/deep/new.py"], 0),
+        (&["--path", "genome/new.txt"], 10),
+        (&["--path", "sums.py"], 10),
+        (&["--path", "../keys/meliora.pub"], 11),
+        (&["--command", "cat ../keys/meliora.key"], 11),
+        (&["--command", "cat suite/suite.toml"], 0),
+    ] {
+        assert_eq!(decide(arguments), exit, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_hook_sees_what_other_tools_read_and_takes_no_key_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::write(folder.join(".env"), "x").unwrap();
+    std::fs::create_dir(folder.join("src")).unwrap();
+    let event =
+        |tool: &str, input: &str| format!("{{\"cwd\": {folder:?}, \"tool_name\": {tool:?}, \"tool_input\": {input}}}");
+    for (tool, input, decision) in [
+        ("Grep", r#"{"pattern": "x"}"#, "ask"),
+        ("Grep", r#"{"pattern": "x", "path": "src"}"#, "allow"),
+        ("Grep", r#"{"pattern": "x", "glob": "*.py"}"#, "allow"),
+        ("Grep", r#"{"pattern": "x", "path": "src", "glob": ".env"}"#, "ask"),
+        ("Glob", r#"{"pattern": "/etc/*"}"#, "ask"),
+        ("Glob", r#"{"pattern": "../**/*.py"}"#, "ask"),
+        ("Glob", r#"{"pattern": "src/**/*.py"}"#, "allow"),
+        ("Glob", r#"{"pattern": "**/*.py"}"#, "allow"),
+        ("Write", r#"{"file_path": ".claude/settings.json"}"#, "deny"),
+        ("Edit", r#"{"file_path": ".claude/settings.local.json"}"#, "deny"),
+        ("Write", r#"{"file_path": ".claude/agents/a.md"}"#, "allow"),
+    ] {
+        let (exit, said) = code(folder, &["--hook"], &event(tool, input));
+        assert_eq!(exit, 0, "{tool} {input}");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(said["hookSpecificOutput"]["permissionDecision"], decision, "{tool} {input} {said}");
+    }
+    let twice = event("Bash", r#"{"command": "rm -rf /etc", "command": "ls"}"#);
+    assert_eq!(code(folder, &["--hook"], &twice).0, 2);
+}

@@ -9,6 +9,7 @@ mod matcher;
 mod network;
 mod paths;
 mod scripts;
+mod secrets;
 mod sql;
 mod workspace;
 
@@ -148,16 +149,17 @@ impl Constitution {
     /// Looks at the filesystem only to see where links lead; changes nothing and runs nothing.
     pub fn decide(&self, operation: &Operation, workspace: &Workspace) -> Finding {
         let realm = Realm { bounds: self.bounds(), workspace, own: self.own() };
-        let mut notes = notes(&realm, operation);
+        let mut notes = Vec::new();
         let kind = matcher::kind(operation);
-        // What articles of the user's own say of commands was asked for each command in it.
+        // What articles of the user's own say of commands is asked for each command in it.
         let whole = !matches!(operation, Operation::Command { .. });
         for own in realm.own.iter().filter(|own| whole && own.decision > Decision::Allow) {
             if let Some(matched) = own.matcher.meets(operation) {
                 notes.push(Note::own(own, &matched));
             }
         }
-        // Of several with one decision, the first is told.
+        notes.extend(self::notes(&realm, operation));
+        // Of several with one decision, the first is told: the user's own.
         let mut strictest: Option<Note> = None;
         for note in notes {
             if strictest.as_ref().is_none_or(|held| note.decision > held.decision) {

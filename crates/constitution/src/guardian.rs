@@ -19,7 +19,7 @@ pub struct GuardianRules {
     pub stall: Stall,
     /// Most of a budget is spent.
     pub budget: BudgetBurn,
-    /// Proposals of what was tried or asked before, one after the other.
+    /// Proposals of what was tried before, one after the other.
     pub repeated: Repeated,
     /// The guardian itself does not move.
     pub silence: Silence,
@@ -119,7 +119,7 @@ impl Default for BudgetBurn {
     }
 }
 
-/// `repeated`: more than `most` proposals in a row that had been tried or asked before.
+/// `repeated`: more than `most` proposals in a row that had been tried before.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Repeated {

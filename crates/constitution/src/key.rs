@@ -135,6 +135,11 @@ impl PublicKey {
     /// Whether the signature is this key's, of exactly these bytes. Says why not.
     pub fn verify(&self, bytes: &[u8], signature: &str) -> Result<(), KeyError> {
         let malformed = |e: minisign_verify::Error| KeyError::Malformed { what: "signature", why: e.to_string() };
+        // Its reader passes over what follows the four lines, which nobody signed.
+        if signature.lines().count() != 4 {
+            let why = "it has not the four lines of one".into();
+            return Err(KeyError::Malformed { what: "signature", why });
+        }
         let signed = minisign_verify::Signature::decode(signature).map_err(malformed)?;
         match self.key.verify(bytes, &signed, false) {
             Ok(()) => Ok(()),
@@ -186,6 +191,8 @@ mod tests {
         let signature = key.sign(b"text", "timestamp:1\nfile:x").unwrap();
         assert_eq!(key.public().verify(b"text", &signature), Ok(()));
         assert_eq!(key.public().verify(b"text ", &signature), Err(KeyError::Altered));
+        let longer = format!("{signature}whatever else\n");
+        assert!(matches!(key.public().verify(b"text", &longer), Err(KeyError::Malformed { .. })));
         let commented = signature.replace("timestamp:1", "timestamp:2");
         assert_eq!(key.public().verify(b"text", &commented), Err(KeyError::Altered));
         let said = other.public().verify(b"text", &signature).unwrap_err();

@@ -32,7 +32,7 @@ pub use guardian::{
 pub use review::{Lawful, Refusal, Ruling, Subject};
 pub use schema::schema;
 pub use seal::{Seal, seal};
-pub use trust::{Seen, Trust};
+pub use trust::{Seen, Trust, project_of};
 
 use file::autonomy::Autonomy;
 use key::PublicKey;

@@ -24,6 +24,20 @@ pub(crate) const NEVER: [&str; 9] = [
     "gitmod~1",
 ];
 
+/// What decides when agents that work here ask the law: files in folders of these names, and all below them.
+pub(crate) const AGENTS: [(&str, &str); 10] = [
+    (".claude", "settings.json"),
+    (".claude", "settings.local.json"),
+    (".claude", "hooks"),
+    (".claude", "managed-settings.json"),
+    (".cursor", "hooks.json"),
+    (".cursor", "hooks"),
+    (".gemini", "settings.json"),
+    (".codex", "config.toml"),
+    (".codex", "rules"),
+    (".codex", "hooks.json"),
+];
+
 /// The reach, ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Bounds {
@@ -83,6 +97,12 @@ impl Bounds {
         if let Some(name) = parts.iter().find(|part| law(part) || NEVER.contains(&part.as_str())) {
             let article = if law(name) { "constitution-immutable" } else { "protected-paths" };
             return refuse(article, format!("{path:?} holds {name:?}, which no change may touch; change other files"));
+        }
+        let steers = |(folder, name): &&(&str, &str)| parts.windows(2).any(|two| two[0] == *folder && two[1] == *name);
+        if let Some((folder, name)) = AGENTS.iter().find(steers) {
+            let why =
+                format!("{path:?} is {folder}/{name}, which decides when an agent asks the law; change other files");
+            return refuse("protected-paths", why);
         }
         let hit = self.protected.iter().find(|held| held.iter().zip(&parts).all(|(a, b)| a == b));
         match hit {

@@ -115,16 +115,17 @@ impl Trust {
                 "it is older than the one that governed before: version {} after version {}",
                 found.version, seen.version
             ),
-            hint: Some(
-                "put the newest one back; if you want this one, raise its `version`, then run `meliora constitution sign`"
-                    .into(),
-            ),
+            hint: Some(format!(
+                "put the newest one back; if you want this one, give it the line `version: {}`, then run \
+                 `meliora constitution sign`",
+                seen.version + 1
+            )),
         })
     }
 
-    /// The comment to sign a constitution with: it says when, so that an older one is known as such. Fails on a version
-    /// that is older than the one that governed.
-    pub fn comment(&self, law: &Law, text: &str) -> Result<String, LawError> {
+    /// The comment to sign a constitution with: it says when, so that an older one is known as such, and of which project
+    /// it is, so that this is known wherever the project lies. Fails on a version that is older than the one that governed.
+    pub fn comment(&self, law: &Law, text: &str, project: &str) -> Result<String, LawError> {
         let now = self.now.0 / 1000;
         let signed = match &self.seen {
             Some(seen) if seen.text != Digest::of([text.as_bytes()]) => now.max(seen.signed + 1),
@@ -133,14 +134,21 @@ impl Trust {
         if let Some(seen) = self.seen.as_ref().filter(|seen| law.version < seen.version) {
             return Err(LawError {
                 what: format!("version {} is older than version {}, which governed before", law.version, seen.version),
-                hint: Some(format!("write `version: {}` or higher", seen.version + 1)),
+                hint: Some(format!("give it the line `version: {}`, or a higher one", seen.version.max(1))),
             });
         }
-        Ok(format!("timestamp:{signed} file:CONSTITUTION.yaml version:{}", law.version))
+        Ok(format!("timestamp:{signed} file:CONSTITUTION.yaml version:{} project:{project}", law.version))
     }
 }
 
 /// The seconds after `timestamp:`, as minisign and Meliora write them.
 fn timestamp(comment: &str) -> Option<u64> {
     comment.split_whitespace().find_map(|word| word.strip_prefix("timestamp:"))?.parse().ok()
+}
+
+/// The project that a constitution's signature says it is of. It proves something only once the signature was verified.
+pub fn project_of(signature: &str) -> Option<String> {
+    let comment = key::comment(signature).ok()?;
+    let id = comment.split_whitespace().find_map(|word| word.strip_prefix("project:"))?;
+    (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
 }

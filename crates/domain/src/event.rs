@@ -143,6 +143,9 @@ pub enum Event {
         step: u64,
         /// The tree that was tried before.
         tree: TreeId,
+        /// It was not tried: a person was asked about it before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        asked: bool,
     },
     /// A variant was examined.
     Examined {

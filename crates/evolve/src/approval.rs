@@ -196,7 +196,7 @@ pub(crate) fn asked(
 ) -> Event {
     match lineage.asks.get(&request.id) {
         // Under another constitution it is another question.
-        Some(ask) if ask.request.constitution == request.constitution => Event::Duplicate { step, tree },
+        Some(ask) if ask.request.constitution == request.constitution => Event::Duplicate { step, tree, asked: true },
         _ if lineage.asks.open(&request.constitution, now) >= MOST_OPEN => Event::Refused {
             step,
             article: request.article,

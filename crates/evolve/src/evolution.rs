@@ -267,7 +267,7 @@ impl<'a> Evolution<'a> {
             let now = (self.setup.clock)();
             events.push(approval::asked(self.journal.lineage(), step, asked, now));
         }
-        events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree }));
+        events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree, asked: false }));
         if let (Some(subject), Some(judgement)) = (outcome.subject, outcome.judgement) {
             let cards = (outcome.cards, outcome.rivals);
             self.admit(errand, subject.genome(), &outcome.reason, cards, judgement, &mut events)?;

@@ -117,7 +117,7 @@ fn sandbox_failures(sight: &Sight<'_>, rules: &GuardianRules) -> Option<Act> {
 
 fn repeated(sight: &Sight<'_>, rules: &GuardianRules) -> Option<Act> {
     let (rule, seen) = (&rules.repeated, sight.lineage.watched.repeated);
-    let what = || format!("{seen} proposals in a row had been tried or asked before; {} are borne", rule.most);
+    let what = || format!("{seen} proposals in a row had been tried before; {} are borne", rule.most);
     (rule.most > 0 && seen > rule.most).then(|| act(rule.act, "repeated", what()))
 }
 

@@ -2,7 +2,7 @@
 
 use meliora_benchmark::{Scope, Suite};
 use meliora_constitution::{Constitution, Ruling, Subject};
-use meliora_domain::{Decision, Event, Genome, Operation, Scorecard, Split, Tier, Timestamp, VariantId, Verdict};
+use meliora_domain::{Decision, Event, Genome, Operation, Scorecard, Split, Tier, Timestamp, VariantId, Verdict, Word};
 use meliora_judge::{Policy, Regression, Standing};
 
 use crate::brief::{judgement, scorecards};
@@ -10,10 +10,11 @@ use crate::error::EvolveError;
 use crate::examine::{Nonce, examine};
 use crate::journal::Journal;
 use crate::lineage::Lineage;
-use crate::port::{Archive, PromotionNote, Sandbox, Target};
+use crate::port::{Archive, PromotionNote, Sandbox, Target, TargetError};
 use crate::requirement::Succession;
 
-/// Makes a variant stand in the user's tree as a commit. Returns the commit.
+/// Makes a variant stand in the user's tree as a commit. Returns the commit. Where the law let it happen for a person's
+/// word alone, that is `yes`, and used up with it.
 ///
 /// # Errors
 /// When the variant is not accepted, its tier asks for `unproven`, the law requires more of it, or the tree is dirty or
@@ -24,7 +25,7 @@ pub fn promote(
     target: &dyn Target,
     variant: VariantId,
     (suite, law): (&Suite, &Constitution),
-    unproven: bool,
+    (unproven, yes): (bool, Option<&Word>),
 ) -> Result<String, EvolveError> {
     let tier = suite.tier();
     let lineage = journal.lineage();
@@ -96,7 +97,9 @@ pub fn promote(
     }
     let message = note(&variant, &previous, score(&variant), score(&previous), &grounds);
     let (commit, before) = target.apply(&standing, &genome, &PromotionNote { variant, message })?;
-    journal.record(&[Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }])?;
+    let mut events = vec![Event::Promoted { variant, commit: commit.clone(), before, previous, unproven }];
+    events.extend(yes.map(|word| Event::Used { request: word.request, nonce: word.nonce }));
+    journal.record(&events)?;
     Ok(commit)
 }
 
@@ -192,7 +195,17 @@ pub fn rollback(
         standing.previous.short(),
         standing.previous
     );
-    let (commit, _) = target.apply(&from, &to, &PromotionNote { variant: standing.previous, message })?;
+    let note = PromotionNote { variant: standing.previous, message };
+    let (commit, _) = target.apply(&from, &to, &note).map_err(|e| match e {
+        TargetError::Moved(_) => EvolveError::NotAllowed {
+            what: format!("what stands in your tree is not {} any more, which was promoted", standing.variant.short()),
+            hint: Some(
+                "your tree was changed since; take that back, or undo the promotion's commit yourself (`git revert`)"
+                    .into(),
+            ),
+        },
+        other => other.into(),
+    })?;
     journal.record(&[Event::RolledBack {
         from: standing.variant,
         to: standing.previous,
@@ -230,8 +243,10 @@ impl Examiner<'_> {
 /// What became of a re-examination.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reexamination {
-    /// Nothing of ours stands in the tree as it is now.
+    /// Nothing is promoted.
     NothingStands,
+    /// This variant was promoted, and the tree is another now: it was not examined.
+    Moved(VariantId),
     /// It still stands, or the evidence against it is too weak; in words.
     Stands(String),
     /// It had dropped and was rolled back to this variant by this commit; in words.
@@ -251,7 +266,7 @@ pub fn reexamine(
     let Some(standing) = journal.lineage().standing.last().cloned() else { return Ok(Reexamination::NothingStands) };
     let genome = archive.load(&standing.variant)?;
     if target.read()?.tree() != genome.tree() {
-        return Ok(Reexamination::NothingStands);
+        return Ok(Reexamination::Moved(standing.variant));
     }
     let scope = |seed| Scope { splits: &[Split::Train, Split::Validation], seed, ..Scope::default() };
     let mut reference = scorecards(archive, &standing.variant, &examiner.suite.evaluator())?;

@@ -109,7 +109,9 @@ fn cages_that_fail_alert_and_subjects_that_fail_do_not() {
 fn proposals_of_the_same_again_and_again_alert_and_a_new_one_ends_the_row() {
     let mut rules = GuardianRules::default();
     rules.repeated.most = 3;
-    let same = || (1, Event::Duplicate { step: 1, tree: TreeId([1; 20]) });
+    let same = || (1, Event::Duplicate { step: 1, tree: TreeId([1; 20]), asked: false });
+    let waits = || (1, Event::Duplicate { step: 1, tree: TreeId([1; 20]), asked: true });
+    assert!(acts(&[waits(), waits(), waits(), waits(), waits()], 1, &rules).is_empty(), "it waits for a person");
     let new = || (1, Event::Admitted { step: 2, variant: variant(2), tree: TreeId([2; 20]), parents: vec![] });
     assert!(is_alert(&acts(&[same(), same(), same(), same()], 1, &rules), "repeated"));
     assert!(acts(&[same(), same(), same()], 1, &rules).is_empty());

@@ -90,7 +90,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
             }
             5 => {
                 out.push(proposed());
-                out.push(Event::Duplicate { step, tree: TreeId(old.0) });
+                out.push(Event::Duplicate { step, tree: TreeId(old.0), asked: false });
             }
             6 => {
                 out.push(proposed());

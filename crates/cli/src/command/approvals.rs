@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use meliora_constitution::Constitution;
 use meliora_constitution::word::{Terms, give};
-use meliora_domain::{Digest, Operation, Timestamp, Word};
+use meliora_domain::{Digest, Edit, Event, Operation, Request, Timestamp, Word};
 use meliora_evolve::{Answer, Archive as _, Ask, Journal, Lineage, lineage_of};
 use meliora_store::{LockError, ProjectLock};
 
@@ -13,7 +14,7 @@ use crate::desk::Words;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys;
-use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint, table, visible};
+use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, behind, paint, table, visible};
 use crate::project::{Project, STATE, archive_to_read, nonce, now};
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -41,16 +42,49 @@ fn list(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let row = |ask: &&Ask| {
-        let reason: String = ask.request.reason.chars().take(90).collect();
         let asked = super::log::time(ask.at);
-        vec![ask.request.id.short(), painted(ask.answer(now())), asked, ask.request.article.clone(), reason]
+        let answer = painted(ask.answer(now()));
+        vec![ask.request.id.short(), answer, asked, ask.request.article.clone(), visible(&gist(ask))]
     };
     let rows: Vec<Vec<String>> = asks.iter().map(row).collect();
     for line in table(&["request", "answer", "asked (UTC)", "article", "what"], &rows) {
         printer.data(line);
     }
-    printer.talk(paint(FAINT, "`meliora approvals show ID` shows one with its diff"));
+    printer.talk(paint(FAINT, format!("`meliora approvals show ID{}` shows one with its diff", behind("--dir", dir))));
     Ok(Exit::Done)
+}
+
+/// What sets a request apart from others, in one line: the first line that it would put in place, or its own words.
+fn gist(ask: &Ask) -> String {
+    const LONGEST: usize = 80;
+    let text = match &ask.request.operation {
+        Operation::Change { change, .. } => {
+            let one = |edit: &Edit| match edit {
+                Edit::Replace { path, search, replace } => format!("{path}: {} → {}", first(search), first(replace)),
+                Edit::Write { path, content } => format!("{path}: {}", telling(content)),
+                Edit::Delete { path } => format!("deletes {path}"),
+            };
+            let parts: Vec<String> = change.edits.iter().map(one).collect();
+            let why = if ask.reason.is_empty() { String::new() } else { format!("{}; ", first(&ask.reason)) };
+            why + &parts.join("; ")
+        }
+        _ => ask.request.reason.clone(),
+    };
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn first(text: &str) -> &str {
+    text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default()
+}
+
+/// How long a whole file is, and how it ends: beginnings are often alike.
+fn telling(content: &str) -> String {
+    let lines = content.lines().count();
+    let last = content.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    format!("{lines} lines, the last {last:?}")
 }
 
 fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
@@ -72,7 +106,8 @@ fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     }
     if let Some(word) = &ask.word {
         let until = super::log::time(word.expires);
-        printer.data(format!("word    {}, good until {until} UTC: {}", answer_of(word), word.reason));
+        let reason = if word.reason.is_empty() { "no reason given" } else { word.reason.as_str() };
+        printer.data(format!("word    {}, good until {until} UTC: {}", answer_of(word), visible(reason)));
     }
     printer.data("");
     match &request.operation {
@@ -86,8 +121,9 @@ fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     if ask.answer(now()) == Answer::Open {
         let id = request.id.short();
         printer.data("");
-        printer.data(format!("  meliora approvals approve {id}    says yes to exactly this, once"));
-        printer.data(format!("  meliora approvals deny {id}       says no"));
+        let at = behind("--dir", dir);
+        printer.data(format!("  meliora approvals approve {id}{at}    says yes to exactly this, once"));
+        printer.data(format!("  meliora approvals deny {id}{at}       says no"));
     }
     Ok(Exit::Done)
 }
@@ -137,6 +173,26 @@ fn say(id: &str, dir: &Path, granted: bool, reason: &str, hours: u32, printer: &
     Ok(Exit::Done)
 }
 
+/// The yes to what a person's own command would do, where the law lets that happen for a signed word alone. Where there is
+/// none it is asked for, and that is the failure.
+pub fn yes_to(journal: &mut Journal<'_>, law: &Constitution, request: Request) -> Result<Word, Failure> {
+    let id = request.id;
+    if let Some(word) = meliora_evolve::granted(journal.lineage(), law, &id, now()) {
+        return Ok(word);
+    }
+    let what = format!("the law asks for a person's word first ({}): {}", request.article, request.reason);
+    let asked = journal.lineage().asks.get(&id).filter(|ask| ask.request.constitution == request.constitution);
+    let hint = match asked.map(|ask| ask.answer(now())) {
+        Some(Answer::Denied) => format!("a person said no: `meliora approvals show {}`", id.short()),
+        Some(Answer::Open) => format!("`meliora approvals approve {}`, then the same command again", id.short()),
+        _ => {
+            journal.record(&[Event::Asked { step: None, request }])?;
+            format!("`meliora approvals approve {}`, then the same command again", id.short())
+        }
+    };
+    Err(Failure::new(Exit::NeedsApproval, what).hint(hint))
+}
+
 /// To the run that is at work, or into the journal where none is.
 fn deliver(project: &Project, word: &Word) -> Result<&'static str, Failure> {
     let state = project.dir.join(STATE);
@@ -145,7 +201,13 @@ fn deliver(project: &Project, word: &Word) -> Result<&'static str, Failure> {
             let archive = project.archive()?;
             let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
             meliora_evolve::answer(&mut journal, &project.constitution, word, now())?;
-            Ok(if word.granted { "the next `meliora run` takes it up" } else { "it is not tried again" })
+            let asked = journal.lineage().asks.get(&word.request).map(|ask| &ask.request.operation);
+            let change = !matches!(asked, Some(Operation::Promote { .. } | Operation::Migrate { .. }));
+            Ok(match (word.granted, change) {
+                (true, true) => "the next `meliora run` takes it up",
+                (true, false) => "give the command again that asked for it",
+                (false, _) => "it is not tried again",
+            })
         }
         Err(LockError::Held(_)) => {
             Words::of(&state)
@@ -175,11 +237,18 @@ fn find<'a>(lineage: &'a Lineage, id: &str) -> Result<&'a Ask, Failure> {
     let id = id.to_lowercase();
     let all = lineage.asks.all();
     let fits: Vec<&&Ask> = all.iter().filter(|ask| plain && ask.request.id.to_string().starts_with(&id)).collect();
+    let list = "`meliora approvals list --all` lists them";
     match fits.as_slice() {
         [one] => Ok(one),
-        [] => Err(Failure::new(Exit::Usage, format!("there is no request '{id}'"))
-            .hint("4 to 64 hexadecimal digits; `meliora approvals list --all` lists them")),
-        _ => Err(Failure::new(Exit::Usage, format!("'{id}' fits more than one request; give more digits"))),
+        _ if !plain => Err(Failure::new(Exit::Usage, format!("'{id}' is not the beginning of a request's id"))
+            .hint(format!("4 to 64 hexadecimal digits of it; {list}"))),
+        [] => Err(Failure::new(Exit::Usage, format!("there is no request '{id}'")).hint(list)),
+        several => {
+            let ids: Vec<String> = several.iter().take(8).map(|ask| ask.request.id.to_string()).collect();
+            let ids: Vec<&str> = ids.iter().map(|full| &full[..(id.len() + 8).min(full.len())]).collect();
+            Err(Failure::new(Exit::Usage, format!("'{id}' fits {} requests: {}", several.len(), ids.join(", ")))
+                .hint("give more digits"))
+        }
     }
 }
 
@@ -193,10 +262,10 @@ fn answer_of(word: &Word) -> String {
 
 fn name(answer: Answer) -> &'static str {
     match answer {
-        Answer::Open => "waits",
+        Answer::Open => "waiting",
         Answer::Granted => "approved",
         Answer::Denied => "denied",
-        Answer::Used => "done",
+        Answer::Used => "used",
     }
 }
 

@@ -104,6 +104,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             ));
         }
         Reexamination::Stands(why) if !why.is_empty() => printer.data(format!("the promoted variant stands: {why}")),
+        Reexamination::Moved(variant) => printer.data(moved(&variant)),
         Reexamination::Stands(_) | Reexamination::NothingStands => {}
     }
     printer.data(paint(FAINT, project.standing()));
@@ -237,6 +238,12 @@ fn again_and_again(
         });
     }
     Ok(if contradicted { Exit::Configuration } else { Exit::Done })
+}
+
+/// What is said where the tree is not the promoted variant.
+pub fn moved(variant: &VariantId) -> String {
+    let id = variant.short();
+    format!("your tree is not {id} any more, which was promoted, so it is not held against its promotion")
 }
 
 fn print_card(card: &Scorecard, printer: &Printer) {

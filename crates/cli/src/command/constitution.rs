@@ -86,7 +86,7 @@ pub fn sign_here(place: &Path, printer: &Printer) -> Result<String, Failure> {
     // Also says so where the keys would lie within the project.
     let trust = keys::trust(place, now())?;
     let key = own_key(printer)?;
-    let comment = trust.comment(&law, &text).map_err(refused)?;
+    let comment = trust.comment(&law, &text, &keys::id_to_sign(place)?).map_err(refused)?;
     let failed =
         |e: std::io::Error| Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display()));
     let signature = key.sign(text.as_bytes(), &comment).map_err(|e| Failure::new(Exit::Machinery, e.to_string()))?;

@@ -5,9 +5,11 @@ use std::path::Path;
 use meliora_domain::Limits;
 use meliora_evolve::{CageSpec, Circumstances, Command, Lineage, Model as _, diagnose, lineage_of, run_to_end};
 
+use crate::alerts::Alerts;
 use crate::args::Overrides;
 use crate::cages::{self, Backend};
 use crate::config;
+use crate::custody::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::models::{check_price, live};
@@ -39,6 +41,7 @@ pub fn doctor(dir: &Path, python: Option<&str>, backend: Option<Backend>, printe
                 lines.push(good("project", format!("{}: {}", project.config.name, project.standing())));
                 genome(&project, &mut lines);
                 model(&project, printer, &mut lines);
+                alerts(&project, &mut lines);
                 last_run(&project, dir, &mut lines)?;
             }
             Err(failure) => {
@@ -115,7 +118,11 @@ fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
         ("rustc", &tools.rustc, "Rust suites"),
     ] {
         lines.push(match tool {
-            Some(tool) => good(name, format!("{} ({})", tool.version, tool.program.display())),
+            // Its version begins with its name, where it says so itself.
+            Some(tool) => {
+                let version = tool.version.strip_prefix(name).unwrap_or(&tool.version).trim();
+                good(name, format!("{version} ({})", tool.program.display()))
+            }
             None => Line {
                 check: name.into(),
                 good: false,
@@ -171,7 +178,49 @@ fn people(project: &Project, lineage: &Lineage, lines: &mut Vec<Line>) {
     }
     let open = lineage.asks.open(&project.constitution.digest(), now());
     if open > 0 {
-        waits("approvals", format!("{open} requests wait for a person"), "`meliora approvals list`");
+        let what = if open == 1 {
+            "1 request waits for a person".into()
+        } else {
+            format!("{open} requests wait for a person")
+        };
+        waits("approvals", what, "`meliora approvals list`");
+    }
+}
+
+/// Whether the journal is what was written, by its chain and its checkpoints.
+fn record(place: &Place) -> Result<Line, Failure> {
+    let report = custody::audited(place)?;
+    let chain = format!("{} events, the chain holds", report.events);
+    Ok(match (report.findings.first(), report.vouched) {
+        (Some(finding), _) => bad(
+            "journal",
+            format!("it is not what was written ({} at event {}): {}", finding.tampering, finding.seq, finding.what),
+            Some("`meliora audit verify` tells everything".into()),
+        ),
+        (None, Some((size, _))) => {
+            good("journal", format!("{chain}; {} checkpoints, the newest vouches for {size}", report.checkpoints))
+        }
+        (None, None) => Line {
+            check: "journal".into(),
+            good: false,
+            needed: false,
+            what: format!("{chain}, but no checkpoint vouches for it"),
+            mend: Some(
+                "where it was moved, `meliora audit verify --checkpoints FILE`; the next run begins anew".into(),
+            ),
+        },
+    })
+}
+
+/// Whether alerts can be sent.
+fn alerts(project: &Project, lines: &mut Vec<Line>) {
+    let settings = &project.config.alerts;
+    let ways = [settings.command.first().map(String::as_str), settings.webhook_env.as_deref().map(|_| "a webhook")];
+    let ways: Vec<&str> = ways.into_iter().flatten().collect();
+    match Alerts::new(settings, &project.config.name, &project.dir, &|_| {}) {
+        Err(failure) => lines.push(bad("alerts", failure.what, failure.hint)),
+        Ok(_) if ways.is_empty() => {}
+        Ok(_) => lines.push(good("alerts", format!("the terminal, the journal, {}", ways.join(", ")))),
     }
 }
 
@@ -182,8 +231,7 @@ fn last_run(project: &Project, dir: &Path, lines: &mut Vec<Line>) -> Result<(), 
         return Ok(());
     }
     let archive = archive_to_read(dir)?;
-    let events = archive.verify()?;
-    lines.push(good("journal", format!("{events} events, the chain holds")));
+    lines.push(record(&place)?);
     if let Some(address) = place.address()
         && meliora_store::may_alter(&dir.join(STATE), address)?
     {

@@ -132,11 +132,11 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         }
         Event::Answered(word) => {
             let answer = if word.granted { paint(GOOD, "approved") } else { paint(BAD, "denied") };
-            format!("{answer} {}: {}", word.request.short(), word.reason)
+            format!("{answer} {}{}", word.request.short(), because(&word.reason))
         }
         Event::Used { request, .. } => format!("approval {} used", request.short()),
         Event::Paused { rule, reason } => format!("{} by {rule}: {reason}", paint(BAD, "paused")),
-        Event::Resumed { reason, .. } => format!("{} {reason}", paint(GOOD, "resumed")),
+        Event::Resumed { reason, .. } => format!("{}{}", paint(GOOD, "resumed"), because(reason)),
         Event::Alerted { rule, message, to, failed } => {
             let failed = failed.as_ref().map(|why| format!(" (not delivered: {why})")).unwrap_or_default();
             format!("{} to {to} by {rule}: {message}{failed}", paint(NOTE, "alert"))
@@ -169,6 +169,11 @@ pub fn time(at: Timestamp) -> String {
     let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
     let year = yoe + era * 400 + i64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// A person's reason, where one was given.
+fn because(reason: &str) -> String {
+    if reason.is_empty() { " (no reason given)".into() } else { format!(": {reason}") }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::promote::Silent;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keys;
-use crate::printer::{BOLD, GOOD, Printer, paint};
+use crate::printer::{BOLD, GOOD, Printer, behind, paint};
 use crate::project::{Project, now};
 
 /// A word on a pause is used at once.
@@ -46,7 +46,7 @@ pub fn resume(dir: &Path, reason: &str, printer: &Printer) -> Result<Exit, Failu
             paint(BOLD, &pause.rule),
             pause.reason
         ));
-        printer.data("  meliora run    goes on where it stopped");
+        printer.data(format!("  meliora run{}    goes on where it stopped", behind("", dir)));
     }
     Ok(Exit::Done)
 }

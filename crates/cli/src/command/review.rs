@@ -5,8 +5,9 @@ mod hook;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use meliora_benchmark::Suite;
 use meliora_constitution::{Constitution, Finding, Reach, Workspace};
-use meliora_domain::{Decision, Event, Operation};
+use meliora_domain::{Decision, Event, Operation, Request};
 
 use crate::args;
 use crate::exit::Exit;
@@ -42,26 +43,61 @@ pub fn review(asked: &args::Review, printer: &Printer) -> Result<Exit, Failure> 
     })
 }
 
-/// What a person's own command does passes the door as well: their typing it is the yes that the law may ask for, but what it
-/// forbids does not happen. Gives the event to be journalled then, and what to tell.
-pub fn forbids(dir: &Path, law: &Constitution, operation: Operation) -> Result<Option<(Event, Failure)>, Failure> {
-    let Finding { decision, article, why, mend, .. } = law.decide(&operation, &workspace(dir)?);
-    if decision != Decision::Forbid {
-        return Ok(None);
-    }
-    let failure = Failure::new(Exit::Forbidden, format!("the law forbids it ({article}): {why}")).hint(mend.clone());
-    let (reason, source) = (format!("{why}; lawful: {mend}"), "command".to_owned());
-    Ok(Some((Event::Violated { decision, article, reason, source, operation: Some(operation) }, failure)))
+/// What the law says of what a person's own command would do.
+pub enum Passage {
+    /// It may happen.
+    Free,
+    /// It does not happen: the event to be journalled then, and what to tell.
+    Shut(Box<Event>, Failure),
+    /// It happens for a person's signed word on exactly this.
+    Waits(Box<Request>),
 }
 
-/// The law that governs a folder. Where nothing says what is editable, all of it is, but what the law protects.
+/// A person's own command passes the door as well. Where the built-in articles ask, their typing it is the yes; what an
+/// article of the project's own asks about takes a signed word, and what the law forbids does not happen.
+pub fn passage(dir: &Path, law: &Constitution, operation: Operation) -> Result<Passage, Failure> {
+    let Finding { decision, article, why, mend, .. } = law.decide(&operation, &workspace(dir)?);
+    let own = law.law().articles.iter().find(|own| own.id == article);
+    Ok(match (decision, own) {
+        (Decision::Forbid, _) => {
+            let what = format!("the law forbids it ({article}): {why}");
+            let failure = Failure::new(Exit::Forbidden, what).hint(mend.clone());
+            let (reason, source) = (format!("{why}; lawful: {mend}"), "command".to_owned());
+            let event = Event::Violated { decision, article, reason, source, operation: Some(operation) };
+            Passage::Shut(Box::new(event), failure)
+        }
+        (Decision::Ask, Some(own)) => Passage::Waits(Box::new(Request {
+            id: operation.digest(),
+            operation,
+            constitution: law.digest(),
+            article,
+            reason: why,
+            risk: own.justification.clone(),
+        })),
+        _ => Passage::Free,
+    })
+}
+
+/// The law that governs a project's genome, under which words are given.
+pub fn law_over_genome(dir: &Path) -> Result<Constitution, Failure> {
+    let place = folder(dir)?;
+    let file = place.join("meliora.toml");
+    match file.is_file() {
+        true => crate::project::constitution(&place, &crate::config::load(&file)?, true),
+        false => law_of(dir),
+    }
+}
+
+/// The law over a folder, where operations of agents begin. Where nothing says what is editable, all of it is, but what the law protects.
 pub fn law_of(dir: &Path) -> Result<Constitution, Failure> {
     let place = folder(dir)?;
     let file = place.join("meliora.toml");
     if file.is_file() {
-        return crate::project::constitution(&place, &crate::config::load(&file)?, true);
+        return crate::project::door(&place, &crate::config::load(&file)?);
     }
-    let reach = Reach { editable: vec!["**".into()], max_bytes: 1 << 20, ..Reach::default() };
+    // A task of OpenEvolve has its evaluator beside it.
+    let protected = if Suite::is_openevolve(&place) { vec!["evaluator.py".into()] } else { Vec::new() };
+    let reach = Reach { editable: vec!["**".into()], protected, max_bytes: 1 << 20 };
     let trust = keys::trust(&place, now())?;
     Constitution::load(&place.join(LAW), reach, &trust).map_err(|e| Failure {
         code: Exit::Constitution,
@@ -73,11 +109,13 @@ pub fn law_of(dir: &Path) -> Result<Constitution, Failure> {
 /// The folder as the law's workspace.
 pub fn workspace(dir: &Path) -> Result<Workspace, Failure> {
     let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/nonexistent"), PathBuf::from);
-    let workspace = Workspace::new(&folder(dir)?, &home);
-    Ok(match keys::folder() {
-        Some(keys) => workspace.with_keys(&keys),
-        None => workspace,
-    })
+    let dir = &folder(dir)?;
+    let workspace = Workspace::new(dir, &home);
+    // The machine's key and the checkpoints are nobody's to change, either.
+    let store = crate::config::store(dir).ok().and_then(|store| store.checkpoints);
+    let checkpoints = store.map(|checkpoints| dir.join(checkpoints));
+    let folders = [keys::folder(), crate::custody::folder().ok(), checkpoints];
+    Ok(folders.iter().flatten().fold(workspace, |workspace, folder| workspace.with_keys(folder)))
 }
 
 fn folder(dir: &Path) -> Result<PathBuf, Failure> {

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use meliora_domain::Operation;
-use meliora_evolve::Archive as _;
-use meliora_store::{Address, Audit};
+use meliora_domain::{Event, Operation, Word};
+use meliora_evolve::{Archive as _, Journal};
+use meliora_store::Address;
 
 use crate::args;
-use crate::command::review::{forbids, law_of};
+use crate::command::approvals::yes_to;
+use crate::command::promote::Silent;
+use crate::command::review::{Passage, law_over_genome, passage};
 use crate::custody::{self, Place};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -58,9 +60,20 @@ fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
     let _lock = lock_folder(&state, "meliora store migrate")?;
     sound(&from)?;
     let operation = Operation::Migrate { to: from.moved(address.clone()).origin() };
-    if let Some((event, failure)) = forbids(dir, &law_of(dir)?, operation)? {
-        from.write()?.append(&[event], now())?;
-        return Err(failure);
+    let law = law_over_genome(dir)?;
+    match passage(dir, &law, operation)? {
+        Passage::Free => {}
+        Passage::Shut(event, failure) => {
+            from.write()?.append(&[*event], now())?;
+            return Err(failure);
+        }
+        Passage::Waits(request) => {
+            let archive = from.write()?;
+            let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
+            let Word { request, nonce, .. } = yes_to(&mut journal, &law, *request)?;
+            // Written before: what is copied then is the record of it, too.
+            journal.record(&[Event::Used { request, nonce }])?;
+        }
     }
     let url = if address.has_password() { "what `--to` was; with a password, better as MELIORA_STORE_URL" } else { to };
     let copied = meliora_store::migrate(&state, &address)?;
@@ -82,14 +95,7 @@ fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
 
 /// Only a journal that is what was written is copied: in the new place it would get new checkpoints.
 fn sound(place: &Place) -> Result<(), Failure> {
-    let key = custody::machine()?;
-    let check = |id: &str, text: &[u8], signature: &str| match &key {
-        Some(key) => custody::check(key, id, text, signature),
-        None => Err("the machine's key is gone".to_owned()),
-    };
-    let mut audit = Audit::new(place.book()?.read()?, &check);
-    place.read()?.audit(&mut audit)?;
-    match audit.finish().findings.first() {
+    match custody::audited(place)?.findings.first() {
         None => Ok(()),
         Some(finding) => Err(Failure::new(
             Exit::Tampered,

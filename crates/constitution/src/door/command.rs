@@ -10,9 +10,11 @@ mod language;
 mod parse;
 mod program;
 mod quote;
+mod reading;
 mod script;
 mod special;
 mod table;
+mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,7 @@ use std::path::{Path, PathBuf};
 use meliora_domain::Decision::{Ask, Forbid};
 
 use super::paths::{self, Deed, Part};
+use super::secrets::{holds_secret, meets_secret};
 use super::{Matcher, Note, Own, Realm, Workspace};
 use crate::Reach;
 use crate::path::Bounds;
@@ -40,10 +43,34 @@ pub(crate) enum Arg {
     Plain(String),
     /// A pattern that the shell fills in with names of files.
     Pattern(String),
-    /// A path somewhere below this one, as another program listed it.
-    Listed(String),
+    /// Paths that another program listed.
+    Listed(Listing),
     /// A text of which only the beginning is known. `harmless`: whatever it is, no secret of the environment.
     Opaque { begin: String, harmless: bool, text: String },
+}
+
+/// Paths that a program lists.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Listing {
+    /// They lie below this path.
+    start: String,
+    /// What their names are like, where that is said.
+    name: Option<String>,
+    /// Whether there are names with a dot at their front among them.
+    hidden: bool,
+}
+
+impl Listing {
+    fn of(start: &str) -> Self {
+        Listing { start: start.to_owned(), name: None, hidden: true }
+    }
+
+    /// Whether a path below the start may be among them.
+    fn takes_in(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let shown = self.hidden || !path.split('/').any(|part| part.starts_with('.'));
+        shown && self.name.as_ref().is_none_or(|like| fast_glob::glob_match(like, name))
+    }
 }
 
 /// What flows into a command.
@@ -52,7 +79,7 @@ pub(crate) struct Flow {
     /// The text, where it is known.
     text: Option<String>,
     /// It is paths of the workspace.
-    lists: bool,
+    lists: Option<Listing>,
     /// It comes from another machine.
     network: bool,
     /// Something flows in.
@@ -71,6 +98,8 @@ pub(crate) struct Judge<'a> {
     functions: Vec<String>,
     /// A file was written that a later command may run.
     wrote: bool,
+    /// The program under judgement tells nothing of what is in the files that it reads.
+    tells_little: bool,
     depth: usize,
     parts: usize,
 }
@@ -84,6 +113,7 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
         variables: HashMap::new(),
         functions: Vec::new(),
         wrote: false,
+        tells_little: false,
         depth: 0,
         parts: 0,
     };
@@ -145,7 +175,7 @@ impl Judge<'_> {
         let (path, pattern) = match arg {
             Arg::Plain(path) => (path.as_str(), false),
             Arg::Pattern(path) => (path.as_str(), true),
-            Arg::Listed(start) => return self.listed(&start.clone(), deed),
+            Arg::Listed(listing) => return self.listed(&listing.clone(), deed),
             Arg::Opaque { begin, text, .. } => {
                 // Where it begins tells that it leads out; where it ends is not known.
                 if begin.starts_with(['/', '~']) && begin.len() > 1 {
@@ -188,10 +218,20 @@ impl Judge<'_> {
         }
     }
 
-    /// A deed to paths that another program lists below `start`.
-    fn listed(&mut self, start: &str, deed: Deed) {
+    /// A deed to paths that another program lists.
+    fn listed(&mut self, listing: &Listing, deed: Deed) {
+        let start = listing.start.as_str();
         match deed {
-            Deed::Read => self.single(start, false, deed, start),
+            Deed::Read => {
+                self.single(start, false, deed, start);
+                if !self.tells_little {
+                    if let Some(like) = listing.name.as_ref().filter(|like| holds_secret(like) || meets_secret(like)) {
+                        let why = format!("{like:?} may hold secrets");
+                        self.note(Part::new(Ask, "secrets", why, "read files without secrets"), start);
+                    }
+                    self.all_below(start, &|path| listing.takes_in(path));
+                }
+            }
             _ => {
                 let folder = self.folders.iter().flatten().next().cloned().unwrap_or_default();
                 let place = self.realm.workspace.locate(&folder, start, false);
@@ -200,6 +240,16 @@ impl Judge<'_> {
                 }
                 let why = format!("which of the files below {start:?} it changes cannot be told");
                 self.note(Part::new(Ask, "reversible", why, "name the files"), start);
+            }
+        }
+    }
+
+    /// All below a folder is read, as far as it is `wanted`.
+    pub(crate) fn all_below(&mut self, folder: &str, wanted: &dyn Fn(&str) -> bool) {
+        for from in self.folders.clone().iter().flatten() {
+            let part = paths::read_below(self.realm.workspace, from, folder, wanted);
+            if part.decision > meliora_domain::Decision::Allow {
+                self.note(part, folder);
             }
         }
     }

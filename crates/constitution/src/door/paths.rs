@@ -4,10 +4,11 @@ use std::path::Path;
 
 use meliora_domain::Decision::{self, Allow, Ask, Forbid};
 
+use super::secrets::{self, Found, holds_secret, meets_secret};
 use super::workspace::{Workspace, has_part};
 
 pub(crate) use super::workspace::Place;
-use crate::path::{Bounds, NEVER, fold};
+use crate::path::{AGENTS, Bounds, NEVER, fold};
 
 /// What is done with a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +17,8 @@ pub(crate) enum Deed {
     /// Code in it is run.
     Run,
     Write,
+    /// It is written anew, and so is all that is below it.
+    Rewrite,
     /// A file, or an empty folder.
     Delete,
     /// A folder with all that is in it.
@@ -94,7 +97,15 @@ pub(crate) fn judge(bounds: &Bounds, ws: &Workspace, from: &Path, path: &str, pa
             worst = part;
         }
     }
-    if worst.decision == Allow && matches!(deed, Deed::Write) {
+    if worst.decision == Allow && pattern && deed == Deed::Read {
+        worst = met(ws, from, path);
+    }
+    if worst.decision == Allow && matches!(deed, Deed::Move | Deed::Link) && (holds_secret(path) || meets_secret(path))
+    {
+        let why = format!("{path:?} may hold secrets, and gets another name");
+        return Part::new(Ask, "secrets", why, "leave secrets where they are");
+    }
+    if worst.decision == Allow && matches!(deed, Deed::Write | Deed::Rewrite) {
         if located.linked {
             let why = format!("{path:?} leads through a link");
             return Part::new(Ask, "editable-paths", why, "name the file that the link leads to");
@@ -107,8 +118,38 @@ pub(crate) fn judge(bounds: &Bounds, ws: &Workspace, from: &Path, path: &str, pa
     worst
 }
 
+const READABLE: &str = "read files of the workspace only, none that hold secrets";
+
+/// What the files that a pattern meets may hold.
+fn met(ws: &Workspace, from: &Path, pattern: &str) -> Part {
+    let start = pattern.find(['*', '?', '[', '{']).map_or("", |at| &pattern[..at]);
+    let start = start.rfind('/').map_or("", |at| &start[..=at]);
+    let rest = &pattern[start.len()..];
+    let meets = |path: &str| {
+        let parts = path.split('/').count() == rest.split('/').count() || rest.contains("**");
+        let hidden = path.split('/').zip(rest.split('/')).any(|(a, b)| a.starts_with('.') && b.starts_with('*'));
+        parts && !hidden && fast_glob::glob_match(rest, path)
+    };
+    found(secrets::below(&ws.folder(from, start), &meets), pattern)
+}
+
+/// What a search for secrets says of reading all that it looked at.
+fn found(found: Found, path: &str) -> Part {
+    let why = match found {
+        Found::Nothing => return Part::allow(),
+        Found::Secret(file) => format!("{path:?} takes in {file:?}, which may hold secrets"),
+        Found::TooMuch => format!("{path:?} takes in more files than can be looked through for secrets"),
+    };
+    Part::new(Ask, "secrets", why, "name the files, or a folder without secrets in it")
+}
+
+/// What reading all below a folder says: `wanted` tells which of the paths below it are read.
+pub(crate) fn read_below(ws: &Workspace, from: &Path, folder: &str, wanted: &dyn Fn(&str) -> bool) -> Part {
+    found(secrets::below(&ws.folder(from, folder), wanted), folder)
+}
+
 fn read(ws: &Workspace, place: &Place, path: &str, deed: Deed) -> Part {
-    const MEND: &str = "read files of the workspace only, none that hold secrets";
+    const MEND: &str = READABLE;
     let secret = |text: &str| Part::new(Ask, "secrets", format!("{text:?} may hold secrets"), MEND);
     match place {
         Place::Nowhere => Part::allow(),
@@ -144,14 +185,18 @@ fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: b
         Deed::Delete | Deed::DeleteAll => "deletes",
         Deed::Move => "moves",
         Deed::Link => "links to",
+        Deed::Rewrite => "writes anew",
         _ => "writes to",
     };
     match place {
         Place::Nowhere => Part::allow(),
         Place::Temporary if has_part(path, &["constitution.yaml"]) => protected("constitution.yaml", path),
         Place::Temporary => Part::allow(),
-        Place::Inside(inside) => change_inside(bounds, inside, path, pattern, deed),
-        Place::Outside(out) if ws.holds_keys(out) => {
+        Place::Inside(inside) => change_inside(bounds, ws, inside, path, pattern, deed),
+        Place::Outside(out)
+            if ws.holds_keys(out)
+                || ws.keys_below(out) && matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move) =>
+        {
             let why = format!("it {does} {out:?}, where the keys lie that people sign with");
             Part::new(Forbid, "self-approval", why, "leave keys to people")
         }
@@ -176,7 +221,7 @@ fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: b
     }
 }
 
-fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed: Deed) -> Part {
+fn change_inside(bounds: &Bounds, ws: &Workspace, inside: &str, path: &str, pattern: bool, deed: Deed) -> Part {
     let names: Vec<&str> = inside.split('/').collect();
     if pattern {
         // A pattern meets a protected name when it could stand for it.
@@ -191,6 +236,13 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
         {
             return softened(protected(&held, path), inside, deed);
         }
+        let lower: Vec<String> = names.iter().map(|part| fold(part)).collect();
+        let steers = |(folder, name): &&(&str, &str)| {
+            lower.windows(2).any(|two| could_be(&two[0], folder) && could_be(&two[1], name))
+        };
+        if let Some((folder, name)) = AGENTS.iter().find(steers) {
+            return protected(&format!("{folder}/{name}"), path);
+        }
     } else if let Err(refusal) = bounds.unprotected(inside) {
         if let Some(name) = names.iter().map(|part| fold(part)).find(|part| NEVER.contains(&part.as_str())) {
             return protected(&name, path);
@@ -199,6 +251,15 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
         return Part { decision: Forbid, article, why: refusal.reason, mend: "change other files" };
     }
     let deletes = matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move);
+    if deed == Deed::Rewrite {
+        return rewrite(bounds, ws, inside, path);
+    }
+    if let Some((folder, _)) = AGENTS.iter().find(|(folder, _)| names.last().is_some_and(|last| fold(last) == *folder))
+        && (deletes || deed == Deed::Write)
+    {
+        let why = format!("{path:?} may hold what decides when {folder:?} asks the law");
+        return Part::new(if deletes { Forbid } else { Ask }, "protected-paths", why, "change single files in it");
+    }
     // The workspace itself holds the constitution, the archive and the history.
     if inside.is_empty() && (deletes || matches!(deed, Deed::Write | Deed::Link)) {
         return softened(protected("the workspace itself", path), "*", deed);
@@ -229,6 +290,30 @@ fn change_inside(bounds: &Bounds, inside: &str, path: &str, pattern: bool, deed:
     Part::allow()
 }
 
+/// A program that writes files anew takes all that is below a folder, so what is protected there, too.
+fn rewrite(bounds: &Bounds, ws: &Workspace, inside: &str, path: &str) -> Part {
+    let at = ws.root().join(inside);
+    let below = |held: &str| at.is_dir() && held.starts_with(&folded(inside)) && ws.root().join(held).exists();
+    let protected = bounds.protected().map(|parts| parts.join("/")).filter(|held| !held.starts_with(".meliora"));
+    if let Some(held) = protected.into_iter().find(|held| below(held)) {
+        let why = format!("it writes all files below {path:?} anew, {held:?} among them, which nothing may change");
+        return Part::new(Ask, "protected-paths", why, "name the files or folders that are to change");
+    }
+    if !at.is_dir() && !inside.is_empty() && !bounds.editable(inside) {
+        let why = format!("{path:?} is not editable");
+        return Part::new(Ask, "editable-paths", why, "write to files that `editable` in meliora.toml names");
+    }
+    Part::allow()
+}
+
+/// A folder's path, folded, as what lies below it begins.
+fn folded(inside: &str) -> String {
+    match inside {
+        "" => String::new(),
+        inside => inside.split('/').map(fold).collect::<Vec<_>>().join("/") + "/",
+    }
+}
+
 /// What is written to by a bare `*` may well be other files: a person decides.
 fn softened(part: Part, pattern: &str, deed: Deed) -> Part {
     let bare = pattern.rsplit('/').next().is_some_and(|last| last.trim_matches(['*', '.']).is_empty());
@@ -248,7 +333,7 @@ fn protected(name: &str, path: &str) -> Part {
 }
 
 /// Whether a shell's pattern could stand for this name. A leading dot is met by a dot only.
-fn could_be(pattern: &str, name: &str) -> bool {
+pub(super) fn could_be(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') && pattern.starts_with(['*', '?', '[']) {
         return false;
     }
@@ -292,49 +377,4 @@ fn harmless(path: &str) -> bool {
     const FOLDERS: [&str; 5] =
         ["/usr/include/", "/usr/share/doc/", "/usr/share/man/", "/usr/lib/python3", "/usr/share/dict/"];
     FOLDERS.iter().any(|folder| path.starts_with(folder))
-}
-
-/// Whether a pattern for names with a dot at their front could stand for one that credentials go by.
-fn meets_secret(path: &str) -> bool {
-    const NAMES: [&str; 6] = [".env", ".envrc", ".netrc", ".npmrc", ".pypirc", ".meliora"];
-    path.split('/')
-        .any(|part| part.starts_with(['.', '[', '?']) && NAMES.iter().any(|name| part != *name && could_be(part, name)))
-}
-
-/// Whether a file's or folder's name is one that credentials go by.
-pub(crate) fn holds_secret(path: &str) -> bool {
-    const PARTS: [&str; 22] = [
-        ".ssh",
-        ".gnupg",
-        ".aws",
-        ".azure",
-        ".kube",
-        ".docker",
-        ".password-store",
-        ".netrc",
-        ".pgpass",
-        ".git-credentials",
-        ".npmrc",
-        ".pypirc",
-        ".vault-token",
-        ".htpasswd",
-        "shadow",
-        "gshadow",
-        "sudoers",
-        "sudoers.d",
-        "opasswd",
-        "id_rsa",
-        "id_ed25519",
-        "credentials",
-    ];
-    const ENDS: [&str; 8] = [".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".keytab", ".ppk"];
-    path.split('/').map(fold).any(|part| {
-        let env = part == ".env"
-            || part
-                .strip_prefix(".env.")
-                .is_some_and(|kind| !matches!(kind, "example" | "sample" | "template" | "dist"));
-        env || PARTS.contains(&part.as_str())
-            || ENDS.iter().any(|end| part.ends_with(end))
-            || part.starts_with("id_ecdsa")
-    })
 }

@@ -54,9 +54,13 @@ pub(crate) fn sed(script: &str) -> bool {
                     at += 1;
                 }
             }
+            // A label ends at a blank, and what follows is a command.
             'b' | 't' | 'T' | ':' => {
                 at += 1;
-                while text.get(at).is_some_and(|c| c.is_alphanumeric() || *c == ' ' || *c == '_') {
+                while text.get(at) == Some(&' ') {
+                    at += 1;
+                }
+                while text.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_') {
                     at += 1;
                 }
             }
@@ -200,6 +204,9 @@ mod tests {
             "R x",
             "1!e",
             "s/[/]/x/e",
+            ":a w out",
+            "b a w out",
+            ":a\nw out",
             "s/x/y/;e id",
             "\\,x,e",
             "s/a/b",

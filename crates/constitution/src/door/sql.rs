@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use meliora_domain::Decision::{Allow, Ask, Forbid};
 use sqlparser::ast::{
-    CopySource, CopyTarget, Expr, FromTable, ObjectName, Query, Select, Set, SetExpr, Statement, TableFactor, Visit,
-    Visitor,
+    CopySource, CopyTarget, Expr, FromTable, ObjectName, OnConflictAction, OnInsert, Query, Select, Set, SetExpr,
+    Statement, TableFactor, Visit, Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -68,6 +68,10 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
     if let Some(odd) = code.chars().find(|c| !c.is_ascii()) {
         let why = format!("outside of texts it has the character {}", odd.escape_unicode());
         notes.push(Note::of(Part::new(Ask, "command-understood", why, "write names in ASCII"), text));
+    }
+    if ambiguous(text) {
+        let why = "servers differ in what of it is a comment or quoted";
+        notes.push(Note::of(Part::new(Ask, "command-understood", why, "write it without"), text));
     }
     if let Some(at) = code.find('\\') {
         notes.extend(meta(&code, text, at));
@@ -230,9 +234,7 @@ impl Reader {
 
     /// A statement that changes something: the record is nobody's to change.
     fn changes(&mut self, article: &'static str, why: &str, what: &str) {
-        let what = what.to_lowercase();
-        let mut words = what.split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        match words.find(|word| RECORDS.contains(word)) {
+        match record(what) {
             Some(table) => self.forbid("audit-immutable", format!("it changes {table:?}, the record of what happened")),
             None => self.ask(article, why),
         }
@@ -260,8 +262,15 @@ impl Reader {
             | Statement::LISTEN { .. }
             | Statement::UNLISTEN { .. } => {}
             Statement::Insert(insert) => {
-                let table = insert.table.to_string().to_lowercase();
-                if table.split(['.', '"']).any(|part| RECORDS.contains(&part)) {
+                let table = insert.table.to_string();
+                let keeps = match &insert.on {
+                    None => true,
+                    Some(OnInsert::OnConflict(conflict)) => matches!(conflict.action, OnConflictAction::DoNothing),
+                    Some(_) => false,
+                };
+                if !keeps || insert.replace_into || insert.or.is_some() || insert.overwrite {
+                    self.changes("database-deletion", "it changes rows that are there", &table);
+                } else if record(&table).is_some() {
                     self.ask("audit-immutable", "it writes into a record of what happened");
                 }
             }
@@ -284,15 +293,29 @@ impl Reader {
             Statement::Grant(_) | Statement::Revoke(_) | Statement::CreateRole(_) | Statement::AlterRole { .. } => {
                 self.changes("privileges", "it changes who may do what", &text);
             }
-            Statement::CreateTable(_)
-            | Statement::CreateView(_)
-            | Statement::CreateIndex(_)
-            | Statement::CreateSequence { .. }
-            | Statement::CreateSchema { .. }
+            Statement::CreateTable(table) if !text.to_lowercase().contains(" or replace ") => {
+                self.made(&table.name);
+                if table.inherits.is_some() || table.partition_of.is_some() {
+                    self.ask("command-understood", "what is put into it shows in another table");
+                }
+            }
+            Statement::CreateView(view) if !text.to_lowercase().contains(" or replace ") => self.made(&view.name),
+            Statement::CreateIndex(_) | Statement::CreateSequence { .. } | Statement::CreateSchema { .. }
                 if !text.to_lowercase().contains(" or replace ") => {}
-            Statement::Copy { source, target, .. } => {
-                if let CopySource::Query(query) = source {
-                    let _ = query.visit(self);
+            Statement::Copy { source, to, target, .. } => {
+                match source {
+                    CopySource::Query(query) => {
+                        let _ = query.visit(self);
+                    }
+                    CopySource::Table { table_name, .. } if *to => self.secret(table_name),
+                    CopySource::Table { table_name, .. } => {
+                        let article = if record(&table_name.to_string()).is_some() {
+                            "audit-immutable"
+                        } else {
+                            "command-understood"
+                        };
+                        self.ask(article, "it puts in rows that are not shown here");
+                    }
                 }
                 match target {
                     CopyTarget::Stdin | CopyTarget::Stdout => {}
@@ -316,6 +339,31 @@ impl Reader {
             }
             Statement::Execute { .. } => {}
             _ => self.ask("command-understood", "what the statement changes is not known"),
+        }
+    }
+
+    /// A table or view that is made: one of the record's name would stand before it.
+    fn made(&mut self, name: &ObjectName) {
+        if record(&name.to_string()).is_some() {
+            self.ask("audit-immutable", "it makes something that is called like the record of what happened");
+        }
+    }
+
+    /// A table that is read.
+    fn secret(&mut self, table: &ObjectName) {
+        const SECRETS: [&str; 8] = [
+            "pg_authid",
+            "pg_shadow",
+            "pg_user_mapping",
+            "pg_user_mappings",
+            "pg_hba_file_rules",
+            "pg_largeobject",
+            "pg_subscription",
+            "pg_statistic",
+        ];
+        let name = table.to_string().to_lowercase().replace('"', "");
+        if name.rsplit('.').next().is_some_and(|name| SECRETS.contains(&name)) {
+            self.ask("secrets", format!("{name} holds passwords or the like"));
         }
     }
 
@@ -393,19 +441,7 @@ impl Visitor for Reader {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        const SECRETS: [&str; 7] = [
-            "pg_authid",
-            "pg_shadow",
-            "pg_user_mapping",
-            "pg_user_mappings",
-            "pg_hba_file_rules",
-            "pg_largeobject",
-            "pg_subscription",
-        ];
-        let name = relation.to_string().to_lowercase().replace('"', "");
-        if name.rsplit('.').next().is_some_and(|name| SECRETS.contains(&name)) {
-            self.ask("secrets", format!("{name} holds passwords or the like"));
-        }
+        self.secret(relation);
         ControlFlow::Continue(())
     }
 
@@ -423,6 +459,30 @@ impl Visitor for Reader {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The table of the record that a text names.
+fn record(text: &str) -> Option<String> {
+    let text = text.to_lowercase();
+    let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    words.find(|word| RECORDS.contains(word)).map(str::to_owned)
+}
+
+/// Whether servers of different kinds take different parts of a text for comments and for quoted, so that what is judged
+/// here may not be what another of them carries out.
+fn ambiguous(text: &str) -> bool {
+    let executed = ["/*!", "/*m!", "/*+"].iter().any(|begin| text.to_lowercase().contains(begin));
+    // MySQL needs a blank behind the two dashes, and takes a backslash for an escape in every text.
+    let dashes = text.match_indices("--").any(|(at, _)| {
+        let rest = text[at + 2..].lines().next().unwrap_or_default();
+        !rest.starts_with([' ', '\t', '-']) && rest.contains(';') && rest.trim_end() != ";"
+    });
+    let escapes = text.match_indices("\\'").any(|(at, _)| {
+        let before = &text[..at];
+        let quote = before.rfind('\'').unwrap_or(0);
+        !before[..quote].ends_with(['e', 'E'])
+    });
+    executed || dashes || escapes
 }
 
 /// Whether it is a function of PostgreSQL that only computes and reads.

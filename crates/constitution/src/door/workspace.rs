@@ -69,6 +69,34 @@ impl Workspace {
         self.keys.iter().any(|folder| Path::new(path).starts_with(folder))
     }
 
+    /// Whether a path, or a pattern that could stand for it, has keys, the workspace or the home below it, or lies where
+    /// keys do.
+    fn precious(&self, path: &Path) -> bool {
+        let meets = |held: &Path| {
+            path.components().zip(held.components()).all(|(a, b)| {
+                let (a, b) = (a.as_os_str().to_string_lossy(), b.as_os_str().to_string_lossy());
+                a == "**" || super::paths::could_be(&a, &b)
+            })
+        };
+        // A home that is the root, or a folder for temporary files itself, makes nothing in it dear.
+        let home = self.home.components().count() > 1 && !self.temporary.contains(&self.home);
+        self.keys.iter().any(|keys| meets(keys)) || meets(&self.root) || home && meets(&self.home)
+    }
+
+    /// Whether people's keys lie below it.
+    pub(crate) fn keys_below(&self, path: &str) -> bool {
+        self.keys.iter().any(|folder| folder.starts_with(path))
+    }
+
+    /// A folder that a path names, with links as they are.
+    pub(crate) fn folder(&self, from: &Path, path: &str) -> PathBuf {
+        match path.strip_prefix("~/") {
+            Some(rest) => self.home.join(rest),
+            None if path == "~" => self.home.clone(),
+            None => from.join(path),
+        }
+    }
+
     /// Its root.
     pub fn root(&self) -> &Path {
         &self.root
@@ -126,10 +154,14 @@ impl Workspace {
     }
 
     fn place(&self, path: &Path) -> Place {
+        if self.keys.iter().any(|folder| path.starts_with(folder)) {
+            return Place::Outside(path.to_string_lossy().into_owned());
+        }
         if let Ok(inside) = path.strip_prefix(&self.root) {
             return Place::Inside(inside.to_string_lossy().into_owned());
         }
-        match self.temporary.iter().any(|folder| path.starts_with(folder) && path != folder) {
+        let temporary = self.temporary.iter().any(|folder| path.starts_with(folder) && path != folder);
+        match temporary && !self.precious(path) {
             true => Place::Temporary,
             false => Place::Outside(path.to_string_lossy().into_owned()),
         }

@@ -50,7 +50,7 @@ pub(crate) struct Looked {
 pub struct Watched {
     pub(crate) violations: VecDeque<u64>,
     pub(crate) failures: VecDeque<u64>,
-    /// Proposals in a row that had been tried or asked before.
+    /// Proposals in a row that had been tried before.
     pub(crate) repeated: u32,
     /// When each rule was last spoken of.
     pub(crate) told: BTreeMap<String, u64>,
@@ -98,7 +98,8 @@ impl Watched {
             Event::Bid(attempt) => {
                 self.restarts.remove(&attempt.step);
             }
-            Event::Duplicate { .. } => self.repeated = self.repeated.saturating_add(1),
+            // What waits for a person is proposed again until there is an answer, and nothing is wrong with that.
+            Event::Duplicate { asked, .. } => self.repeated = self.repeated.saturating_add(u32::from(!asked)),
             Event::Admitted { step, .. } if *step > 0 => self.repeated = 0,
             Event::Reexamined { variant, dropped, reason, .. } => {
                 let (variant, dropped, reason) = (*variant, *dropped, reason.clone());

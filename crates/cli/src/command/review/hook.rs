@@ -9,6 +9,7 @@ use meliora_constitution::{Constitution, Finding, Workspace};
 use meliora_domain::{Decision, Event, Operation};
 use meliora_evolve::Archive as _;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,9 +20,33 @@ use crate::project::{now, place};
 #[derive(Deserialize)]
 struct Call {
     tool_name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "once_each")]
     tool_input: serde_json::Map<String, serde_json::Value>,
     cwd: Option<std::path::PathBuf>,
+}
+
+/// An object in which no key stands twice: of two, another reader may take the other.
+fn once_each<'de, D: Deserializer<'de>>(from: D) -> Result<serde_json::Map<String, serde_json::Value>, D::Error> {
+    struct Once;
+    impl<'de> Visitor<'de> for Once {
+        type Value = serde_json::Map<String, serde_json::Value>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object without doubled keys")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+            let mut map = serde_json::Map::new();
+            while let Some((key, value)) = from.next_entry::<String, serde_json::Value>()? {
+                if map.contains_key(&key) {
+                    return Err(serde::de::Error::custom(format!("the key {key:?} is there twice")));
+                }
+                map.insert(key, value);
+            }
+            Ok(map)
+        }
+    }
+    from.deserialize_map(Once)
 }
 
 /// Reads the event and answers it.
@@ -63,7 +88,9 @@ fn decide(law: &Constitution, workspace: &Workspace, call: &Call) -> (Finding, O
         "Write" | "Edit" | "MultiEdit" => given("file_path").map(|path| Operation::Write { path: path.to_owned() }),
         "NotebookEdit" => given("notebook_path").map(|path| Operation::Write { path: path.to_owned() }),
         "Read" => given("file_path").map(reading),
-        "Glob" | "Grep" | "LS" => Some(reading(given("path").unwrap_or("."))),
+        "LS" => Some(reading(given("path").unwrap_or("."))),
+        "Glob" => Some(reading(&listed(given("path"), given("pattern").unwrap_or("*")))),
+        "Grep" => Some(searching(given("path").unwrap_or("."), given("glob"))),
         "WebFetch" => given("url").and_then(host).map(|host| Operation::Network { host, port: None }),
         // They change nothing but the agent's own notes and screen; what its helpers do comes here again.
         "TodoWrite" | "Task" | "ExitPlanMode" | "BashOutput" | "KillShell" => {
@@ -86,7 +113,30 @@ fn decide(law: &Constitution, workspace: &Workspace, call: &Call) -> (Finding, O
 
 /// Reading a file is what `cat` does.
 fn reading(path: &str) -> Operation {
-    Operation::Command { text: format!("cat -- '{}'", path.replace('\'', "'\\''")) }
+    Operation::Command { text: format!("cat -- {}", quoted(path)) }
+}
+
+/// Searching in files is what `grep -r` does: all that lies below a folder is read, or of it what the glob fits.
+fn searching(path: &str, glob: Option<&str>) -> Operation {
+    let only = glob.map_or(String::new(), |glob| format!("--include={} ", quoted(glob)));
+    Operation::Command { text: format!("grep -r {only}-e x -- {}", quoted(path)) }
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+/// The folder whose files a pattern lists.
+fn listed(path: Option<&str>, pattern: &str) -> String {
+    let plain = pattern.split(['*', '?', '[', '{']).next().unwrap_or_default();
+    let folder = plain.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+    match path {
+        // Where it goes up again cannot be told from its beginning.
+        _ if pattern.contains("..") => "/".into(),
+        Some(path) if !folder.starts_with(['/', '~']) => format!("{path}/{folder}"),
+        _ if folder.is_empty() => ".".into(),
+        _ => folder.to_owned(),
+    }
 }
 
 fn host(url: &str) -> Option<String> {

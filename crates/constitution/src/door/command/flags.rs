@@ -1,6 +1,6 @@
 //! Sorts a command's arguments into flags and words, by the table, and judges each.
 
-use super::table::{Flag, Kind, Program, Special};
+use super::table::{Flag, Kind, LOADERS, Program, Special};
 use super::{Arg, Judge};
 use crate::door::paths::Deed;
 
@@ -16,6 +16,13 @@ pub(super) struct Taken {
     pub(super) values: Vec<(String, Arg)>,
     /// Where the words begin that the program was called for, in the arguments.
     pub(super) start: usize,
+    /// Where the arguments of the subcommand begin.
+    pub(super) own: usize,
+    /// A flag before the subcommand that nobody knows.
+    pub(super) odd: Option<String>,
+    /// Flags that turn writing anew on and off.
+    pub(super) rewrites: bool,
+    pub(super) looks: bool,
 }
 
 impl Taken {
@@ -28,8 +35,17 @@ impl Judge<'_> {
     pub(super) fn take(&mut self, name: &str, chain: &[&'static Program], args: &[Arg], text: &str) -> Taken {
         let mut chain: Vec<&'static Program> = chain.to_vec();
         let first = *chain.last().expect("a command has a program");
-        let mut taken =
-            Taken { program: first, words: Vec::new(), flags: Vec::new(), values: Vec::new(), start: args.len() };
+        let mut taken = Taken {
+            program: first,
+            words: Vec::new(),
+            flags: Vec::new(),
+            values: Vec::new(),
+            start: args.len(),
+            own: 0,
+            odd: None,
+            rewrites: false,
+            looks: false,
+        };
         let (mut at, mut plain) = (0, false);
         if reads_itself(first) {
             taken.start = 0;
@@ -46,6 +62,7 @@ impl Judge<'_> {
             {
                 chain.push(child);
                 taken.program = child;
+                taken.own = at;
                 if reads_itself(child) {
                     taken.start = at;
                     return taken;
@@ -60,9 +77,11 @@ impl Judge<'_> {
             };
             if !plain && matches!(arg, Arg::Plain(word) if word == "--") {
                 if program.passes {
+                    self.handed(name, &args[at..], text);
                     break;
                 }
-                plain = true;
+                // `cargo fmt -- FILE`: what follows are flags and words of the formatter.
+                plain = !program.rewrites;
                 continue;
             }
             let Some(word) = flag else {
@@ -82,11 +101,20 @@ impl Judge<'_> {
                         text,
                     );
                 }
-                if matches!(arg, Arg::Plain(word) if word.starts_with('+'))
+                if let Arg::Plain(word) = arg
+                    && let Some(toolchain) = word.strip_prefix('+')
                     && name == "cargo"
                     && taken.words.is_empty()
                     && chain.len() == 1
                 {
+                    let known = ["stable", "beta", "nightly"].contains(&toolchain);
+                    if !known && !toolchain.chars().all(|c| c.is_ascii_digit() || c == '.') {
+                        self.doubt(
+                            "unreviewed-code",
+                            format!("what the toolchain {toolchain:?} is cannot be told"),
+                            text,
+                        );
+                    }
                     continue;
                 }
                 taken.words.push(arg.clone());
@@ -94,8 +122,83 @@ impl Judge<'_> {
             };
             at += self.flag(&chain, &word, args.get(at), &mut taken, text);
         }
+        let decided = taken.program.ask.is_some() || taken.program.forbid.is_some();
+        if let Some(odd) = taken.odd.as_ref().filter(|_| !decided) {
+            self.doubt("command-understood", format!("what the flag {odd:?} does is not known"), text);
+        }
         self.words(&taken, text);
+        if taken.program.builds && taken.program.pure {
+            self.handed(name, &args[taken.own..], text);
+        }
+        if (taken.program.rewrites || taken.rewrites) && !taken.looks {
+            self.rewritten(name, &taken);
+        }
         taken
+    }
+
+    /// Arguments that the workspace's own code is given: they may name other code, or be paths that it reads.
+    fn handed(&mut self, name: &str, args: &[Arg], text: &str) {
+        let script = !matches!(name, "cargo" | "go");
+        let mut at = 0;
+        while let Some(arg) = args.get(at) {
+            at += 1;
+            let (Arg::Plain(word) | Arg::Pattern(word)) = arg else {
+                if let Arg::Opaque { harmless: false, .. } = arg {
+                    self.doubt("command-understood", "what the workspace's code is told cannot be told", text);
+                }
+                continue;
+            };
+            let (flag, value) = word.split_once('=').map_or((word.as_str(), None), |(flag, value)| (flag, Some(value)));
+            let bare = flag.trim_start_matches('-');
+            let loads = script && flag.starts_with('-') && (LOADERS.contains(&bare) || LOADS.contains(&bare));
+            let given = value.map(|value| Arg::Plain(value.to_owned()));
+            if loads && let Some(given) = given.as_ref().or(args.get(at)) {
+                self.loaded(given, bare, text);
+            }
+            if script && flag.starts_with('-') && WRITES.contains(&bare) {
+                for word in args.iter().filter(|arg| !shown(arg).starts_with('-')) {
+                    self.path(word, Deed::Rewrite);
+                }
+            }
+            let path = value.unwrap_or(word).to_owned();
+            if path.starts_with(['/', '~']) || path.split('/').any(|part| part == "..") {
+                self.path(&Arg::Plain(path), Deed::Run);
+            }
+        }
+    }
+
+    /// The value of a flag that names something to be loaded: a version and the names of what comes with the tools are
+    /// harmless.
+    fn loaded(&mut self, value: &Arg, flag: &str, text: &str) {
+        let known = |name: &str| {
+            let version = name.trim_start_matches("pypy").trim_start_matches("python");
+            BUILTIN.contains(&name) || name == "python" || version.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        };
+        if matches!(value, Arg::Plain(value) if value.split(',').all(known)) {
+            return;
+        }
+        if let Arg::Plain(path) = value
+            && path.contains('/')
+        {
+            self.path(value, Deed::Run);
+        }
+        let why = format!("{:?} may name code that {flag:?} makes the program load", shown(value));
+        self.doubt("unreviewed-code", why, text);
+    }
+
+    /// A program that writes its files anew.
+    fn rewritten(&mut self, name: &str, taken: &Taken) {
+        // A formatter of one language goes by the modules that the workspace is made of.
+        if taken.words.is_empty() && !matches!(name, "cargo" | "go" | "mix") {
+            self.path(&Arg::Plain(".".into()), Deed::Rewrite);
+        }
+        for word in &taken.words {
+            match word {
+                Arg::Plain(word) if word == "-" => {}
+                Arg::Plain(word) => self.path(&Arg::Plain(word.trim_end_matches("/...").to_owned()), Deed::Rewrite),
+                word => self.path(word, Deed::Rewrite),
+            }
+        }
     }
 
     /// Whether what follows is a command of its own, or words that a function of its own looks at.
@@ -156,6 +259,7 @@ impl Judge<'_> {
             return match (flag, value) {
                 (Flag::Harm, _) => self.harm(word, text),
                 (Flag::Plain | Flag::Attached, _) => 0,
+                (Flag::Rewrites | Flag::Looks, _) => turned(flag, taken),
                 (_, Some(value)) => self.value(flag, name, Arg::Plain(value.to_owned()), taken, text, 0),
                 (_, None) => self.following(flag, name, next, taken, text),
             };
@@ -170,6 +274,9 @@ impl Judge<'_> {
                     return 0;
                 }
                 Some(Flag::Plain) => {}
+                Some(flag @ (Flag::Rewrites | Flag::Looks)) => {
+                    turned(flag, taken);
+                }
                 Some(Flag::Attached) => return 0,
                 Some(Flag::Harm) => return self.harm(word, text),
                 Some(flag) if after < word.len() => {
@@ -193,6 +300,7 @@ impl Judge<'_> {
             Flag::Read => self.word(Kind::Read, &arg, false, text),
             Flag::Code => self.word(Kind::Code, &arg, false, text),
             Flag::Write => self.word(Kind::Write, &arg, false, text),
+            Flag::Loads => self.loaded(&arg, name, text),
             _ => self.word(Kind::Text, &arg, false, text),
         }
         taken.values.push((name.to_owned(), arg));
@@ -215,6 +323,7 @@ impl Judge<'_> {
         text: &str,
     ) {
         if loose {
+            taken.odd.get_or_insert_with(|| word.to_owned());
             return;
         }
         if !program.pure {
@@ -231,9 +340,129 @@ impl Judge<'_> {
         } else if word.starts_with("--") && !value.is_empty() && program.words.first() == Some(&Kind::Read) {
             self.path(&Arg::Plain(value.to_owned()), Deed::Read);
         }
-        let _ = taken;
     }
 }
+
+/// A flag that turns writing anew on or off; nothing that follows belongs to it.
+fn turned(flag: Flag, taken: &mut Taken) -> usize {
+    match flag {
+        Flag::Rewrites => taken.rewrites = true,
+        _ => taken.looks = true,
+    }
+    0
+}
+
+/// What flags of tools behind a script of the workspace are called whose value is loaded.
+const LOADS: [&str; 8] = ["config", "c", "r", "R", "rulesdir", "rootDir", "global-setup", "node-options"];
+/// And those that make them write their files anew.
+const WRITES: [&str; 5] = ["fix", "write", "w", "apply", "in-place"];
+/// Formats, reporters, environments and the like that come with the tools, and load no code of anybody else.
+const BUILTIN: [&str; 104] = [
+    "json",
+    "junit",
+    "xml",
+    "text",
+    "txt",
+    "html",
+    "csv",
+    "tap",
+    "tap13",
+    "tap14",
+    "dot",
+    "spec",
+    "min",
+    "list",
+    "nyan",
+    "landing",
+    "progress",
+    "documentation",
+    "doc",
+    "failures",
+    "stylish",
+    "compact",
+    "unix",
+    "checkstyle",
+    "codeframe",
+    "visualstudio",
+    "json-with-metadata",
+    "sarif",
+    "github",
+    "github-actions",
+    "gitlab",
+    "azure",
+    "teamcity",
+    "pylint",
+    "concise",
+    "full",
+    "grouped",
+    "rdjson",
+    "colorized",
+    "parseable",
+    "msvs",
+    "default",
+    "verbose",
+    "basic",
+    "dots",
+    "hanging-process",
+    "blob",
+    "node",
+    "jsdom",
+    "happy-dom",
+    "edge-runtime",
+    "es6",
+    "es2020",
+    "es2021",
+    "es2022",
+    "mocha",
+    "jest",
+    "summary",
+    "simple",
+    "quiet",
+    "pretty",
+    "tty",
+    "gcc",
+    "emacs",
+    "short",
+    "long",
+    "table",
+    "total",
+    "markdown",
+    "lcov",
+    "clover",
+    "cobertura",
+    "forks",
+    "threads",
+    "vmThreads",
+    "vmForks",
+    "v8",
+    "istanbul",
+    "babel",
+    "typescript",
+    "espree",
+    "babel-ts",
+    "flow",
+    "css",
+    "scss",
+    "less",
+    "yaml",
+    "json5",
+    "graphql",
+    "vue",
+    "mdx",
+    "trx",
+    "console",
+    "PSR12",
+    "PSR2",
+    "p",
+    "d",
+    "h",
+    "j",
+    "f",
+    "bdd",
+    "tdd",
+    "human",
+    "offenses",
+];
 
 /// Whether a function of its own reads all its arguments, flags too.
 fn reads_itself(program: &Program) -> bool {
@@ -253,6 +482,7 @@ fn reads_itself(program: &Program) -> bool {
 
 pub(super) fn shown(arg: &Arg) -> &str {
     match arg {
-        Arg::Plain(text) | Arg::Pattern(text) | Arg::Listed(text) | Arg::Opaque { text, .. } => text,
+        Arg::Plain(text) | Arg::Pattern(text) | Arg::Opaque { text, .. } => text,
+        Arg::Listed(listing) => &listing.start,
     }
 }

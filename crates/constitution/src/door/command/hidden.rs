@@ -3,6 +3,7 @@
 
 use super::flags::shown;
 use super::{Arg, Judge};
+use crate::door::paths::Deed;
 use crate::path::fold;
 
 /// Programs whose words are looked at one by one, or that only show what they are told.
@@ -73,6 +74,9 @@ impl Judge<'_> {
         if !TEXT.contains(&program.as_str()) && options.into_iter().any(unknown) {
             self.doubt("command-understood", "a word of which nothing is known may be a flag or a command", text);
         }
+        if shows_settings(program, &words) {
+            self.doubt("secrets", "it shows the environment or settings, which may hold secrets", text);
+        }
         if let Some(why) = builtin(program, &words) {
             self.doubt("command-understood", why, text);
         }
@@ -80,6 +84,17 @@ impl Judge<'_> {
             words.iter().for_each(|word| {
                 self.variables.insert((*word).to_owned(), None);
             });
+        }
+        // `git log -L1,5:FILE`, with or without a blank.
+        if program == "git" {
+            let lines =
+                |at: usize| words[at].strip_prefix("-L").map(|range| if range.is_empty() { at + 1 } else { at });
+            for at in (0..words.len()).filter_map(lines) {
+                if let Some((_, file)) = words.get(at).and_then(|range| range.rsplit_once(':')) {
+                    let file = Arg::Plain(file.to_owned());
+                    self.path(&file, Deed::Read);
+                }
+            }
         }
         if LOOKED_AT.contains(&program.as_str()) {
             return;
@@ -97,6 +112,46 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// Whether a program shows the environment, or settings that passwords are kept in.
+fn shows_settings(program: &str, words: &[&str]) -> bool {
+    let word = |at: usize| words.get(at).copied().unwrap_or_default();
+    match program {
+        "set" | "export" => words.is_empty(),
+        // `ps eww`: letters without a dash, `e` among them; a dash's value is none.
+        "ps" => (0..words.len()).any(|at| {
+            let valued =
+                at > 0 && word(at - 1).starts_with('-') && !word(at - 1).ends_with(['e', 'f', 'l', 'A', 'a', 'x', 'w']);
+            let letters = word(at).chars().all(char::is_alphabetic);
+            letters && word(at).contains('e') && !valued && word(at).len() <= 8 || word(at) == "-E"
+        }),
+        "jq" => words.iter().any(|word| names_environment(word)),
+        "git" => {
+            let words: Vec<&str> = words.iter().copied().filter(|word| !matches!(*word, "-P" | "--no-pager")).collect();
+            let lists =
+                |word: &&str| matches!(*word, "-l" | "--list" | "list" | "--get-regexp" | "get-regexp" | "--regexp");
+            let secret = |word: &&str| {
+                let word = word.to_lowercase();
+                ["extraheader", "credential", "token", "password", "insteadof", "proxy", "cookie"]
+                    .iter()
+                    .any(|part| word.contains(part))
+            };
+            let at = words.iter().position(|word| matches!(*word, "config" | "var"));
+            at.is_some_and(|at| words[at + 1..].iter().any(|word| lists(word) || secret(word)))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a jq program reads the environment: `env` that is no field's name, or `$ENV`.
+fn names_environment(program: &str) -> bool {
+    program.contains("$ENV")
+        || program.match_indices("env").any(|(at, _)| {
+            let letter = |c: char| c.is_alphanumeric() || "_\"'".contains(c);
+            !program[..at].ends_with(|c: char| letter(c) || c == '.' || c == '$')
+                && !program[at + 3..].starts_with(letter)
+        })
 }
 
 /// What a builtin or a program does that looks like showing something.

@@ -138,6 +138,7 @@ impl Judge<'_> {
 
     pub(super) fn sed(&mut self, args: &[Arg], text: &str) -> Flow {
         let (mut scripts, mut files, mut in_place, mut at, mut plain) = (Vec::new(), Vec::new(), false, 0, false);
+        let mut kept = String::new();
         while let Some(arg) = args.get(at) {
             at += 1;
             match arg {
@@ -156,8 +157,14 @@ impl Judge<'_> {
                         long if long.starts_with("--expression=") => {
                             scripts.push(Arg::Plain(long["--expression=".len()..].to_owned()))
                         }
-                        long if long.starts_with("--in-place=") => in_place = true,
-                        _ if !word.starts_with("--") && letters.starts_with('i') => in_place = true,
+                        long if long.starts_with("--in-place=") => {
+                            in_place = true;
+                            kept = long["--in-place=".len()..].to_owned();
+                        }
+                        _ if !word.starts_with("--") && letters.starts_with('i') => {
+                            in_place = true;
+                            kept = letters[1..].to_owned();
+                        }
                         _ if !word.starts_with("--") && letters.chars().all(|c| "nErsuz".contains(c)) => {}
                         _ if !word.starts_with("--")
                             && letters.ends_with('i')
@@ -192,8 +199,14 @@ impl Judge<'_> {
                 self.doubt("command-understood", "what the sed script does beyond editing text cannot be told", text);
             }
         }
+        if kept.contains(['*', '/']) {
+            self.doubt("command-understood", "under which name the old file is kept cannot be told", text);
+        }
         for file in &files {
             self.path(file, if in_place { Deed::Write } else { Deed::Read });
+            if !kept.is_empty() {
+                self.path(&Arg::Plain(format!("{}{kept}", shown(file))), Deed::Write);
+            }
         }
         Flow { any: true, ..Flow::default() }
     }

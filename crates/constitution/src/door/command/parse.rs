@@ -3,7 +3,7 @@
 
 use tree_sitter::{Node, Parser};
 
-use super::quote::{ansi, unescape, unquote};
+use super::quote::{ansi, names_in, only_cuts, unescape, unquote};
 
 /// Deepest nesting that is looked into.
 pub(super) const DEEPEST: usize = 60;
@@ -27,8 +27,9 @@ pub(crate) enum Step {
     While { condition: Vec<Step>, body: Vec<Step>, text: String },
     /// `f() { body; }`
     Function { name: String, body: Vec<Step>, text: String },
-    /// `[[ … ]]`, and the word after `case`: nothing runs but what stands in the words.
-    Test { words: Vec<Word>, text: String },
+    /// `[[ … ]]`, and the word after `case`: nothing runs but what stands in the words, and what they hold where the shell
+    /// `computes` with them.
+    Test { words: Vec<Word>, text: String, computes: bool },
     /// A part with redirects of its own.
     Redirected(Box<Step>, Vec<Redirect>),
     /// What is not understood, and the commands within it.
@@ -74,6 +75,8 @@ pub(crate) enum Piece {
     Output(Vec<Step>),
     /// `<(…)`, `>(…)`
     File(Vec<Step>),
+    /// What the shell computes of these variables, `None` where more than names stands in it, with the commands in it.
+    Computed(Option<Vec<String>>, Vec<Step>),
     /// Anything else, with the commands in it.
     Odd(Vec<Step>),
 }
@@ -173,7 +176,7 @@ impl<'t> Reader<'t> {
             "case_statement" => {
                 let mut parts: Vec<Step> = Vec::new();
                 let words = node.child_by_field_name("value").map(|n| self.word(n, depth)).into_iter().collect();
-                parts.push(Step::Test { words, text: text() });
+                parts.push(Step::Test { words, text: text(), computes: false });
                 for item in node.named_children(&mut cursor).filter(|n| n.kind() == "case_item") {
                     let mut inner = item.walk();
                     let patterns: Vec<Node<'_>> = item.children_by_field_name("value", &mut inner).collect();
@@ -216,7 +219,13 @@ impl<'t> Reader<'t> {
             return self.odd("a test of this form", node, depth);
         }
         let words = found.into_iter().map(|n| self.word(n, depth)).collect();
-        Step::Test { words, text: self.of(node).to_owned() }
+        let text = self.of(node);
+        let computes = text.starts_with("[[")
+            && ["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R", "-t"].iter().any(|operator| {
+                text.split(|c: char| c.is_whitespace() || c == '(' || c == '!').any(|word| word == *operator)
+            })
+            || text.split_whitespace().any(|word| word == "-v");
+        Step::Test { words, text: text.to_owned(), computes }
     }
 
     fn simple(&self, node: Node<'_>, depth: usize) -> Step {
@@ -402,7 +411,8 @@ impl<'t> Reader<'t> {
                 let name = text.strip_prefix("${").and_then(|t| t.strip_suffix('}')).unwrap_or_default();
                 match !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                     true => into.push(Piece::Variable(name.to_owned(), quoted)),
-                    false => into.push(Piece::Odd(self.within(node, depth))),
+                    false if only_cuts(text) => into.push(Piece::Odd(self.within(node, depth))),
+                    false => into.push(Piece::Computed(None, self.within(node, depth))),
                 }
             }
             "command_substitution" => into.push(Piece::Output(self.steps(node, depth))),
@@ -410,6 +420,7 @@ impl<'t> Reader<'t> {
             "arithmetic_expansion" if text.bytes().all(|b| b"$(0123456789+-*/% )".contains(&b)) => {
                 into.push(Piece::Output(Vec::new()));
             }
+            "arithmetic_expansion" => into.push(Piece::Computed(names_in(text), self.within(node, depth))),
             _ => into.push(Piece::Odd(self.within(node, depth))),
         }
     }

@@ -3,9 +3,11 @@
 use meliora_domain::Decision::Ask;
 
 use super::flags::shown;
+use super::reading::tells_little;
 use super::table::{Kind, Program, Special, programs, reason};
 use super::{Arg, Flow, Judge};
-use crate::door::paths::{Deed, Part, holds_secret};
+use crate::door::paths::{Deed, Part};
+use crate::door::secrets::{holds_secret, surely_holds_secret};
 
 /// Where the machine's own programs lie.
 const FOLDERS: [&str; 8] =
@@ -17,6 +19,7 @@ impl Judge<'_> {
         let Some((first, rest)) = args.split_first() else { return Flow::default() };
         let words: Vec<&str> = args.iter().map(shown).collect();
         self.notes.extend(self.realm.own_commands(&words, text));
+        self.hidden(args, text);
         let Arg::Plain(given) = first else {
             self.doubt("command-understood", "which program runs cannot be told", text);
             return Flow { any: true, ..Flow::default() };
@@ -45,7 +48,10 @@ impl Judge<'_> {
                 self.script(text.split_once('=').map_or(text.as_str(), |(_, value)| value), &Flow::default());
             }
         }
-        if name == "export" && rest.iter().all(|arg| matches!(arg, Arg::Plain(text) if text.contains('='))) {
+        if name == "export"
+            && !rest.is_empty()
+            && rest.iter().all(|arg| matches!(arg, Arg::Plain(text) if text.contains('=')))
+        {
             for arg in rest {
                 if let Arg::Plain(text) = arg
                     && let Some((variable, value)) = text.split_once('=')
@@ -103,8 +109,10 @@ impl Judge<'_> {
         input: &Flow,
     ) -> Flow {
         let wrote = self.wrote;
+        let told = std::mem::replace(&mut self.tells_little, tells_little(name, args));
         let taken = self.take(name, chain, args, text);
         let program = taken.program;
+        self.whole_folders(name, &taken);
         if let Some(why) = program.forbid {
             let (article, why) = reason(why);
             self.forbid(article, why, "leave it to a person", text);
@@ -122,9 +130,10 @@ impl Judge<'_> {
         }
         // These look into a text once more, and run what stands in brackets: `a[$(id)]`.
         let looks_again = matches!(name, "test" | "[" | "read" | "unset" | "local" | "printf" | "wait");
-        if looks_again
-            && args.iter().any(|arg| matches!(arg, Arg::Plain(text) if text.contains("[$") || text.contains("[`")))
-        {
+        if looks_again && args.iter().any(|arg| {
+            let named = matches!(name, "unset" | "local" | "read" | "wait");
+            matches!(arg, Arg::Plain(text) if text.contains("[$") || text.contains("[`") || named && text.contains('['))
+        }) {
             self.doubt("command-understood", "a text that the shell may run once more", text);
         }
         if program.builds {
@@ -135,6 +144,7 @@ impl Judge<'_> {
             self.wrote = wrote;
         }
         let network = program.network;
+        let lists = self.lists(name, program, &taken, input);
         let flow = match program.special {
             Some(special) => self.special(special, name, &taken, args, text, input),
             None => {
@@ -142,13 +152,11 @@ impl Judge<'_> {
                 Flow::default()
             }
         };
+        self.tells_little = told;
         Flow {
             any: true,
             network: network || flow.network,
-            lists: program.lists
-                || flow.lists
-                || (program.filter && input.lists && taken.words.is_empty())
-                || (program.pattern && input.lists),
+            lists: flow.lists.or(lists),
             text: match name {
                 "echo" | "printf" => said(&taken.words),
                 "cat" if taken.words.is_empty() => input.text.clone(),
@@ -206,7 +214,8 @@ impl Judge<'_> {
         for arg in args {
             let (Arg::Plain(word) | Arg::Pattern(word) | Arg::Opaque { begin: word, .. }) = arg else { continue };
             let word = word.rsplit(['@', '=']).next().unwrap_or(word);
-            if holds_secret(word) && !identity && (word.contains('/') || word.starts_with('.')) {
+            let path = !word.contains("://");
+            if surely_holds_secret(word) && !identity && path {
                 let why = format!("it may send {word:?}, which may hold secrets");
                 self.forbid("secrets", why, "send nothing that holds secrets", text);
             }
@@ -268,8 +277,8 @@ impl Judge<'_> {
             }
             return self.path(arg, if matches!(kind, Kind::Delete | Kind::Write) { Deed::Write } else { Deed::Read });
         }
-        let (Arg::Plain(word) | Arg::Pattern(word) | Arg::Listed(word)) = arg else { return };
-        let word = word.clone();
+        let (Arg::Plain(_) | Arg::Pattern(_) | Arg::Listed(_)) = arg else { return };
+        let word = shown(arg).to_owned();
         match kind {
             Kind::Text => {}
             Kind::Name => {

@@ -1,4 +1,4 @@
-//! What quotes and backslashes leave of a text.
+//! What quotes and backslashes leave of a text, and what a shell does with a variable that stands in one.
 
 use super::parse::Piece;
 
@@ -66,4 +66,25 @@ pub(super) fn ansi(text: &str) -> Option<String> {
         }
     }
     Some(plain)
+}
+
+/// Whether `${…}` does no more than take a variable's text, cut it or put another in its place; others compute with it, run
+/// it or take it for a name.
+pub(super) fn only_cuts(text: &str) -> bool {
+    let inner = text.strip_prefix("${").and_then(|t| t.strip_suffix('}')).unwrap_or_default();
+    let inner = inner.strip_prefix('#').unwrap_or(inner);
+    let name = inner.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(inner.len());
+    let rest = &inner[name..];
+    name > 0
+        && (rest.is_empty()
+            || rest.starts_with(['%', '#', '/', '^', ',', '-', '+', '=', '?'])
+            || [":-", ":+", ":=", ":?"].iter().any(|begin| rest.starts_with(begin)))
+}
+
+/// The variables of a sum, if it is made of names, numbers and signs alone.
+pub(super) fn names_in(text: &str) -> Option<Vec<String>> {
+    let inner = text.strip_prefix("$((").and_then(|t| t.strip_suffix("))"))?;
+    let plain = inner.chars().all(|c| c.is_ascii_alphanumeric() || "_$+-*/%<>=!&|() ".contains(c));
+    let words = inner.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    plain.then(|| words.filter(|w| w.starts_with(|c: char| !c.is_ascii_digit())).map(str::to_owned).collect())
 }

@@ -4,7 +4,7 @@ use meliora_domain::Decision::Ask;
 
 use super::flags::shown;
 use super::hidden::is_output;
-use super::{Arg, Flow, Judge, MOST, Piece, Redirect, Simple, Step, Word};
+use super::{Arg, Flow, Judge, MOST, Redirect, Simple, Step};
 use crate::door::paths::{Deed, Part};
 
 /// Variables that programs of the workspace look at and that make none of them run something else, where the value is a
@@ -145,7 +145,7 @@ impl Judge<'_> {
                 }
                 if let [Step::Simple(simple)] = condition.as_slice() {
                     for word in simple.words.iter().skip(1).chain(simple.assigns.iter().filter_map(|a| a.1.as_ref())) {
-                        self.variables.insert(word.text.clone(), input.lists.then(|| Arg::Listed(".".into())));
+                        self.variables.insert(word.text.clone(), input.lists.clone().map(Arg::Listed));
                     }
                 }
                 self.steps(condition, input);
@@ -161,12 +161,21 @@ impl Judge<'_> {
                 self.steps(body, &Flow::default());
                 Flow::default()
             }
-            Step::Test { words, text } => {
+            Step::Test { words, text, computes } => {
                 for word in words {
+                    // What stands in brackets beside a number that is compared is looked into again and again.
+                    let number = matches!(word.text.as_str(), "$#" | "$?" | "$$");
                     for arg in self.expand(word) {
-                        // Arithmetic and `-v` look into a text once more: `a[$(id)]`.
-                        let looked_into = matches!(&arg, Arg::Plain(text) if text.contains(['$', '`']));
-                        if looked_into || matches!(arg, Arg::Opaque { harmless: false, .. }) {
+                        let digits =
+                            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+                        let unclear = match &arg {
+                            Arg::Plain(text) if *computes => !digits(text),
+                            // `-v` looks into a text once more: `a[$(id)]`.
+                            Arg::Plain(text) => text.contains(['$', '`']),
+                            Arg::Opaque { harmless, .. } => !harmless || *computes && !number,
+                            Arg::Pattern(_) | Arg::Listed(_) => *computes,
+                        };
+                        if unclear {
                             self.doubt("command-understood", "what is tested here cannot be told", text);
                         }
                     }
@@ -212,11 +221,10 @@ impl Judge<'_> {
         }
         let builtin = matches!(args.first(), Some(Arg::Plain(name)) if super::table::programs().get(name.as_str()).is_some_and(|p| p.builtin));
         for (name, args) in assigned {
-            if !builtin {
+            if !builtin || matches!(name.as_str(), "CDPATH" | "HOME" | "OLDPWD" | "PWD" | "IFS") {
                 self.environment(&name, args.first(), &simple.text);
             }
         }
-        self.hidden(&args, &simple.text);
         let out = self.program(&args, &simple.text, &flow);
         self.own_allowance(first, &args);
         out
@@ -322,125 +330,20 @@ impl Judge<'_> {
         }
     }
 
-    /// What a word becomes. Commands in it are judged.
-    pub(super) fn expand(&mut self, word: &Word) -> Vec<Arg> {
-        let (mut plain, mut begin) = (String::new(), None::<String>);
-        let (mut pattern, mut harmless, mut split) = (false, true, false);
-        let (mut braces, mut filled) = (0usize, false);
-        // A word that is one variable, or what one command prints, is what that is.
-        let empty = |piece: &&Piece| !matches!(piece, Piece::Text(text, _) if text.is_empty());
-        if let [Piece::Variable(name, _)] = word.pieces.iter().filter(empty).collect::<Vec<_>>().as_slice()
-            && let Some(Some(value @ (Arg::Pattern(_) | Arg::Listed(_)))) = self.variables.get(name)
-        {
-            return vec![value.clone()];
-        }
-        for (at, piece) in word.pieces.iter().enumerate() {
-            match piece {
-                Piece::Text(text, quoted) => {
-                    if !quoted {
-                        pattern |= text.contains(['*', '?', '[']);
-                        // `{a,b}` and `{1..3}` are filled in, `{}` and `HEAD@{1}` are not. The grammar may cut them up.
-                        braces += text.matches('{').count();
-                        filled |= braces > 0 && (text.contains(',') || text.contains(".."));
-                        pattern |= filled;
-                        if at == 0 && text.starts_with('~') {
-                            let end = text.find('/').unwrap_or(text.len());
-                            let whole = end < text.len() || word.pieces.len() == 1;
-                            if whole && end == 1 {
-                                plain.push_str(&self.realm.workspace.home().to_string_lossy());
-                                plain.push_str(&text[1..]);
-                                continue;
-                            }
-                        }
-                    }
-                    plain.push_str(text);
-                }
-                Piece::Variable(name, quoted) => match self.variable(name) {
-                    Some(value) => {
-                        split |= !quoted && value.contains([' ', '\t', '\n', '*', '?', '[']);
-                        plain.push_str(&value);
-                    }
-                    None => {
-                        begin.get_or_insert_with(|| plain.clone());
-                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic)
-                            || self.variables.contains_key(name);
-                    }
-                },
-                Piece::Output(steps) => {
-                    begin.get_or_insert_with(|| plain.clone());
-                    let kept = self.keep();
-                    self.depth += 1;
-                    let mut flow = Flow::default();
-                    match self.depth > super::DEEPEST {
-                        true => self.doubt("command-understood", "it is nested too deep to be understood", &word.text),
-                        false => steps.iter().for_each(|step| flow = self.step(step, &Flow::default())),
-                    }
-                    self.depth -= 1;
-                    self.restore(kept);
-                    if flow.lists && steps.len() == 1 && word.pieces.len() == 1 {
-                        return vec![Arg::Listed(".".into())];
-                    }
-                }
-                Piece::File(steps) => {
-                    let kept = self.keep();
-                    self.steps(steps, &Flow { any: true, ..Flow::default() });
-                    self.restore(kept);
-                    // A pipe that the shell makes; what flows through it was just judged.
-                    plain.push_str("/dev/stdin");
-                    if steps.iter().any(fetches) {
-                        begin.get_or_insert_with(|| "<network>".into());
-                    }
-                }
-                Piece::Odd(steps) => {
-                    begin.get_or_insert_with(|| plain.clone());
-                    harmless = false;
-                    self.steps(steps, &Flow::default());
-                }
-            }
-        }
-        if let Some(begin) = begin {
-            return vec![Arg::Opaque { begin, harmless, text: word.text.clone() }];
-        }
-        if split {
-            let words = plain.split_whitespace();
-            return words
-                .map(|w| if w.contains(['*', '?', '[']) { Arg::Pattern(w.into()) } else { Arg::Plain(w.into()) })
-                .collect();
-        }
-        if braces > 0 && pattern && filled {
-            // It may become several words, also flags and whole commands.
-            self.doubt("command-understood", "what the shell makes of the braces is not looked into", &word.text);
-        }
-        vec![if pattern { Arg::Pattern(plain) } else { Arg::Plain(plain) }]
-    }
-
-    /// A variable's value, where it can be told.
-    fn variable(&self, name: &str) -> Option<String> {
-        match self.variables.get(name) {
-            Some(Some(Arg::Plain(value))) => Some(value.clone()),
-            Some(_) => None,
-            None => match name {
-                "HOME" => Some(self.realm.workspace.home().to_string_lossy().into_owned()),
-                "PWD" => match self.folders.as_slice() {
-                    [Some(folder)] => Some(folder.to_string_lossy().into_owned()),
-                    _ => None,
-                },
-                _ => None,
-            },
-        }
-    }
-
     /// What a shell of its own does not change for the one that started it.
-    fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>) {
+    pub(super) fn keep(&self) -> (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>) {
         (self.folders.clone(), self.variables.clone())
     }
 
-    fn restore(&mut self, kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>)) {
+    pub(super) fn restore(
+        &mut self,
+        kept: (Vec<Option<std::path::PathBuf>>, std::collections::HashMap<String, Option<Arg>>),
+    ) {
         (self.folders, self.variables) = kept;
     }
 
     /// The command before may have failed: it may be in these folders, too.
-    fn may_be_in(&mut self, folders: Vec<Option<std::path::PathBuf>>) {
+    pub(super) fn may_be_in(&mut self, folders: Vec<Option<std::path::PathBuf>>) {
         for folder in folders {
             if !self.folders.contains(&folder) {
                 self.folders.push(folder);
@@ -465,7 +368,7 @@ impl Judge<'_> {
     pub(super) fn enter(&mut self, to: Option<&Arg>) {
         let folders = match to {
             None => vec![Some(self.realm.workspace.home().to_owned())],
-            Some(Arg::Plain(path)) if path != "-" => {
+            Some(Arg::Plain(path)) if path != "-" && !path.starts_with('~') => {
                 self.folders.iter().map(|folder| folder.as_ref().map(|f| f.join(path))).collect()
             }
             _ => vec![None],
@@ -489,6 +392,6 @@ fn calls(steps: &[Step], name: &str) -> bool {
 }
 
 /// Whether a command brings something from another machine.
-fn fetches(step: &Step) -> bool {
+pub(super) fn fetches(step: &Step) -> bool {
     ["curl", "wget", "nc", "ssh", "http"].iter().any(|name| calls(std::slice::from_ref(step), name))
 }

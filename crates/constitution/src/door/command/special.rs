@@ -3,7 +3,7 @@
 
 use super::flags::{Taken, shown};
 use super::table::{Kind, Special, programs};
-use super::{Arg, Flow, Judge};
+use super::{Arg, Flow, Judge, Listing};
 use crate::door::paths::Deed;
 
 impl Judge<'_> {
@@ -53,7 +53,7 @@ impl Judge<'_> {
                 // So that a danger within is told of: each word may be the first of a command.
                 let known = |arg: &Arg| matches!(arg, Arg::Plain(word) if programs().contains_key(word.rsplit('/').next().unwrap_or(word)));
                 if let Some(at) = rest.iter().position(known) {
-                    self.program(&rest[at..], text, input);
+                    self.apart(&rest[at..], text, input);
                 } else {
                     for arg in rest {
                         if let Arg::Plain(inner) = arg
@@ -82,7 +82,17 @@ impl Judge<'_> {
                 self.doubt("unreviewed-code", "it may fetch code that nobody reviewed", text);
             }
         }
-        self.program(rest, text, input)
+        match name {
+            "command" | "builtin" | "exec" => self.program(rest, text, input),
+            // `time` is a word of the shell's; the program of this name is another.
+            "time" => {
+                let before = self.folders.clone();
+                let flow = self.program(rest, text, input);
+                self.may_be_in(before);
+                flow
+            }
+            _ => self.apart(rest, text, input),
+        }
     }
 
     fn env(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
@@ -117,7 +127,7 @@ impl Judge<'_> {
                     let name = begin.split('=').next().unwrap_or_default().to_owned();
                     self.environment(&name, None, text);
                 }
-                _ => return self.program(&args[at - 1..], text, input),
+                _ => return self.apart(&args[at - 1..], text, input),
             }
         }
         self.doubt("secrets", "it prints the environment, which may hold secrets", text);
@@ -125,8 +135,8 @@ impl Judge<'_> {
     }
 
     fn xargs(&mut self, taken: &Taken, rest: &[Arg], text: &str, input: &Flow) -> Flow {
-        let more = match (input.lists, &input.text) {
-            (true, _) => Arg::Listed(".".into()),
+        let more = match (&input.lists, &input.text) {
+            (Some(listing), _) => Arg::Listed(listing.clone()),
             (_, Some(known)) if !known.contains(['\'', '"', '\\']) && known.split_whitespace().count() == 1 => {
                 Arg::Plain(known.trim().to_owned())
             }
@@ -151,8 +161,31 @@ impl Judge<'_> {
             }),
             None => command.push(more),
         }
-        self.program(&command, text, &Flow { any: true, ..Flow::default() });
+        // Names that begin with a dash are flags to whoever is given them, where nothing stands before them.
+        let dashed = matches!(&command[..], [.., Arg::Listed(listing)] if !listing.hidden) && self.has_dashed_names();
+        if dashed {
+            self.doubt("command-understood", "a file's name here begins with a dash, and may be read as a flag", text);
+        }
+        self.apart(&command, text, &Flow { any: true, ..Flow::default() });
         Flow { any: true, ..Flow::default() }
+    }
+
+    /// A command that another program starts: what it does to the shell's folder and variables ends with it.
+    fn apart(&mut self, command: &[Arg], text: &str, input: &Flow) -> Flow {
+        let kept = self.keep();
+        let flow = self.program(command, text, input);
+        self.restore(kept);
+        flow
+    }
+
+    /// Whether a file was written, or lies in a folder of the moment, whose name a program could take for a flag.
+    fn has_dashed_names(&self) -> bool {
+        let dashed = |folder: &std::path::PathBuf| {
+            std::fs::read_dir(folder).is_ok_and(|entries| {
+                entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"-"))
+            })
+        };
+        self.wrote || self.folders.iter().flatten().any(dashed)
     }
 
     fn find(&mut self, args: &[Arg], text: &str) -> Flow {
@@ -240,6 +273,9 @@ impl Judge<'_> {
             self.path(start, Deed::Read);
         }
         let start = starts.first().map_or(".".to_owned(), |arg| shown(arg).to_owned());
+        let listing = Listing { name: only_name(args), ..Listing::of(&start) };
+        let listings: Vec<Listing> =
+            starts.iter().map(|start| Listing { start: shown(start).to_owned(), ..listing.clone() }).collect();
         let mut at = starts.len() + flags;
         while let Some(arg) = args.get(at) {
             at += 1;
@@ -258,22 +294,26 @@ impl Judge<'_> {
                     let command: Vec<Arg> = args[at..end]
                         .iter()
                         .map(|arg| match shown(arg) {
-                            "{}" => Arg::Listed(start.clone()),
+                            "{}" => Arg::Listed(listing.clone()),
                             part if part.contains("{}") => {
                                 Arg::Opaque { begin: String::new(), harmless: false, text: part.to_owned() }
                             }
                             _ => arg.clone(),
                         })
                         .collect();
-                    self.program(&command, text, &Flow::default());
+                    self.apart(&command, text, &Flow::default());
+                    for other in listings.iter().skip(1).filter(|_| command.iter().any(|a| matches!(a, Arg::Listed(_))))
+                    {
+                        self.path(&Arg::Listed(other.clone()), Deed::Read);
+                    }
                     at = end + 1;
                 }
                 "-delete" => {
-                    for start in &starts {
-                        self.path(&Arg::Listed(shown(start).to_owned()), Deed::Delete);
+                    for listing in &listings {
+                        self.path(&Arg::Listed(listing.clone()), Deed::Delete);
                     }
                     if starts.is_empty() {
-                        self.path(&Arg::Listed(".".into()), Deed::Delete);
+                        self.path(&Arg::Listed(listing.clone()), Deed::Delete);
                     }
                 }
                 "-fprint" | "-fprint0" | "-fls" | "-fprintf" => {
@@ -285,7 +325,9 @@ impl Judge<'_> {
                 word => self.doubt("command-understood", format!("what {word:?} makes find do is not known"), text),
             }
         }
-        Flow { any: true, ..Flow::default() }
+        // What several folders hold is listed as one: below the folder that has them all.
+        let lists = if starts.len() > 1 { Listing { start: ".".into(), ..listing } } else { listing };
+        Flow { any: true, lists: Some(lists), ..Flow::default() }
     }
 
     /// `cp`, `mv`, `ln`: sources, and where they go.
@@ -301,6 +343,16 @@ impl Judge<'_> {
             (None, Some((only, _))) if special == Special::Link => (std::slice::from_ref(only), Arg::Plain(".".into())),
             _ => return self.doubt("command-understood", "what goes where cannot be told", text),
         };
+        // What was there is kept under the old name with something behind it.
+        let suffix = taken.values.iter().find(|(flag, _)| matches!(flag.as_str(), "S" | "suffix"));
+        let suffix = suffix.map(|(_, suffix)| suffix.clone());
+        if suffix.as_ref().is_some_and(|suffix| !matches!(suffix, Arg::Plain(text) if !text.contains('/'))) {
+            self.doubt("command-understood", "under which name the old file is kept cannot be told", text);
+        }
+        let kept = |to: &str| match &suffix {
+            Some(Arg::Plain(suffix)) => Some(Arg::Plain(format!("{to}{suffix}"))),
+            _ => None,
+        };
         for source in sources {
             match special {
                 Special::Copy => self.path(source, Deed::Read),
@@ -315,6 +367,9 @@ impl Judge<'_> {
             || self.is_folder(&target);
         if !folder {
             self.word(Kind::Write, &target, false, text);
+            if let Some(kept) = kept(shown(&target)) {
+                self.path(&kept, Deed::Write);
+            }
         }
         let Arg::Plain(to) = &target else {
             if folder {
@@ -329,9 +384,13 @@ impl Judge<'_> {
         {
             for source in sources {
                 let (Arg::Plain(path) | Arg::Pattern(path)) = source else { continue };
-                let base = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+                let whole = path.trim_end_matches('/');
+                let base = if taken.has(&["parents"]) { whole } else { whole.rsplit('/').next().unwrap_or_default() };
                 let joined = format!("{}/{base}", to.trim_end_matches('/'));
                 let joined = if to == "/" { format!("/{base}") } else { joined };
+                if let Some(kept) = kept(&joined) {
+                    self.path(&kept, Deed::Write);
+                }
                 let pattern = matches!(source, Arg::Pattern(_)) && base.contains(['*', '?', '[', '{']);
                 self.path(&if pattern { Arg::Pattern(joined) } else { Arg::Plain(joined) }, Deed::Write);
             }
@@ -374,6 +433,9 @@ impl Judge<'_> {
             "COLOR",
             "BUILD_TYPE",
         ];
+        if taken.has(&["p", "print-data-base"]) {
+            self.doubt("secrets", "it prints the environment, which may hold secrets", text);
+        }
         for word in &taken.words {
             match word {
                 Arg::Plain(text) if text.contains('=') => {
@@ -390,5 +452,16 @@ impl Judge<'_> {
                 word => self.word(Kind::Task, word, false, text),
             }
         }
+    }
+}
+
+/// The pattern that all names fit which find lists, where only one is given and nothing is left out or chosen between.
+fn only_name(args: &[Arg]) -> Option<String> {
+    let words: Vec<&str> = args.iter().map(shown).collect();
+    let odd = ["-o", "-or", "!", "-not", ",", "("].iter().any(|word| words.contains(word));
+    let mut names = words.windows(2).filter(|two| two[0] == "-name").map(|two| two[1].to_owned());
+    match (odd, names.next(), names.next()) {
+        (false, Some(name), None) => Some(name),
+        _ => None,
     }
 }

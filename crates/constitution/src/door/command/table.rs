@@ -19,6 +19,12 @@ pub(crate) enum Flag {
     Write,
     /// Takes a path, and code in it is run.
     Code,
+    /// Takes the name of a module, a configuration or a program, which is loaded.
+    Loads,
+    /// Makes a program that only looks write its files anew.
+    Rewrites,
+    /// Makes a program that would write its files anew only look.
+    Looks,
     /// Does what nobody can foresee.
     Harm,
 }
@@ -87,6 +93,8 @@ pub(crate) struct Program {
     pub(crate) network: bool,
     /// Words behind `--` are for the workspace's own code.
     pub(crate) passes: bool,
+    /// It writes the files anew that it is given, unless a flag makes it only look.
+    pub(crate) rewrites: bool,
     /// A function of its own judges it.
     pub(crate) special: Option<Special>,
     /// What its words are; the last stands for all that follow.
@@ -103,8 +111,54 @@ pub(crate) fn programs() -> &'static HashMap<&'static str, Program> {
         for text in [include_str!("programs.table"), include_str!("tools.table"), include_str!("remote.table")] {
             read(text, &mut programs);
         }
+        programs.values_mut().for_each(loads);
         programs
     })
+}
+
+/// What flags are called whose value names a module, a program or a configuration that is loaded. A tool that runs code
+/// takes it from where the value says, also where its line in the table calls it a text.
+pub(super) const LOADERS: [&str; 30] = [
+    "browser",
+    "builder",
+    "collect",
+    "compiler",
+    "context",
+    "env",
+    "environment",
+    "format",
+    "formatter",
+    "import",
+    "interpreter",
+    "loader",
+    "logger",
+    "output-format",
+    "parser",
+    "plugin",
+    "plugins",
+    "pool",
+    "preset",
+    "processor",
+    "provider",
+    "python",
+    "reporter",
+    "reporters",
+    "require",
+    "resolver",
+    "runner",
+    "standard",
+    "transform",
+    "ui",
+];
+
+fn loads(program: &mut Program) {
+    let runs = program.builds || program.special == Some(Special::Run) || program.words.contains(&Kind::Code);
+    for (name, flag) in program.flags.iter_mut().filter(|_| runs) {
+        if *flag == Flag::Text && LOADERS.contains(name) {
+            *flag = Flag::Loads;
+        }
+    }
+    program.children.values_mut().for_each(loads);
 }
 
 /// A program's reason why a person decides: the article, and in words.
@@ -177,6 +231,7 @@ impl Program {
             "long" => self.long = true,
             "network" => self.network = true,
             "passes" => self.passes = true,
+            "rewrites" => self.rewrites = true,
             "text" => self.words.push(Kind::Text),
             "name" => self.words.push(Kind::Name),
             "read" => self.words.push(Kind::Read),
@@ -214,6 +269,9 @@ impl Program {
             Some(b'>') => (&word[..word.len() - 1], Flag::Write),
             Some(b'%') => (&word[..word.len() - 1], Flag::Code),
             Some(b'!') => (&word[..word.len() - 1], Flag::Harm),
+            Some(b'@') => (&word[..word.len() - 1], Flag::Loads),
+            Some(b'^') => (&word[..word.len() - 1], Flag::Rewrites),
+            Some(b'~') => (&word[..word.len() - 1], Flag::Looks),
             _ => (word, Flag::Plain),
         };
         // `-abc` are three flags, where flags are single letters.

@@ -1,0 +1,81 @@
+//! Programs that read more than they name: whole folders, and paths that another program listed.
+
+use meliora_domain::Decision::Ask;
+
+use super::flags::{Taken, shown};
+use super::table::Program;
+use super::{Arg, Flow, Judge, Listing};
+use crate::door::paths::Part;
+use crate::door::secrets::{holds_secret, meets_secret};
+
+impl Judge<'_> {
+    /// The paths that a program prints: its own, or those that flowed in.
+    pub(super) fn lists(&self, name: &str, program: &Program, taken: &Taken, input: &Flow) -> Option<Listing> {
+        let passed = program.filter && taken.words.is_empty() || program.pattern && !program.lists;
+        match (program.lists, &input.lists) {
+            (true, _) if program.special.is_some() => None,
+            // They leave out names with a dot at their front, or what git does not know.
+            (true, _) => {
+                Some(Listing { hidden: taken.has(&["a", "A", "all", "hidden", "H", "."]), ..Listing::of(".") })
+            }
+            (false, Some(listing)) if passed && name != "xargs" => Some(listing.clone()),
+            _ => None,
+        }
+    }
+
+    /// A program that reads all that is in the folders it is given.
+    pub(super) fn whole_folders(&mut self, name: &str, taken: &Taken) {
+        let recursive = taken.has(&["r", "R", "recursive", "dereference-recursive"]);
+        let hidden = taken.has(&["hidden", ".", "unrestricted", "no-ignore", "u"]);
+        let reads = match name {
+            "grep" | "egrep" | "fgrep" | "zgrep" => {
+                recursive || taken.values.iter().any(|(flag, value)| flag == "directories" && shown(value) == "recurse")
+            }
+            "rg" | "ag" | "ack" => hidden,
+            "diff" => taken.has(&["r", "recursive"]),
+            "cp" => taken.has(&["r", "R", "a", "recursive", "archive"]),
+            _ => false,
+        };
+        let filters = ["include", "glob", "iglob", "g", "G"];
+        let only: Vec<String> = taken
+            .values
+            .iter()
+            .filter(|(flag, value)| filters.contains(&flag.as_str()) && !shown(value).starts_with('!'))
+            .map(|(_, value)| shown(value).to_owned())
+            .collect();
+        if let Some(like) = only.iter().find(|like| holds_secret(like) || meets_secret(like)) {
+            let why = format!("{like:?} may hold secrets");
+            self.note(Part::new(Ask, "secrets", why, "search in files without secrets"), like);
+        }
+        if !reads || self.tells_little {
+            return;
+        }
+        let given = taken.has(&["e", "f", "regexp", "file"]);
+        let skip = usize::from(!given && !matches!(name, "diff" | "cp"));
+        let end = if name == "cp" { taken.words.len().saturating_sub(1) } else { taken.words.len() };
+        let words: Vec<&str> = taken.words.get(skip..end.max(skip)).unwrap_or_default().iter().map(shown).collect();
+        let words = if words.is_empty() && name != "cp" { vec!["."] } else { words };
+        let wanted = |path: &str| {
+            let base = path.rsplit('/').next().unwrap_or(path);
+            let meets = |like: &String| fast_glob::glob_match(like, base) || fast_glob::glob_match(like, path);
+            only.is_empty() || only.iter().any(meets)
+        };
+        for word in words {
+            self.all_below(word, &wanted);
+        }
+    }
+}
+
+/// Whether a program tells nothing of what stands in the files that it reads: it counts, names or compares.
+pub(super) fn tells_little(name: &str, args: &[Arg]) -> bool {
+    let flag = |letters: &[char]| {
+        args.iter()
+            .any(|a| matches!(a, Arg::Plain(t) if t.starts_with('-') && !t.starts_with("--") && t.contains(letters)))
+    };
+    match name {
+        "wc" | "ls" | "dir" | "vdir" | "stat" | "du" | "df" | "file" | "readlink" | "realpath" | "cmp" | "cksum"
+        | "sum" | "test" | "[" | "tree" => true,
+        "grep" | "egrep" | "fgrep" => flag(&['l', 'L', 'q', 'c']),
+        name => name.ends_with("sum"),
+    }
+}
