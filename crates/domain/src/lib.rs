@@ -10,6 +10,7 @@ mod genome;
 mod id;
 mod mark;
 mod operation;
+mod search;
 mod task;
 mod verdict;
 
@@ -21,5 +22,6 @@ pub use genome::{FileBody, Genome, GenomePath, PathError};
 pub use id::{Digest, TaskId, TreeId, VariantId};
 pub use mark::{Feedback, Mark, MarkStatus, Scorecard};
 pub use operation::{Decision, Operation, Request, Word};
+pub use search::{Arms, BanditPlan, DgmPlan, Feature, HgmPlan, IslandsPlan, ParetoPlan, Scale, SearchPlan};
 pub use task::{Kind, Split, Tier};
 pub use verdict::{Judgement, Verdict};

@@ -187,7 +187,8 @@ impl<'a> Evolution<'a> {
         let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
         let mut rng = Rng::of(seed, number, step);
         let (parents, inspirations, arm) = match self.strategy.next(self.journal.lineage(), &self.budget, &mut rng) {
-            Action::Expand { parents, inspirations, arm } => (parents, inspirations, arm),
+            Action::Expand { parents, inspirations, arm, .. } => (parents, inspirations, arm),
+            Action::Examine { .. } => return Ok(Next::Wait),
             Action::Wait => return Ok(Next::Wait),
             Action::Stop if under_way > 0 => return Ok(Next::Wait),
             Action::Stop => return Ok(Next::End(Ended::Finished(FinishReason::Exhausted))),

@@ -20,6 +20,7 @@ mod relay;
 mod requirement;
 mod rng;
 pub mod simulate;
+mod stages;
 mod strategy;
 mod work;
 
@@ -33,11 +34,11 @@ pub use evolution::{Ended, Evolution, Setup};
 pub use examine::{Nonce, examine};
 pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
-pub use lineage::{Answer, Ask, Asks, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
+pub use lineage::{Answer, ArmRecord, Ask, Asks, Lineage, Marks, Node, NodeIndex, Pause, Run, Standing, Watched};
 pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
-pub use strategy::{Action, Arm, Strategy, StrategyKind};
+pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
 
 /// How a run stands, for whoever shows it. Not journalled.
 #[derive(Clone, PartialEq, Debug, Default)]

@@ -2,18 +2,22 @@
 //!
 //! A projection: replaying the journal gives it, and nothing else may. It decides nothing.
 
+mod arms;
 mod asks;
+mod marks;
 mod parts;
 mod watched;
 
 use std::collections::{BTreeSet, HashMap};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TreeId, VariantId, Verdict,
+    BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TaskId, TreeId, VariantId, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
+pub use arms::ArmRecord;
 pub use asks::{Answer, Ask, Asks};
+pub use marks::Marks;
 pub use parts::{Node, Run, Standing, Tried};
 pub(crate) use watched::CAGE_FAILED;
 pub use watched::{Pause, Watched};
@@ -43,6 +47,10 @@ pub struct Lineage {
     by_id: HashMap<VariantId, NodeIndex>,
     #[serde(skip)]
     by_tree: HashMap<TreeId, NodeIndex>,
+    /// Every validation task that was ever marked, in the order of its first mark.
+    tasks: Vec<TaskId>,
+    #[serde(skip)]
+    by_task: HashMap<TaskId, u32>,
     /// The current or last run.
     pub run: Option<Run>,
     /// Promotions that stand, the newest last.
@@ -89,6 +97,7 @@ impl Lineage {
             lineage.by_id.insert(node.id, index);
             lineage.by_tree.insert(node.tree, index);
         }
+        lineage.by_task = lineage.tasks.iter().cloned().zip(0..).collect();
         lineage.touched = Touched((0..lineage.nodes.len() as NodeIndex).collect());
         Some(lineage)
     }
@@ -111,6 +120,17 @@ impl Lineage {
     /// The newest variant with this tree.
     pub fn find_tree(&self, tree: &TreeId) -> Option<NodeIndex> {
         self.by_tree.get(tree).copied()
+    }
+
+    /// Every validation task that was ever marked. Its place here stands for it in [`Node::marks`] and [`Run::tasks`].
+    pub fn tasks(&self) -> &[TaskId] {
+        &self.tasks
+    }
+
+    /// The run's validation tasks that a variant has no mark of.
+    pub fn unseen<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = u32> + 'a {
+        let tasks = self.run.as_ref().map(|run| run.tasks.as_slice()).unwrap_or_default();
+        tasks.iter().copied().filter(|task| node.marks.of(*task).is_none())
     }
 
     /// Nodes that changed after the first `from` changes.
@@ -221,17 +241,18 @@ impl Lineage {
                 let node = &mut self.nodes[index as usize];
                 node.verdict = Some(judgement.verdict);
                 node.grounds.clone_from(&judgement.reason);
-                let trouble = node.trouble.clone();
+                let (trouble, made) = (node.trouble.clone(), node.step);
                 self.touched.0.push(index);
-                if let Some(run) = &mut self.run {
-                    *run.verdicts.entry(judgement.verdict.to_string()).or_default() += 1;
-                    if judgement.verdict == Verdict::Accepted {
-                        run.accepted += 1;
-                        run.pending.remove(step);
-                    }
-                }
-                if judgement.verdict != Verdict::Accepted {
-                    self.failed(*step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
+                self.pay(index);
+                let Some(run) = &mut self.run else { return };
+                *run.verdicts.entry(judgement.verdict.to_string()).or_default() += 1;
+                // A variant that was examined bit by bit is judged in another step than it was made in.
+                let step = if run.pending.contains_key(step) { *step } else { made };
+                if judgement.verdict == Verdict::Accepted {
+                    run.accepted += 1;
+                    run.pending.remove(&step);
+                } else {
+                    self.failed(step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
                 }
                 self.rank(index);
             }
@@ -313,6 +334,9 @@ impl Lineage {
         }
         let node = &mut self.nodes[index as usize];
         node.run = run.number;
+        node.born = run.variants;
+        node.arm = run.pending.get(&step).map_or(0, |p| p.arm.min(63) as u8);
+        run.variants += 1;
         if step == 0 {
             // A baseline begins afresh: what an earlier run's proposers had no more to say may differ now.
             run.baseline = Some(index);
@@ -326,6 +350,9 @@ impl Lineage {
         let parents: Vec<NodeIndex> = attempt.parents.iter().filter_map(|p| self.find(p)).collect();
         let Some(run) = &mut self.run else { return };
         let arm = attempt.arm;
+        if !matches!(attempt.outcome, BidOutcome::Exhausted) {
+            run.asked_of(arm, attempt.cost);
+        }
         run.reserved.remove(&attempt.step);
         run.spent += attempt.cost;
         run.last_step = run.last_step.max(attempt.step);
@@ -358,21 +385,66 @@ impl Lineage {
         if node.evaluator != Some(card.evaluator) {
             node.evaluator = Some(card.evaluator);
             node.examined = 0;
+            node.whole = false;
+            node.marks.clear();
         }
         node.examined += 1;
-        node.score = card.mean(Split::Validation);
+        let mut places = Vec::new();
+        for mark in card.of(Split::Validation) {
+            let place = *self.by_task.entry(mark.task.clone()).or_insert_with(|| {
+                self.tasks.push(mark.task.clone());
+                self.tasks.len() as u32 - 1
+            });
+            places.push(place);
+            if mark.status != MarkStatus::Missing && mark.score.is_finite() {
+                let score = node.marks.take(place, mark.score);
+                if let Some(run) = &mut self.run {
+                    run.range = (run.range.0.min(score), run.range.1.max(score));
+                }
+            }
+        }
         node.trouble = card
             .of(Split::Train)
             .find(|m| m.status != MarkStatus::Passed)
             .map(|m| m.detail.chars().take(240).collect())
             .unwrap_or_default();
         self.touched.0.push(index);
-        if let Some(run) = &mut self.run {
-            run.spent += Cost::evals(1);
-            run.longest_exam = run.longest_exam.max(card.seconds);
-            if run.baseline == Some(index) && run.best.is_empty() {
-                run.best.push(index);
-            }
+        let Some(run) = &mut self.run else {
+            node.score = card.mean(Split::Validation);
+            return;
+        };
+        if run.baseline == Some(index) && run.tasks.is_empty() {
+            run.tasks.clone_from(&places);
+            run.tasks.sort_unstable();
+            run.tasks.dedup();
+        }
+        let whole = places.len() >= run.tasks.len();
+        run.examined(if whole { None } else { Some(places.len() as u64) });
+        node.whole |= whole || node.marks.iter().count() >= run.tasks.len();
+        node.score = if whole { card.mean(Split::Validation) } else { node.marks.mean() };
+        let wanted = |name: &&String| run.plan.search.islands.features.iter().any(|f| f.name == **name);
+        if run.plan.strategy == "islands" {
+            let named = card.metrics.keys().filter(wanted).map(|name| (name.clone(), card.metrics[name]));
+            node.metrics.extend(named.filter(|(_, value)| value.is_finite()));
+        }
+        run.longest_exam = run.longest_exam.max(card.seconds);
+        if run.baseline == Some(index) && run.best.is_empty() {
+            run.best.push(index);
+        }
+    }
+
+    /// A judged variant's gain over its parent and the baseline goes to the proposer that made it.
+    fn pay(&mut self, index: NodeIndex) {
+        let node = &self.nodes[index as usize];
+        if matches!(node.verdict, Some(Verdict::Unviable | Verdict::Suspect)) {
+            return;
+        }
+        let Some(run) = &mut self.run else { return };
+        let score = |index: Option<NodeIndex>| index.and_then(|i| self.nodes[i as usize].score);
+        let before = [score(node.parents.first().copied()), score(run.baseline)];
+        let before = before.into_iter().flatten().fold(f64::NEG_INFINITY, f64::max);
+        if let (Some(score), Some(record)) = (node.score, run.arms.get_mut(usize::from(node.arm))) {
+            record.gain(if before.is_finite() { score - before } else { 0.0 });
         }
     }
 
@@ -387,8 +459,10 @@ impl Lineage {
     fn rank(&mut self, index: NodeIndex) {
         let nodes = &self.nodes;
         let Some(run) = &mut self.run else { return };
-        let viable = !matches!(nodes[index as usize].verdict, Some(Verdict::Unviable | Verdict::Suspect));
-        let Some(score) = nodes[index as usize].score.filter(|_| viable) else { return };
+        let node = &nodes[index as usize];
+        let sound = node.whole && !matches!(node.verdict, Some(Verdict::Unviable | Verdict::Suspect));
+        let Some(score) = node.score.filter(|_| sound) else { return };
+        run.best.retain(|i| *i != index);
         let place = run.best.partition_point(|i| nodes[*i as usize].score.is_some_and(|s| s >= score));
         if place < KEPT_BEST {
             run.best.insert(place, index);

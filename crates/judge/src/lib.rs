@@ -1,6 +1,7 @@
 //! Is it better, is it worse: pure statistics on paired marks. Nothing here does I/O or draws a random number.
 
 mod better;
+mod hopeless;
 mod pairs;
 mod sign;
 mod worse;
@@ -8,6 +9,7 @@ mod worse;
 use meliora_domain::Kind;
 
 pub use better::{Ruling, judge};
+pub use hopeless::hopeless;
 pub use sign::sign_test;
 pub use worse::{Standing, standing};
 

@@ -32,6 +32,12 @@ impl Pairs {
         Pairs { scores, tasks: all.len() }
     }
 
+    /// The pairs of those tasks alone that both sides have marks of.
+    pub(crate) fn shared(these: &[&Scorecard], those: &[&Scorecard]) -> Self {
+        let Pairs { scores, .. } = Pairs::of(these, those);
+        Pairs { tasks: scores.len(), scores }
+    }
+
     /// Whether at least half of the tasks have marks on both sides; with fewer, nothing is concluded.
     pub(crate) fn covered(&self) -> bool {
         !self.scores.is_empty() && self.scores.len() * 2 >= self.tasks

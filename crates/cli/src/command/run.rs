@@ -151,6 +151,7 @@ fn plan(project: &Project, baseline: &Genome) -> RunPlan {
         baseline: baseline.tree(),
         constitution: law_digest(project),
         tier: Some(project.suite.tier()),
+        search: Default::default(),
     }
 }
 

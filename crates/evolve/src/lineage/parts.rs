@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use meliora_domain::{Cost, Digest, FinishReason, RunPlan, TreeId, VariantId, Verdict};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeIndex, REMEMBERED_ATTEMPTS};
+use super::{ArmRecord, Marks, NodeIndex, REMEMBERED_ATTEMPTS};
 
 /// One variant.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -20,10 +20,21 @@ pub struct Node {
     pub run: u32,
     /// The step it was made in; 0 for a baseline.
     pub step: u64,
+    /// How many variants of its run were admitted before it.
+    pub born: u32,
+    /// Which proposer of the run's plan made it.
+    pub arm: u8,
     /// How many variants were made from it.
     pub children: u32,
-    /// Mean validation score of its newest examination.
+    /// Mean validation score of its newest examination; where that was of some tasks only, of all its marks.
     pub score: Option<f64>,
+    /// What came of each validation task.
+    pub marks: Marks,
+    /// Whether it was examined on all validation tasks.
+    pub whole: bool,
+    /// Figures of the evaluator that the run's search looks at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
     /// How often it was examined under `evaluator`.
     pub examined: u32,
     /// The evaluator of its newest examination.
@@ -85,6 +96,16 @@ pub struct Run {
     pub reserved: BTreeMap<u64, Cost>,
     /// Milliseconds that it was at work.
     pub busy_millis: u64,
+    /// Variants that were admitted, the baseline among them.
+    pub variants: u32,
+    /// Its validation tasks, by their place in the lineage's, rising.
+    pub tasks: Vec<u32>,
+    /// The lowest and the highest score of a validation task so far, zero and one included.
+    pub range: (f32, f32),
+    /// Marks of examinations of some tasks that do not make up a whole examination yet.
+    pub parts: u64,
+    /// What each proposer brought and cost.
+    pub arms: Vec<ArmRecord>,
     /// Attempts, whatever came of them.
     pub attempts: u64,
     /// Accepted variants.
@@ -136,8 +157,13 @@ impl Node {
             parents,
             run: 0,
             step,
+            born: 0,
+            arm: 0,
             children: 0,
             score: None,
+            marks: Marks::default(),
+            whole: false,
+            metrics: BTreeMap::new(),
             examined: 0,
             evaluator: None,
             verdict: None,
@@ -157,6 +183,7 @@ impl Node {
 
 impl Run {
     pub(super) fn new(number: u32, plan: RunPlan) -> Self {
+        let arms = vec![ArmRecord::default(); plan.arms.len()];
         Run {
             number,
             plan,
@@ -166,6 +193,11 @@ impl Run {
             spent: Cost::ZERO,
             reserved: BTreeMap::new(),
             busy_millis: 0,
+            variants: 0,
+            tasks: Vec::new(),
+            range: (0.0, 1.0),
+            parts: 0,
+            arms,
             attempts: 0,
             accepted: 0,
             refused: 0,
@@ -192,8 +224,30 @@ impl Run {
         self.troubles.push(what);
     }
 
-    /// Everything spent and reserved.
+    /// A proposer was asked.
+    pub(super) fn asked_of(&mut self, arm: usize, cost: Cost) {
+        let left = self.plan.search.bandit.decay;
+        self.arms.iter_mut().for_each(|record| record.decay(left));
+        if let Some(record) = self.arms.get_mut(arm) {
+            record.attempt(cost);
+        }
+    }
+
+    /// An examination of all tasks, or of so many.
+    pub(super) fn examined(&mut self, some: Option<u64>) {
+        let Some(marks) = some else {
+            self.spent += Cost::evals(1);
+            return;
+        };
+        let whole = (self.tasks.len() as u64).max(1);
+        self.parts += marks;
+        self.spent += Cost::evals(self.parts / whole);
+        self.parts %= whole;
+    }
+
+    /// Everything spent and reserved. An examination of some tasks counts by its part of a whole one, the last part in full.
     pub fn charged(&self) -> Cost {
-        self.reserved.values().fold(self.spent, |sum, cost| sum + *cost)
+        let begun = Cost::evals(u64::from(self.parts > 0));
+        self.reserved.values().fold(self.spent + begun, |sum, cost| sum + *cost)
     }
 }
