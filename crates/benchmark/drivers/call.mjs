@@ -154,15 +154,37 @@ function watcher() {
   };
 }
 
+let random = 0;
+/**
+ * What `Math.random` is in workers: of the task's seed alone. The sequence is that of a counter whose steps are hashed
+ * (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014), in 32 bits, two to a number.
+ */
+function seeded() {
+  const { imul } = Math;
+  const next = () => {
+    random = (random + 0x9e3779b9) | 0;
+    let mixed = random;
+    mixed = imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
+    mixed = imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return (mixed ^ (mixed >>> 15)) >>> 0;
+  };
+  return () => (next() * 2097152 + (next() >>> 11)) / 9007199254740992;
+}
+
 /** In the worker: one task, and whether this worker may run another. */
 async function perform({ task, number, room }, unchanged) {
   const { stringify, parse } = JSON;
   const port = parentPort;
   const say = (kind, text) => port.postMessage({ number, text: `${kind} ${text}\n` });
-  const end = () => port.postMessage({ number, done: true, again: unchanged() });
+  const end = () => {
+    delete process.env.MELIORA_SEED;
+    port.postMessage({ number, done: true, again: unchanged() });
+  };
   const encode = () => encoder(room);
   let run;
   port.postMessage({ number, begun: true });
+  random = task.seed | 0;
+  process.env.MELIORA_SEED = String(task.seed);
   try {
     run = await load(task, number);
   } catch (error) {
@@ -316,6 +338,7 @@ async function main() {
 if (isMainThread) await main();
 else {
   let unchanged;
+  Math.random = seeded();
   parentPort.on('message', (order) => {
     // Only now is the thread's own start over.
     unchanged ??= watcher();

@@ -252,8 +252,10 @@ def perform(task, codes, lines, plan):
     """In the child: runs every input of the task and says on descriptor 3 what came of each."""
     write, close = write_all, posix._exit
     inputs, SPENT[1] = task["inputs"], plan["room"]
+    seed = task["seed"]
     plan.clear()
     try:
+        plant(seed)
         folder = (ROOT + task["file"]).rpartition("/")[0]
         if folder + "/" != ROOT and not exists(folder + "/__init__.py"):
             sys.path.insert(1, folder)

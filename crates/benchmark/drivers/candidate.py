@@ -284,6 +284,7 @@ def main():
     PROCESS[:] = [posix.getpid()]
     plan = read_plan()
     open_paths([ROOT[:-1]], plan["modules"])
+    plant(plan["seed"])
     LINE[:] = [posix.dup(0), posix.dup(1), _thread.allocate_lock()]
     null = posix.open("/dev/null", posix.O_RDWR)
     for stream in (0, 1, 2):

@@ -114,6 +114,52 @@ def open_paths(first, modules):
     builtins.exit = builtins.quit = sys.exit
 
 
+class Seeder:
+    """The first finder. A generator that is imported later than the seed was given gets it as it is imported."""
+
+    def __init__(self, seed):
+        self.seed = seed
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in ("random", "numpy.random"):
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None and spec.loader is not None:
+                execute = spec.loader.exec_module
+
+                def seeded(module):
+                    execute(module)
+                    self.give(module)
+
+                try:
+                    spec.loader.exec_module = seeded
+                except AttributeError:
+                    pass  # A loader of the subject's own.
+                return spec
+        return None
+
+    def give(self, module):
+        seed = getattr(module, "seed", None)
+        if seed is not None:
+            seed(self.seed)
+
+
+def plant(seed):
+    """Gives the seed to what draws by chance: the global generators, and the environment for whatever else asks."""
+    text = "%d" % seed
+    posix.putenv("MELIORA_SEED", text)
+    # What `os.environ` is made from once `os` is imported.
+    posix.environ[b"MELIORA_SEED"] = text.encode("ascii")
+    if "os" in sys.modules:
+        sys.modules["os"].environ["MELIORA_SEED"] = text
+    seeder = Seeder(seed)
+    for name in ("random", "numpy.random"):
+        if name in sys.modules:
+            seeder.give(sys.modules[name])
+    sys.meta_path.insert(0, seeder)
+
+
 def describe(error, hidden=()):
     """An exception in a few lines: kind, message, where."""
     try:

@@ -3,13 +3,14 @@
 SUITE = WORK + "/suite/"
 
 
-def check(program, text, give):
+def check(program, seed, text, give):
     """In the child: the checker as the main program, with the exam on its standard input."""
     with open((posix.environ.get(b"TMPDIR") or b"/tmp") + b"/exam.json", "w+b") as file:
         file.write(text)
         file.seek(0)
         posix.dup2(file.fileno(), 0)
     posix.dup2(give, 1)
+    plant(seed)
     path = SUITE + program
     sys.argv[:] = [path]
     sys.path.insert(0, path.rpartition("/")[0])
@@ -50,7 +51,7 @@ def main():
             posix.close(take)
             posix.close(take_error)
             posix.dup2(give_error, 2)
-            code = check(plan["program"], plan["exam"].encode("utf-8"), give)
+            code = check(plan["program"], plan["seed"], plan["exam"].encode("utf-8"), give)
         finally:
             posix._exit(code)
     posix.close(give)

@@ -232,6 +232,7 @@ def evaluate(plan, say):
         sys.modules["_stand_in"] = module
         watch_readers(PROGRAMS + plan["program"], say)
         refuse_meters(refuse)
+    plant(plan["seed"])
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
     # What `os.environ` is made from once `os` is imported.

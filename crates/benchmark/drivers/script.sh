@@ -1,5 +1,5 @@
 # Work driver of command-driven suites. Builds once, runs once a task, prints what came out in base64.
-# Before this stand, written by the host: build(), run(), SECONDS_EACH, BLOCKS (output files' size), ROOM, BUDGET, TASKS.
+# Before this stand, written by the host: build(), run(), SECONDS_EACH, BLOCKS (output files' size), ROOM, BUDGET, TASKS, SEEDS.
 # The nonce is read from standard input only after the last command is dead; commands never get that input.
 # A suite may show no file of its own; its commands start in the same place.
 mkdir -p /work/suite && cd /work/suite || exit 1
@@ -12,7 +12,11 @@ begin=$(date +%s)
 ( ulimit -c 0; build ) </dev/null >"$out/build" 2>&1
 built=$?
 i=0
+# Each task's seed, in order.
+set -- $SEEDS
 while [ "$i" -lt "$TASKS" ]; do
+    export MELIORA_SEED="$1"
+    shift
     if [ "$built" -ne 0 ]; then
         emit "$i" build "$built" "" "$(encode "$out/build")"
     elif [ $(($(date +%s) - begin)) -gt "$BUDGET" ]; then # whole seconds: what began at the end of one is a second old at once

@@ -48,8 +48,9 @@ impl NativeSuite {
         );
         let modules: Vec<String> = python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!(
-            "{{\"program\":{},\"seconds\":{SECONDS},\"modules\":[{}],\"exam\":{}}}",
+            "{{\"program\":{},\"seed\":{},\"seconds\":{SECONDS},\"modules\":[{}],\"exam\":{}}}",
             quoted(program),
+            crate::task_seed(&task.id, work.seed),
             modules.join(","),
             quoted(&exam),
         );

@@ -19,6 +19,10 @@ pub(crate) struct Ticket {
     pub(crate) lines: BTreeMap<String, Vec<u32>>,
     /// Seconds that the whole job was given.
     pub(crate) budget: f64,
+    /// The order's seed.
+    pub(crate) seed: u64,
+    /// Number of validation tasks, where not all of them are in the job; else 0.
+    pub(crate) part_of: u64,
 }
 
 /// How one task's process ended.

@@ -195,15 +195,42 @@ pub struct Exam {
     pub job: Job,
 }
 
-/// How to examine.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Order<'a> {
-    /// Which tasks.
+/// What to examine.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct Scope<'a> {
+    /// Which splits.
     pub splits: &'a [Split],
+    /// Which of their tasks; empty for all. What is no task of these splits is left out.
+    pub tasks: &'a [TaskId],
+    /// Seed of what the subject does by chance: the same task and seed give it the same random numbers, in Python's
+    /// `random` and NumPy's global generator, JavaScript's `Math.random`, and as `MELIORA_SEED` in the environment. Not
+    /// part of the evaluator: scores of different seeds may be compared.
+    pub seed: u64,
     /// Whether to gather which lines run (train tasks, Python only; slower).
     pub lines: bool,
+}
+
+impl Scope<'_> {
+    /// Whether a task is in it.
+    pub(crate) fn holds(&self, split: Split, task: &TaskId) -> bool {
+        self.splits.contains(&split) && (self.tasks.is_empty() || self.tasks.contains(task))
+    }
+}
+
+/// How to examine.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct Order<'a> {
+    /// What.
+    pub scope: Scope<'a>,
     /// A secret of this examination: 32 hexadecimal digits from the host's random source.
     pub nonce: &'a str,
+}
+
+/// The seed that one task's subject is given: 32 bits, so that every generator takes it. Of task and seed alone, so that
+/// it is the same whatever other tasks are examined with it.
+pub(crate) fn task_seed(task: &TaskId, seed: u64) -> u32 {
+    let digest = Digest::of([task.0.as_bytes(), &seed.to_le_bytes()]);
+    u32::from_le_bytes([digest.0[0], digest.0[1], digest.0[2], digest.0[3]])
 }
 
 impl Suite {
@@ -266,6 +293,15 @@ impl Suite {
         }
     }
 
+    /// The tasks of a split, in the suite's order.
+    pub fn tasks(&self, split: Split) -> Vec<TaskId> {
+        match &self.plan {
+            Plan::Native(suite) => suite.tasks.iter().filter(|t| t.split == split).map(|t| t.id.clone()).collect(),
+            Plan::OpenEvolve(_) if split == Split::Validation => vec![openevolve::task()],
+            Plan::OpenEvolve(_) => Vec::new(),
+        }
+    }
+
     /// The evaluator's job and the candidate's, where they run at once, in cages of their own, and the first calls the
     /// second: in the tier `split`. The first one's result is graded. `None` in other tiers.
     pub fn split(&self, genome: &Genome, order: &Order<'_>) -> Option<Pair> {
@@ -289,7 +325,9 @@ impl Suite {
             Plan::Native(suite) => suite.grade(job, finished),
             Plan::OpenEvolve(suite) => suite.grade(job, finished),
         };
-        let scorecard = Scorecard { evaluator: self.evaluator, marks, metrics, seconds: finished.seconds };
+        let Ticket { seed, part_of, .. } = job.ticket;
+        let seconds = finished.seconds;
+        let scorecard = Scorecard { evaluator: self.evaluator, marks, metrics, seconds, seed, part_of };
         Graded { scorecard, exams, feedback }
     }
 

@@ -21,7 +21,7 @@ use crate::grade;
 use crate::json::{Json, quoted};
 use crate::suite::Parts;
 use crate::work::{START, block, environment, file, genome_files, mounts, python_argv};
-use crate::{CageFile, Job, Order, SuiteError, SuiteSource, Tool, Toolbox};
+use crate::{CageFile, Job, Order, SuiteError, SuiteSource, Tool, Toolbox, task_seed};
 
 /// The driver.
 pub(crate) const DRIVER: &str =
@@ -60,6 +60,11 @@ pub(crate) struct OpenEvolveSuite {
 /// Whether a folder holds an OpenEvolve task.
 pub(crate) fn is_task(folder: &Path) -> bool {
     folder.join("evaluator.py").is_file() && !programs(folder).is_empty()
+}
+
+/// The one task of an OpenEvolve task folder.
+pub(crate) fn task() -> TaskId {
+    TaskId("evaluate".to_owned())
 }
 
 fn programs(folder: &Path) -> Vec<String> {
@@ -170,18 +175,19 @@ impl OpenEvolveSuite {
 
     /// The job where the evaluator runs; in the tier `together` the candidate with it.
     pub(crate) fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
-        let tasks = if order.splits.contains(&Split::Validation) { vec![0] } else { Vec::new() };
+        let tasks = if order.scope.holds(Split::Validation, &task()) { vec![0] } else { Vec::new() };
         let retries = self.retries();
         let thresholds = self.config.evaluator.cascade_thresholds.clone().unwrap_or(THRESHOLDS.to_vec());
         let thresholds: Vec<String> = thresholds.iter().map(|t| format!("{t:?}")).collect();
         let modules: Vec<String> = self.python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!(
-            "{{\"split\":{},\"program\":{},\"cascade\":{},\"thresholds\":[{}],\"timeout\":{},\"retries\":{retries},\"modules\":[{}]}}",
+            "{{\"split\":{},\"program\":{},\"cascade\":{},\"thresholds\":[{}],\"timeout\":{},\"retries\":{retries},\"seed\":{},\"modules\":[{}]}}",
             self.split,
             quoted(&self.program),
             self.cascade(),
             thresholds.join(","),
             self.seconds(),
+            task_seed(&task(), order.scope.seed),
             modules.join(","),
         );
         let mut files = if self.split { split::stand_in(&self.program) } else { genome_files(genome) };
@@ -194,7 +200,8 @@ impl OpenEvolveSuite {
         files.push(file(path, driver.as_bytes()));
 
         let (limits, wall) = self.bounds(&files);
-        let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget: wall, ..Ticket::default() };
+        let seed = order.scope.seed;
+        let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget: wall, seed, ..Ticket::default() };
         Job {
             files,
             argv: python_argv(&self.python, path),
@@ -219,7 +226,7 @@ impl OpenEvolveSuite {
                 found.fail(status, detail);
             }
         }
-        let task = TaskId("evaluate".to_owned());
+        let task = task();
         let feedback = Feedback {
             task: task.clone(),
             passed: found.status == MarkStatus::Passed,

@@ -10,7 +10,7 @@ use crate::json::Json;
 use crate::native::{Assignment, CommandWork, Key, Task, ToolName};
 use crate::suite::NativeSuite;
 use crate::work::{START, at_least, environment, file, genome_files, mounts};
-use crate::{CageFile, Job, Tool};
+use crate::{CageFile, Job, Tool, task_seed};
 
 /// The fixed part of the script.
 pub(crate) const SCRIPT: &str = include_str!("../drivers/script.sh");
@@ -82,13 +82,16 @@ impl NativeSuite {
         } else {
             format!("timeout -k 1 {BUILD} {}", command(&work.build))
         };
+        let seeds: Vec<String> =
+            ticket.tasks.iter().map(|i| task_seed(&self.tasks[*i].id, ticket.seed).to_string()).collect();
         let room = (self.limits.output / 8).clamp(1 << 10, 1 << 18);
         format!(
-            "build() {{ {build}; }}\nrun() {{ timeout -k 0.2 {seconds} {}; }}\nROOM={room}\nBLOCKS={}\nBUDGET={}\nTASKS={}\n{SCRIPT}",
+            "build() {{ {build}; }}\nrun() {{ timeout -k 0.2 {seconds} {}; }}\nROOM={room}\nBLOCKS={}\nBUDGET={}\nTASKS={}\nSEEDS='{}'\n{SCRIPT}",
             command(&work.run),
             (self.limits.disk / 2) >> 9,
             ((if work.build.is_empty() { 0.0 } else { BUILD }) + ticket.budget).ceil(),
             ticket.tasks.len(),
+            seeds.join(" "),
         )
     }
 

@@ -9,7 +9,7 @@ use meliora_domain::{Genome, Limits, Split};
 use crate::json::quoted;
 use crate::native::{Assignment, Language, Task};
 use crate::suite::{NativeSuite, version};
-use crate::{CageFile, Job, Order, Ticket, Tool};
+use crate::{CageFile, Job, Order, Ticket, Tool, task_seed};
 
 /// The driver of Python calls.
 pub(crate) const CALL_PY: &str =
@@ -29,20 +29,27 @@ const WATCHED: usize = 200_000;
 impl NativeSuite {
     /// The work job for these tasks.
     pub(crate) fn work(&self, genome: &Genome, order: &Order<'_>) -> Job {
+        let scope = &order.scope;
         let mut tasks: Vec<usize> =
-            (0..self.tasks.len()).filter(|i| order.splits.contains(&self.tasks[*i].split)).collect();
+            (0..self.tasks.len()).filter(|i| scope.holds(self.tasks[*i].split, &self.tasks[*i].id)).collect();
         // What a train task answers, proposers are told. So no other task's inputs may have been seen before it ends.
         tasks.sort_by_key(|i| self.tasks[*i].split != Split::Train);
         // A hanging subject must not cost the sum of all limits: the examination as a whole has the cage's time.
         let sum = self.settings.seconds * tasks.len() as f64;
         let budget = sum.min(self.limits.wall.as_secs_f64().max(self.settings.seconds));
-        let ticket = Ticket { nonce: order.nonce.to_owned(), tasks, budget, ..Ticket::default() };
+        let validation =
+            |tasks: &mut dyn Iterator<Item = &Task>| tasks.filter(|t| t.split == Split::Validation).count();
+        let all = validation(&mut self.tasks.iter());
+        let here = validation(&mut tasks.iter().map(|i| &self.tasks[*i]));
+        let part_of = if here > 0 && here < all { all as u64 } else { 0 };
+        let ticket =
+            Ticket { nonce: order.nonce.to_owned(), tasks, budget, seed: scope.seed, part_of, ..Ticket::default() };
         if !self.is_call() {
             return self.script_job(genome, ticket);
         }
         match (self.language, &self.node, &self.python) {
             (Some(Language::JavaScript | Language::TypeScript), Some(node), ..) => self.node_job(genome, node, ticket),
-            (Some(Language::Python), _, Some(python)) => self.python_job(genome, python, ticket, order.lines),
+            (Some(Language::Python), _, Some(python)) => self.python_job(genome, python, ticket, scope.lines),
             _ => unreachable!("loading a suite made sure that the tool of its language is there"),
         }
     }
@@ -122,9 +129,10 @@ impl NativeSuite {
             let Task { assignment: Assignment::Call { file, function, inputs }, .. } = task else { continue };
             let inputs: Vec<String> = inputs.iter().map(|i| quoted(&i.text())).collect();
             out.push(format!(
-                "{{\"file\":{},\"function\":{},\"lines\":{},\"inputs\":[{}]}}",
+                "{{\"file\":{},\"function\":{},\"seed\":{},\"lines\":{},\"inputs\":[{}]}}",
                 quoted(file),
                 quoted(function),
+                task_seed(&task.id, ticket.seed),
                 lines && task.split == Split::Train,
                 inputs.join(","),
             ));

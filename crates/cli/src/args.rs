@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub use self::models::{Models, ModelsTest};
 pub use self::record::{Audit, AuditVerify, Store};
 pub use self::sandbox::{Image, Sandbox, SandboxRun, SandboxServe, SelfTest};
 use crate::cages::Backend;
 
+mod models;
 mod record;
 mod sandbox;
 
@@ -146,10 +148,35 @@ pub enum Command {
         #[command(subcommand)]
         command: Store,
     },
+    /// The language models: are they there, what can they do, how fast are they?
+    Models {
+        /// What to do.
+        #[command(subcommand)]
+        command: Models,
+    },
     /// What the law says of an operation before it happens: exit 0 allowed, 10 a person decides, 11 forbidden.
     Review(Review),
+    /// Strategies on synthetic landscapes, at equal budgets: which finds more?
+    Simulate(Simulate),
     /// Print the JSON Schema of meliora.toml.
     Schema,
+}
+
+/// What to simulate.
+#[derive(ClapArgs, Debug)]
+pub struct Simulate {
+    /// Landscapes of this family only: inherited, fresh, plain or deceptive.
+    #[arg(long)]
+    pub family: Option<String>,
+    /// Strategies to compare, as many as you like; all if none is named.
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Runs of each strategy on each landscape, each with a seed of its own.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Write a picture of the courses into this file.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// What to review: at least one operation; of several, the strictest answer holds.
@@ -283,7 +310,7 @@ pub struct Overrides {
     /// Whether an OpenEvolve evaluator and what it examines have cages of their own (split, the default) or share one.
     #[arg(long, value_name = "TIER", value_parser = ["split", "together"])]
     pub isolation: Option<String>,
-    /// Name of the model; asked of the server if there is only one.
+    /// Name of the model, or of a `[models.NAME]`; without it the server's first one is taken.
     #[arg(long, value_name = "MODEL")]
     pub model: Option<String>,
 }
@@ -297,8 +324,9 @@ pub struct Run {
     /// How parents are chosen.
     #[arg(long, value_parser = ["greedy", "dgm"])]
     pub strategy: Option<String>,
-    /// Who proposes; may be given several times, they take turns.
-    #[arg(long = "proposer", value_parser = ["mutate", "rewrite", "replay", "command"])]
+    /// Who proposes: mutate, rewrite, rewrite:NAME (with the model [models.NAME]), replay, command; may be given several
+    /// times, they take turns.
+    #[arg(long = "proposer", value_name = "PROPOSER")]
     pub proposers: Vec<String>,
     /// At most this many examinations.
     #[arg(long, value_name = "N")]

@@ -10,6 +10,7 @@ mod doctor;
 mod init;
 mod lineage;
 mod log;
+mod models;
 mod promote;
 mod proposers;
 mod resume;
@@ -18,6 +19,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod show;
+mod simulate;
 mod store;
 
 use crate::args::{Args, Command};
@@ -45,7 +47,9 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Constitution { command } => constitution::constitution(command, printer),
         Command::Audit { command } => audit::audit(command, printer),
         Command::Store { command } => store::store(command, printer),
+        Command::Models { command } => models::models(command, printer),
         Command::Review(review) => review::review(review, printer),
+        Command::Simulate(simulate) => simulate::simulate(simulate, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);
             if let Ok(text) = serde_json::to_string_pretty(&schema) {

@@ -1,5 +1,6 @@
 //! Configuration: built-in defaults < user file < `meliora.toml` < `MELIORA_*` < flags. Unknown keys are errors.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -8,6 +9,12 @@ use serde::Deserialize;
 use crate::cages::Backend;
 use crate::exit::Exit;
 use crate::failure::Failure;
+
+pub mod model;
+mod search;
+
+pub use model::Model;
+pub use search::{Search, Turns};
 
 /// A project's `meliora.toml`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -36,6 +43,9 @@ pub struct Config {
     /// The language model.
     #[serde(default)]
     pub model: Model,
+    /// Further language models, by names of your own.
+    #[serde(default)]
+    pub models: BTreeMap<String, Model>,
     /// The outside proposer.
     #[serde(default)]
     pub command: OutsideCommand,
@@ -51,6 +61,9 @@ pub struct Config {
     /// Where the journal is kept.
     #[serde(default)]
     pub store: Store,
+    /// The settings of strategies.
+    #[serde(default)]
+    pub search: Search,
 }
 
 /// `[genome]`
@@ -89,10 +102,12 @@ impl Default for Suite {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
-    /// How parents are chosen: `greedy` or `dgm`.
+    /// How parents are chosen: `greedy`, `dgm`, `hgm`, `islands` or `pareto`.
     pub strategy: String,
-    /// Who proposes, in turns: `mutate`, `rewrite`, `replay`, `command`.
+    /// Who proposes, in turns: `mutate`, `rewrite`, `rewrite:NAME` with the model `[models.NAME]`, `replay`, `command`.
     pub proposers: Vec<String>,
+    /// How a proposer is chosen where there are several: `turns` or `bandit`.
+    pub arms: Turns,
     /// Seed of every random choice.
     pub seed: u64,
     /// How many steps are dealt with at once.
@@ -101,7 +116,7 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Run { strategy: "greedy".into(), proposers: vec!["mutate".into()], seed: 1, jobs: 2 }
+        Run { strategy: "greedy".into(), proposers: vec!["mutate".into()], arms: Turns::Turns, seed: 1, jobs: 2 }
     }
 }
 
@@ -178,49 +193,6 @@ impl Default for Sandbox {
     }
 }
 
-/// `[model]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Model {
-    /// Address of the server.
-    pub base_url: String,
-    /// Name of the model; empty to ask the server.
-    pub name: String,
-    /// `openai` (chat completions) or `anthropic` (messages).
-    pub api: String,
-    /// Name of the environment variable that holds the key.
-    pub key_env: Option<String>,
-    /// Sampling temperature; chosen by the proposer if absent.
-    pub temperature: Option<f64>,
-    /// Most tokens a reply may have.
-    pub max_tokens: u32,
-    /// Seconds to wait for a reply.
-    pub timeout_seconds: f64,
-    /// US dollars per million tokens read.
-    pub price_prompt: f64,
-    /// US dollars per million tokens written.
-    pub price_completion: f64,
-    /// Tries after the first one.
-    pub retries: u32,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Model {
-            base_url: String::new(),
-            name: String::new(),
-            api: "openai".into(),
-            key_env: None,
-            temperature: None,
-            max_tokens: 2048,
-            timeout_seconds: 300.0,
-            price_prompt: 0.0,
-            price_completion: 0.0,
-            retries: 4,
-        }
-    }
-}
-
 /// `[command]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -243,15 +215,30 @@ pub struct Replay {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Judge {
-    /// Highest p-value that counts as evidence, for `sample` suites.
+    /// Highest chance that a run in which nothing is better accepts anything, for `sample` suites.
     pub alpha: f64,
-    /// Relative drop after a promotion that rolls it back: 0.05 is 5 %.
+    /// Drop after a promotion that rolls it back: 0.05 is 5 %, or 0.05 points.
     pub margin: f64,
+    /// What the margin is a part of.
+    pub margin_kind: MarginKind,
+    /// Seeds with which each task is examined at most, where marks depend on the seed, for `sample` suites.
+    pub seeds: u64,
+}
+
+/// What `[judge] margin` is a part of.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MarginKind {
+    /// Of the score at promotion.
+    #[default]
+    Relative,
+    /// Of the scale, in score points.
+    Absolute,
 }
 
 impl Default for Judge {
     fn default() -> Self {
-        Judge { alpha: 0.05, margin: 0.05 }
+        Judge { alpha: 0.05, margin: 0.05, margin_kind: MarginKind::Relative, seeds: 3 }
     }
 }
 
@@ -308,6 +295,19 @@ pub fn store(dir: &Path) -> Result<Store, Failure> {
     store.map_or(Ok(Store::default()), |store| store.try_into().map_err(bad))
 }
 
+/// The models of a folder, whatever else it is: `[model]` and those with names.
+pub fn models(dir: &Path) -> Result<(Model, BTreeMap<String, Model>), Failure> {
+    let file = dir.join("meliora.toml");
+    let mut table = merged(file.is_file().then_some(&*file))?;
+    let mut only = toml::Table::from_iter([("name".to_owned(), toml::Value::String(String::new()))]);
+    only.extend(["model", "models"].iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
+    let config: Config = only.try_into().map_err(|e: toml::de::Error| {
+        Failure::new(Exit::Configuration, e.message()).hint("docs/configuration.md lists every key")
+    })?;
+    model::check(&config).map_err(|what| Failure::new(Exit::Configuration, what))?;
+    Ok((config.model, config.models))
+}
+
 /// The settings of all sources: the user's file, the project's, the environment.
 fn merged(project_file: Option<&Path>) -> Result<toml::Table, Failure> {
     let mut merged = toml::Table::new();
@@ -339,6 +339,9 @@ pub fn check(config: &Config) -> Result<(), String> {
     if !(j.alpha > 0.0 && j.alpha < 1.0 && j.margin > 0.0 && j.margin < 1.0) {
         return Err("[judge] alpha and margin lie between 0 and 1".into());
     }
+    if !(1..=100).contains(&j.seeds) {
+        return Err("[judge] seeds lies between 1 and 100".into());
+    }
     let a = &config.alerts;
     if !(0.0..=600.0).contains(&a.wait_seconds) || a.retries > 20 {
         return Err("[alerts] wait_seconds lies between 0 and 600, retries between 0 and 20".into());
@@ -350,19 +353,21 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("[run] proposers names none".into());
     }
     for proposer in &config.run.proposers {
-        if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
+        if let Some(("rewrite", name)) = proposer.split_once(':') {
+            model::named(&config.model, &config.models, Some(name))
+                .map_err(|e| format!("[run] proposers: '{proposer}': {e}"))?;
+        } else if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
             return Err(format!(
-                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"
+                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, rewrite:NAME, replay, command"
             ));
         }
     }
     if meliora_evolve::StrategyKind::named(&config.run.strategy).is_none() {
-        return Err(format!("[run] strategy: there is no '{}'; there are greedy and dgm", config.run.strategy));
+        let names = meliora_evolve::StrategyKind::ALL.map(meliora_evolve::StrategyKind::name).join(", ");
+        return Err(format!("[run] strategy: there is no '{}'; there are {names}", config.run.strategy));
     }
-    if !["openai", "anthropic"].contains(&config.model.api.as_str()) {
-        return Err(format!("[model] api: there is no '{}'; there are openai and anthropic", config.model.api));
-    }
-    Ok(())
+    config.search.check()?;
+    model::check(config)
 }
 
 /// What types cannot say of `[sandbox]`.
@@ -395,10 +400,15 @@ fn user_file() -> Option<PathBuf> {
     Some(base.join("meliora/config.toml"))
 }
 
+/// The tables inside `[search]`, as their variables begin.
+const SEARCHES: [&str; 5] = ["dgm_", "hgm_", "islands_", "pareto_", "bandit_"];
+
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
-    let sections =
-        ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store"];
+    let sections = [
+        "genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store",
+        "search",
+    ];
     let mut table = toml::Table::new();
     for (name, value) in vars {
         let Some(key) = name.strip_prefix("MELIORA_").map(str::to_lowercase) else { continue };
@@ -410,6 +420,14 @@ fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table
                 let inner = toml::Table::from_iter([(key["e2b_".len()..].to_owned(), value)]);
                 let outer = toml::Table::from_iter([("e2b".to_owned(), toml::Value::Table(inner))]);
                 merge(&mut table, toml::Table::from_iter([("sandbox".to_owned(), toml::Value::Table(outer))]));
+            }
+            Some(("search", key)) if SEARCHES.iter().any(|inner| key.starts_with(inner)) => {
+                let (inner, key) = key.split_once('_').unwrap_or_default();
+                let inner = toml::Table::from_iter([(
+                    inner.to_owned(),
+                    toml::Value::Table(toml::Table::from_iter([(key.to_owned(), value)])),
+                )]);
+                merge(&mut table, toml::Table::from_iter([("search".to_owned(), toml::Value::Table(inner))]));
             }
             Some((section, key)) => {
                 let entry = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));

@@ -10,6 +10,7 @@ mod desk;
 mod exit;
 mod failure;
 mod keys;
+mod models;
 mod observer;
 mod printer;
 mod project;

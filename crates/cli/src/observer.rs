@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use meliora_domain::{Event, Recorded, Verdict};
+use meliora_domain::{Event, Recorded, TaskId, Verdict};
 use meliora_evolve::{Observer, Progress};
 
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
@@ -120,6 +120,7 @@ impl Observer for Show {
             Event::Violated { article, reason, .. } => {
                 self.say(format!("{} violation of {}: {reason}", paint(BAD, "✗"), paint(BOLD, article)));
             }
+            Event::Quarantined { tasks, reason, .. } => self.say(quarantined(tasks, reason)),
             Event::Warned { message } => self.say(format!("{} {message}", paint(NOTE, "warning:"))),
             Event::RunContinued => self.say("going on with the unfinished run".to_owned()),
             _ => {}
@@ -146,6 +147,12 @@ impl Observer for Show {
             }
         }
     }
+}
+
+/// What is said of tasks that do not count any more.
+pub fn quarantined(tasks: &[TaskId], reason: &str) -> String {
+    let names: Vec<&str> = tasks.iter().map(|task| task.0.as_str()).collect();
+    format!("{} {}: {reason}; no verdict counts them", paint(NOTE, "flaky, in quarantine:"), names.join(", "))
 }
 
 fn progress_line(p: &Progress, elapsed: Duration) -> String {

@@ -7,7 +7,7 @@ use meliora_benchmark::{OpenEvolveConfig, Suite, SuiteSource, Toolbox};
 use meliora_constitution::{Constitution, GuardianRules, Reach};
 use meliora_domain::{Digest, Event, Genome, Kind, Limits, Tier, Timestamp, VariantId};
 use meliora_evolve::{Archive, Lineage};
-use meliora_judge::Policy;
+use meliora_judge::{MarginKind, Policy};
 use meliora_store::{GitArchive, GitTarget, Globs, LockError, ProjectLock};
 
 use crate::args::Overrides;
@@ -69,11 +69,13 @@ impl Project {
         if let Some(backend) = overrides.backend {
             config.sandbox.backend = backend;
         }
+        match overrides.model.as_ref().map(|name| (name, config.models.get(name))) {
+            Some((_, Some(named))) => config.model = named.clone(),
+            Some((name, None)) => config.model.name.clone_from(name),
+            None => {}
+        }
         if let Some(url) = &overrides.base_url {
             config.model.base_url.clone_from(url);
-        }
-        if let Some(model) = &overrides.model {
-            config.model.name.clone_from(model);
         }
         let tools = cages::tools(&config.sandbox)?;
         let source = SuiteSource {
@@ -154,7 +156,12 @@ impl Project {
     /// What decides.
     pub fn policy(&self) -> Policy {
         let judge = &self.config.judge;
-        let policy = Policy { kind: self.suite.kind(), alpha: judge.alpha, margin: judge.margin };
+        let margin_kind = match judge.margin_kind {
+            config::MarginKind::Relative => MarginKind::Relative,
+            config::MarginKind::Absolute => MarginKind::Absolute,
+        };
+        let (alpha, margin, seeds) = (judge.alpha, judge.margin, judge.seeds);
+        let policy = Policy { kind: self.suite.kind(), alpha, margin, margin_kind, seeds };
         meliora_evolve::stricter(&policy, self.guardian())
     }
 

@@ -6,16 +6,32 @@ use std::path::{Path, PathBuf};
 /// Which rooms each room may know. The picture in ARCHITECTURE.md shows the same.
 const ARROWS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("prompt", &["domain"]),
     ("judge", &["domain"]),
     ("constitution", &["domain"]),
-    ("benchmark", &["domain"]),
-    ("evolve", &["domain", "judge", "constitution", "benchmark"]),
+    ("benchmark", &["domain", "prompt"]),
+    ("evolve", &["domain", "prompt", "judge", "constitution", "benchmark"]),
     ("llm", &["domain", "evolve"]),
-    ("propose", &["domain", "evolve", "llm"]),
+    ("propose", &["domain", "prompt", "evolve", "llm"]),
     ("sandbox", &["domain", "evolve"]),
     ("store", &["domain", "evolve"]),
     ("serve", &["domain", "evolve"]),
-    ("cli", &["domain", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store", "serve"]),
+    (
+        "cli",
+        &[
+            "domain",
+            "prompt",
+            "judge",
+            "constitution",
+            "benchmark",
+            "evolve",
+            "llm",
+            "propose",
+            "sandbox",
+            "store",
+            "serve",
+        ],
+    ),
 ];
 
 fn crates() -> PathBuf {

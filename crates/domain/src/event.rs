@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Cost, Decision, Digest, Feedback, Judgement, Operation, Request, Scorecard, SearchPlan, Tier, TreeId,
-    VariantId, Word,
+    Change, Cost, Decision, Digest, Feedback, Judgement, Operation, Request, Scorecard, SearchPlan, TaskId, Tier,
+    TreeId, VariantId, Word,
 };
 
 /// Milliseconds since 1970-01-01 UTC.
@@ -171,6 +171,15 @@ pub enum Event {
         variant: VariantId,
         /// Its validation score.
         score: f64,
+    },
+    /// The same work was marked differently, so these tasks of this evaluator count for no verdict.
+    Quarantined {
+        /// The evaluator.
+        evaluator: Digest,
+        /// The tasks.
+        tasks: Vec<TaskId>,
+        /// What showed it, in words.
+        reason: String,
     },
     /// What train tasks told of a variant, gathered when it first became a parent.
     Traced {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Split, TaskId};
+use crate::{Digest, Fields, Split, TaskId, Value};
 
 /// How a task ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Mark {
 }
 
 /// All marks of one examination, with the evaluator they are bound to.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 pub struct Scorecard {
     /// Hash of tasks, keys, evaluator code and its settings. Scores of different hashes are never compared.
     pub evaluator: Digest,
@@ -54,6 +54,16 @@ pub struct Scorecard {
     pub metrics: BTreeMap<String, f64>,
     /// Wall-clock seconds that the examination took.
     pub seconds: f64,
+    /// Seed of what the subject did by chance: marks of one task and one seed are a pair.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seed: u64,
+    /// Number of validation tasks that the suite has, where only some of them were examined; else 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub part_of: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Scorecard {
@@ -94,4 +104,40 @@ pub struct Feedback {
     /// Lines of each genome file (1-based) that ran during the task, where coverage can be gathered.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lines: BTreeMap<String, Vec<u32>>,
+}
+
+/// A row of a prompt suite's train data, with what a program made of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Example {
+    /// The train task.
+    pub task: TaskId,
+    /// The row's inputs.
+    pub inputs: Fields,
+    /// What is expected.
+    pub expected: Value,
+    /// The score, 0 to 1.
+    pub score: f64,
+    /// What was right or wrong, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Whether it may be shown as a demo: not where the same row decides.
+    pub demo: bool,
+    /// What each predictor was given and gave, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trace: Vec<Call>,
+}
+
+/// One call of a predictor.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// The predictor's name within the program.
+    pub predictor: String,
+    /// What it was given.
+    pub inputs: Fields,
+    /// What it gave; empty if its answer could not be read.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub outputs: Fields,
+    /// The answer as it came, if it could not be read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub said: String,
 }

@@ -165,6 +165,7 @@ impl Evolution<'_> {
         let lineage = self.journal.lineage();
         let mut errand = self.memory.errand(lineage, step, seed, ask.parents, &[], ask.arm, Cost::ZERO)?;
         errand.approved = Some(approved);
+        errand.scales = self.scales(step, seed)?;
         Ok(Some(errand))
     }
 

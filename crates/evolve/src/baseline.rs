@@ -1,7 +1,7 @@
 //! What a run needs of a parent before it can be changed: the baseline's marks, and what train tasks tell.
 
 use meliora_constitution::{Ruling, Subject};
-use meliora_domain::{Cost, Event, Genome, Kind, MarkStatus, Split, VariantId};
+use meliora_domain::{Cost, Event, Genome, Kind, MarkStatus, Scorecard, Split, VariantId};
 
 use crate::error::EvolveError;
 use crate::evolution::Evolution;
@@ -22,11 +22,11 @@ impl Evolution<'_> {
         };
         let mut events = vec![Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() }];
         let mut cards = Vec::new();
-        for _ in 0..2 {
+        for seed in 0..2 {
             if self.budget.reserve(Cost::evals(1)).is_err() {
                 break;
             }
-            cards.push(self.workshop().examine(&lawful)?);
+            cards.push(self.workshop().examine(&lawful, &[], seed)?);
         }
         let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
         if let Some(mark) = first.of(Split::Validation).find(|m| m.status == MarkStatus::Missing) {
@@ -37,13 +37,8 @@ impl Evolution<'_> {
             let detail = mark.map(|m| m.detail.clone()).unwrap_or_default();
             return Err(EvolveError::Evaluator { task: mark.map(|m| m.task.to_string()).unwrap_or_default(), detail });
         }
-        let differ = cards.windows(2).any(|w| w[0].mean(Split::Validation) != w[1].mean(Split::Validation));
-        if differ && self.setup.policy.kind == Kind::Exact {
-            events.push(Event::Warned {
-                message: "two examinations of the same baseline gave different scores, so this suite is not exact; \
-                          declare `kind = \"sample\"`, or make the evaluator deterministic"
-                    .to_owned(),
-            });
+        if self.setup.policy.kind == Kind::Exact {
+            events.extend(self.exactness(&cards));
         }
         if first.unviable(Split::Validation) {
             let detail = first.of(Split::Validation).next().map(|m| m.detail.clone()).unwrap_or_default();
@@ -57,6 +52,27 @@ impl Evolution<'_> {
         self.memory.seen().claim(genome.tree(), 0);
         self.setup.archive.point_champion(&variant)?;
         Ok(())
+    }
+
+    /// What examinations of the same genome show of a suite that is called exact, if it is not.
+    fn exactness(&self, cards: &[Scorecard]) -> Option<Event> {
+        let evaluator = self.setup.suite.evaluator();
+        let mut repeats = meliora_judge::repeats(&cards.iter().collect::<Vec<_>>());
+        repeats.tasks.retain(|task| !self.journal.lineage().flaky(&evaluator).contains(&task.task));
+        if repeats.exact() {
+            return None;
+        }
+        let Some(tasks) = repeats.quarantine() else {
+            let count = repeats.flaky().count();
+            let message = format!(
+                "two examinations of the same baseline gave different scores on {count} of {} tasks, so this suite is not \
+                 exact; declare `kind = \"sample\"`, or make the evaluator deterministic",
+                repeats.tasks.len()
+            );
+            return Some(Event::Warned { message });
+        };
+        let reason = "two examinations of the same baseline gave it different scores".to_owned();
+        Some(Event::Quarantined { evaluator, tasks, reason })
     }
 
     /// Gathers what the train tasks tell of a parent with the lines they run, once, for proposers that look at lines.

@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId,
+    BidOutcome, Cost, Digest, Event, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId, Verdict,
 };
 
 use crate::approval::Approved;
 use crate::error::EvolveError;
+use crate::further::Further;
 use crate::lineage::Lineage;
 use crate::port::{Ancestor, Archive, Inspiration, PastAttempt, Tried};
-use crate::strategy::Arm;
+use crate::scales::{Rival, Scales, refs};
+use crate::strategy::{Arm, Exam};
 
 /// How many variants' files, marks and feedback are kept at hand.
 const AT_HAND: usize = 128;
@@ -38,6 +40,10 @@ pub struct Errand {
     pub score: Option<f64>,
     /// Its marks under the evaluator in force.
     pub cards: Vec<Arc<Scorecard>>,
+    /// The champion, where it is not the first parent.
+    pub champion: Option<Rival>,
+    /// On what terms what comes of it is weighed.
+    pub scales: Scales,
     /// What train tasks told of it.
     pub feedback: Arc<Vec<Feedback>>,
     /// What the first parent was made from, the nearest first; only for proposers that look at it.
@@ -46,6 +52,10 @@ pub struct Errand {
     pub inspirations: Vec<Inspiration>,
     /// What did not help.
     pub attempts: Vec<PastAttempt>,
+    /// How what comes of it is examined.
+    pub exam: Exam,
+    /// A variant that is examined further, where nothing new is made: then the first parent is what it is judged against.
+    pub further: Option<Further>,
     /// What is to be tried, where a person said yes to it: then nobody is asked for a proposal.
     pub approved: Option<Approved>,
 }
@@ -81,6 +91,8 @@ pub struct Memory<'a> {
     archive: &'a dyn Archive,
     seen: Arc<Seen>,
     issued: u64,
+    /// By run, whether marks depend on the seed.
+    chance: Option<(u32, bool)>,
     genomes: Shelf<Arc<Genome>>,
     cards: Shelf<Vec<Arc<Scorecard>>>,
     feedback: Shelf<Arc<Vec<Feedback>>>,
@@ -93,6 +105,7 @@ impl<'a> Memory<'a> {
             archive,
             seen: Arc::default(),
             issued: 0,
+            chance: None,
             genomes: Shelf::default(),
             cards: Shelf::default(),
             feedback: Shelf::default(),
@@ -133,6 +146,13 @@ impl<'a> Memory<'a> {
         let evaluator = node.and_then(|n| n.evaluator).unwrap_or_default();
         let cards = self.cards(&parent, &evaluator)?;
         let feedback = self.feedback(&parent, &cards)?;
+        let champion = lineage.champion().map(|n| n.id).filter(|id| *id != parent);
+        let champion = champion
+            .map(|variant| {
+                let (genome, cards) = (self.genome(&variant)?, self.cards(&variant, &evaluator)?);
+                Ok::<_, EvolveError>(Rival { variant, genome, cards })
+            })
+            .transpose()?;
         let inspirations = inspirations
             .iter()
             .map(|id| {
@@ -157,10 +177,14 @@ impl<'a> Memory<'a> {
             genome,
             score,
             cards,
+            champion,
+            scales: Scales::default(),
             feedback,
             ancestors,
             inspirations,
             attempts,
+            exam: Exam::Whole,
+            further: None,
             approved: None,
         })
     }
@@ -205,6 +229,26 @@ impl<'a> Memory<'a> {
         Ok(cards)
     }
 
+    /// Takes in a card that is about to be journalled.
+    pub fn keep_card(&mut self, id: &VariantId, card: &Scorecard) -> Result<(), EvolveError> {
+        let mut cards = self.cards(id, &card.evaluator)?;
+        cards.push(Arc::new(card.clone()));
+        self.cards.put(*id, cards);
+        Ok(())
+    }
+
+    /// Whether marks of the run's baseline depend on the seed, as its first two examinations show.
+    pub fn chance(&mut self, lineage: &Lineage) -> Result<bool, EvolveError> {
+        let Some((run, baseline)) = lineage.run.as_ref().zip(lineage.baseline()) else { return Ok(false) };
+        if let Some((_, chance)) = self.chance.filter(|(known, _)| *known == run.number) {
+            return Ok(chance);
+        }
+        let cards = self.cards(&baseline.id, &run.plan.evaluator)?;
+        let chance = !meliora_judge::repeats(&refs(&cards[..cards.len().min(2)])).exact();
+        self.chance = Some((run.number, chance));
+        Ok(chance)
+    }
+
     /// Whether the lines that a variant's train tasks run are known.
     pub fn traced(&mut self, id: &VariantId) -> Result<bool, EvolveError> {
         if self.feedback.get(id).is_some() {
@@ -236,9 +280,10 @@ impl<'a> Memory<'a> {
 
     /// A step is over: an idea that did not help is known to all workers from now on.
     pub fn done(&mut self, _step: u64, events: &[Event]) {
-        let helped = events.iter().any(
-            |e| matches!(e, Event::Judged { judgement, .. } if judgement.verdict == meliora_domain::Verdict::Accepted),
-        );
+        let helped = events.iter().any(|e| match e {
+            Event::Judged { judgement, .. } => judgement.verdict == Verdict::Accepted || judgement.hopeful(),
+            _ => false,
+        });
         let idea = events.iter().find_map(|e| match e {
             Event::Bid(attempt) => match &attempt.outcome {
                 BidOutcome::Proposed { idea, .. } => *idea,
@@ -258,7 +303,8 @@ impl<'a> Memory<'a> {
         {
             return Ok(feedback.clone());
         }
-        Ok(Arc::new(cards.last().map(|card| told(card)).unwrap_or_default()))
+        let told_of_train = cards.iter().rev().find(|card| card.of(Split::Train).next().is_some());
+        Ok(Arc::new(told_of_train.map(|card| told(card)).unwrap_or_default()))
     }
 }
 

@@ -33,16 +33,12 @@ impl std::fmt::Display for Over {
 pub struct Budget {
     limit: Cost,
     minutes: f64,
-    /// Tasks of a whole examination.
-    whole: u64,
     charged: Mutex<Charged>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Charged {
     cost: Cost,
-    /// Marks of examinations of some tasks only, beside `cost`.
-    marks: u64,
     seconds: f64,
     longest: f64,
 }
@@ -50,28 +46,15 @@ struct Charged {
 impl Budget {
     /// A ledger on which `charged` (spent and lost reservations) and `seconds` already stand.
     pub fn new(limit: Cost, minutes: f64, charged: Cost, seconds: f64) -> Self {
-        let charged = Charged { cost: charged, marks: 0, seconds, longest: 0.0 };
-        Budget { limit, minutes, whole: 1, charged: Mutex::new(charged) }
-    }
-
-    /// With the number of tasks of a whole examination, and so many marks beside the whole ones already charged.
-    pub fn in_parts(mut self, whole: u64, marks: u64) -> Self {
-        self.whole = whole.max(1);
-        self.lock().marks = marks;
-        self
+        Budget { limit, minutes, charged: Mutex::new(Charged { cost: charged, seconds, longest: 0.0 }) }
     }
 
     /// Sets a cost aside, or says which limit it would pass. Nothing is set aside then.
     pub fn reserve(&self, cost: Cost) -> Result<(), Over> {
-        self.reserve_with(cost, 0)
-    }
-
-    /// Sets a cost aside with an examination of so many tasks. Such examinations count by their part of a whole one.
-    pub fn reserve_with(&self, cost: Cost, marks: u64) -> Result<(), Over> {
         let mut charged = self.lock();
-        let (after, marks) = (charged.cost + cost, charged.marks + marks);
+        let after = charged.cost + cost;
         let passes = |after: u64, limit: u64| limit > 0 && after > limit;
-        if passes(after.evals + marks.div_ceil(self.whole), self.limit.evals) {
+        if passes(after.evals, self.limit.evals) {
             return Err(Over::Evals);
         }
         if passes(after.tokens, self.limit.tokens) {
@@ -83,14 +66,8 @@ impl Budget {
         if self.minutes > 0.0 && charged.seconds + charged.longest > self.minutes * 60.0 {
             return Err(Over::Minutes);
         }
-        (charged.cost, charged.marks) = (after, marks);
+        charged.cost = after;
         Ok(())
-    }
-
-    /// Replaces marks that were set aside by those that were made.
-    pub fn settle_marks(&self, reserved: u64, made: u64) {
-        let mut charged = self.lock();
-        charged.marks = charged.marks.saturating_sub(reserved) + made;
     }
 
     /// Replaces a reservation by what was spent. Spending more than was set aside is charged as it is.
@@ -112,28 +89,17 @@ impl Budget {
         charged.longest = longest_step;
     }
 
-    /// Spent and set aside. Examinations of some tasks count by their part of a whole one, the last part in full.
-    pub fn charged(&self) -> Cost {
-        let charged = self.lock();
-        charged.cost + Cost::evals(charged.marks.div_ceil(self.whole))
-    }
-
-    /// Examinations that are left, parts of one as parts; infinite where there is no limit.
-    pub fn evals_left(&self) -> f64 {
-        if self.limit.evals == 0 {
-            return f64::INFINITY;
-        }
-        let charged = self.lock();
-        let marks = charged.marks as f64 / self.whole as f64;
-        (self.limit.evals as f64 - charged.cost.evals as f64 - marks).max(0.0)
-    }
-
-    /// What is left of what is scarcest, as a share, minutes aside (a clock decides nothing): 1 where nothing has a limit.
+    /// What is left of what is scarcest, as a share: 1 where nothing has a limit. Minutes are left aside: a clock decides nothing.
     pub fn left(&self) -> f64 {
         let (charged, limit) = (self.charged(), self.limit);
-        let share = |spent: u64, limit: u64| if limit == 0 { 1.0 } else { 1.0 - spent as f64 / limit as f64 };
-        let evals = if limit.evals == 0 { 1.0 } else { self.evals_left() / limit.evals as f64 };
-        evals.min(share(charged.tokens, limit.tokens)).min(share(charged.usd.0, limit.usd.0)).max(0.0)
+        let pairs = [(charged.evals, limit.evals), (charged.tokens, limit.tokens), (charged.usd.0, limit.usd.0)];
+        let limited = pairs.into_iter().filter(|(_, limit)| *limit > 0);
+        limited.map(|(charged, limit)| 1.0 - charged as f64 / limit as f64).fold(1.0, f64::min).max(0.0)
+    }
+
+    /// Spent and set aside.
+    pub fn charged(&self) -> Cost {
+        self.lock().cost
     }
 
     /// The limits; zero stands for none.

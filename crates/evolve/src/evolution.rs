@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use meliora_benchmark::Suite;
 use meliora_constitution::{Constitution, GuardianRules};
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp,
-    Verdict,
+    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Timestamp,
+    VariantId, Verdict,
 };
 use meliora_judge::Policy;
 
@@ -24,6 +24,7 @@ use crate::journal::Journal;
 use crate::lineage::Pause;
 use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
 use crate::rng::Rng;
+use crate::scales::{Scales, refs};
 use crate::strategy::{Action, Strategy};
 use crate::work::{Outcome, Workshop};
 
@@ -96,6 +97,8 @@ pub struct Evolution<'a> {
     /// When it was last looked whether a promoted variant still stands as it should.
     pub(crate) looked: Timestamp,
     barren: u32,
+    /// Variants that are being examined further.
+    pub(crate) examining: BTreeSet<VariantId>,
 }
 
 impl<'a> Evolution<'a> {
@@ -111,7 +114,17 @@ impl<'a> Evolution<'a> {
         let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
         let memory = Memory::new(setup.archive);
         let (dealing, looked) = (BTreeSet::new(), (setup.clock)());
-        let mut evolution = Evolution { setup, journal, strategy, budget, memory, dealing, looked, barren: 0 };
+        let mut evolution = Evolution {
+            setup,
+            journal,
+            strategy,
+            budget,
+            memory,
+            dealing,
+            looked,
+            barren: 0,
+            examining: BTreeSet::new(),
+        };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
         } else {
@@ -186,9 +199,12 @@ impl<'a> Evolution<'a> {
         let run = self.run();
         let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
         let mut rng = Rng::of(seed, number, step);
-        let (parents, inspirations, arm) = match self.strategy.next(self.journal.lineage(), &self.budget, &mut rng) {
-            Action::Expand { parents, inspirations, arm, .. } => (parents, inspirations, arm),
-            Action::Examine { .. } => return Ok(Next::Wait),
+        let action = self.strategy.next(self.journal.lineage(), &self.budget, &mut rng);
+        let (parents, inspirations, arm, exam) = match action {
+            Action::Expand { parents, inspirations, arm, exam } => (parents, inspirations, arm, exam),
+            Action::Examine { variant, tasks } => {
+                return self.choose_further(under_way, step, variant, tasks, &mut rng);
+            }
             Action::Wait => return Ok(Next::Wait),
             Action::Stop if under_way > 0 => return Ok(Next::Wait),
             Action::Stop => return Ok(Next::End(Ended::Finished(FinishReason::Exhausted))),
@@ -207,6 +223,8 @@ impl<'a> Evolution<'a> {
         self.trace(proposer.as_ref(), &parents[0], &genome)?;
         let mut errand =
             self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
+        errand.scales = self.scales(step, errand.seed)?;
+        errand.exam = exam;
         if proposer.reads_ancestors() {
             errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
         }
@@ -238,22 +256,30 @@ impl<'a> Evolution<'a> {
     }
 
     /// Journals all that came of a step as one unit.
-    fn record(&mut self, errand: &Errand, outcome: Outcome) -> Result<(), EvolveError> {
+    fn record(&mut self, errand: &Errand, mut outcome: Outcome) -> Result<(), EvolveError> {
         self.budget.settle(errand.price, outcome.cost);
-        self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(outcome.cards.len() as u64));
-        self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
+        let examined = outcome.cards[outcome.known..].iter().chain(outcome.rivals.iter().map(|(_, card)| card));
+        let price = self.run().price_of(examined);
+        self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(price));
+        match outcome.bid {
+            Some(BidOutcome::Unusable { .. }) => self.barren += 1,
+            Some(_) => self.barren = 0,
+            None => {}
+        }
         let step = errand.step;
         let mut events = Vec::new();
         if let Some(approved) = &errand.approved {
             self.dealing.remove(&approved.request);
             events.push(Event::Used { request: approved.request, nonce: approved.word.nonce });
         }
-        events.push(Event::Bid(Attempt {
-            step,
-            parents: errand.parents.clone(),
-            arm: errand.arm,
-            cost: outcome.cost,
-            outcome: outcome.bid,
+        events.extend(outcome.bid.map(|bid| {
+            Event::Bid(Attempt {
+                step,
+                parents: errand.parents.clone(),
+                arm: errand.arm,
+                cost: outcome.cost,
+                outcome: bid,
+            })
         }));
         if let Some((refusal, change)) = outcome.refused {
             events.push(Event::Refused { step, article: refusal.article, reason: refusal.reason, change });
@@ -263,8 +289,24 @@ impl<'a> Evolution<'a> {
             events.push(approval::asked(self.journal.lineage(), step, asked, now));
         }
         events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree }));
-        if let (Some(subject), Some(judgement)) = (outcome.subject, outcome.judgement) {
-            self.admit(errand, subject.genome(), &outcome.reason, outcome.cards, judgement, &mut events)?;
+        let examined = match (&errand.further, &outcome.subject) {
+            (Some(further), _) => Some((further.variant, &*further.genome)),
+            (None, Some(subject)) => {
+                let variant = self.store(subject.genome(), &errand.parents, step, &outcome.reason)?;
+                let (tree, parents) = (subject.genome().tree(), errand.parents.clone());
+                events.push(Event::Admitted { step, variant, tree, parents });
+                Some((variant, subject.genome()))
+            }
+            (None, None) => None,
+        };
+        if let Some((variant, genome)) = examined {
+            self.memory.keep(variant, genome, outcome.cards.iter().cloned().map(Arc::new).collect());
+            let new = outcome.cards.split_off(outcome.known);
+            let new = new.into_iter().map(|card| (variant, card)).chain(outcome.rivals);
+            self.enter(errand, variant, new.collect(), outcome.judgement, &mut events)?;
+        }
+        if let Some(further) = &errand.further {
+            self.examining.remove(&further.variant);
         }
         self.memory.done(step, &events);
         self.journal.record(&events)?;
@@ -275,45 +317,53 @@ impl<'a> Evolution<'a> {
         self.journal.snapshot_now_and_then()
     }
 
-    fn admit(
+    /// A variant's new marks, those of its rivals, and what they prove.
+    fn enter(
         &mut self,
         errand: &Errand,
-        genome: &Genome,
-        reason: &str,
-        cards: Vec<Scorecard>,
-        judgement: Judgement,
+        variant: VariantId,
+        cards: Vec<(VariantId, Scorecard)>,
+        judgement: Option<Judgement>,
         events: &mut Vec<Event>,
     ) -> Result<(), EvolveError> {
-        let step = errand.step;
-        let variant = self.store(genome, &errand.parents, step, reason)?;
-        let tree = genome.tree();
-        let score = cards.last().and_then(|c| c.mean(Split::Validation));
-        events.push(Event::Admitted { step, variant, tree, parents: errand.parents.clone() });
-        let kept: Vec<Arc<Scorecard>> = cards.iter().cloned().map(Arc::new).collect();
-        events.extend(cards.into_iter().map(|scorecard| Event::Examined { step, variant, scorecard }));
+        let (step, evaluator) = (errand.step, self.setup.suite.evaluator());
+        for (examined, scorecard) in cards {
+            if examined != variant {
+                self.memory.keep_card(&examined, &scorecard)?;
+            }
+            events.push(Event::Examined { step, variant: examined, scorecard });
+        }
+        let Some(judgement) = judgement else { return Ok(()) };
         let accepted = judgement.verdict == Verdict::Accepted;
         events.push(Event::Judged { step, variant, judgement });
-        let champion = self.journal.lineage().champion().and_then(|n| n.score);
-        if let Some(score) = score.filter(|s| accepted && champion.is_none_or(|c| *s > c))
-            && self.beats_champion(&kept)?
+        if !accepted {
+            return Ok(());
+        }
+        let cards = self.memory.cards(&variant, &evaluator)?;
+        let score = errand.scales.mean(&cards.iter().map(|card| Scorecard::clone(card)).collect::<Vec<_>>());
+        if let Some(score) = score
+            && self.beats_champion(errand, &cards)?
         {
             events.push(Event::Crowned { variant, score });
         }
-        self.memory.keep(variant, genome, kept);
         Ok(())
     }
 
     /// Better than its parent is not yet better than the champion: the same judge decides.
-    fn beats_champion(&mut self, cards: &[Arc<Scorecard>]) -> Result<bool, EvolveError> {
+    fn beats_champion(&mut self, errand: &Errand, cards: &[Arc<Scorecard>]) -> Result<bool, EvolveError> {
         let Some(champion) = self.journal.lineage().champion().map(|n| n.id) else { return Ok(true) };
         let evaluator = self.setup.suite.evaluator();
         let reference = self.memory.cards(&champion, &evaluator)?;
-        let (cards, reference): (Vec<_>, Vec<_>) =
-            (cards.iter().map(Arc::as_ref).collect(), reference.iter().map(Arc::as_ref).collect());
-        Ok(matches!(
-            meliora_judge::judge(&cards, &reference, &self.setup.policy),
-            meliora_judge::Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. })
-        ))
+        let ruling = errand.scales.weigh(&refs(cards), &refs(&reference), "the champion", &self.setup.policy);
+        Ok(matches!(ruling, meliora_judge::Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. })))
+    }
+
+    /// On what terms the variant of a step is weighed.
+    pub(crate) fn scales(&mut self, step: u64, seed: u64) -> Result<Scales, EvolveError> {
+        let suite = self.setup.suite;
+        let chance = self.memory.chance(self.journal.lineage())?;
+        let flaky = self.journal.lineage().flaky(&suite.evaluator()).clone();
+        Ok(Scales::new(suite, flaky, step, chance, seed))
     }
 
     pub(crate) fn store(

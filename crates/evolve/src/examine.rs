@@ -1,8 +1,8 @@
 //! Examine: a lawful genome works in one cage; what it left is graded where it cannot reach.
 
-use meliora_benchmark::{Graded, Job, Order, Suite};
+use meliora_benchmark::{Graded, Job, Order, Scope, Suite};
 use meliora_constitution::Lawful;
-use meliora_domain::{Finished, Split};
+use meliora_domain::Finished;
 
 use crate::port::{Cage, CageError, CageSpec, Command, ReadOnly, Sandbox, SandboxError, run_to_end};
 use crate::relay;
@@ -10,7 +10,7 @@ use crate::relay;
 /// Source of secrets: sixteen fresh random bytes.
 pub type Nonce<'a> = &'a (dyn Fn() -> [u8; 16] + Sync);
 
-/// Examines a genome on the tasks of these splits.
+/// Examines a genome on what the scope holds: on all tasks of its splits, or on some, with its seed.
 ///
 /// # Errors
 /// Only when a cage cannot be had or breaks; whatever the subject does is a mark.
@@ -18,13 +18,12 @@ pub fn examine(
     suite: &Suite,
     sandbox: &dyn Sandbox,
     subject: &Lawful,
-    splits: &[Split],
-    lines: bool,
+    scope: &Scope<'_>,
     nonce: Nonce<'_>,
 ) -> Result<Graded, SandboxError> {
     let nonce: String = nonce().iter().map(|b| format!("{b:02x}")).collect();
     let start = std::time::Instant::now();
-    let order = Order { splits, lines, nonce: &nonce };
+    let order = Order { scope: *scope, nonce: &nonce };
     let (job, finished) = match suite.split(subject.genome(), &order) {
         Some(pair) => {
             let finished = relay::run(sandbox, subject, suite, &pair)?;

@@ -17,13 +17,13 @@ use serde::{Deserialize, Serialize};
 
 pub use arms::ArmRecord;
 pub use asks::{Answer, Ask, Asks};
-pub use marks::Marks;
+pub use marks::ByTask;
 pub use parts::{Node, Run, Standing, Tried};
 pub(crate) use watched::CAGE_FAILED;
 pub use watched::{Pause, Watched};
 
 use asks::Bred;
-use parts::Pending;
+use parts::{Pending, parts_of};
 
 /// How many failed attempts of a parent are remembered for briefs.
 const REMEMBERED_ATTEMPTS: usize = 24;
@@ -59,6 +59,8 @@ pub struct Lineage {
     pub holdout_openings: u64,
     /// Automatic and manual rollbacks so far.
     pub rollbacks: u64,
+    /// Tasks whose marks do not count, and the evaluator whose tasks they are.
+    flaky: (Digest, BTreeSet<TaskId>),
     /// Variants that were rolled back and not promoted again since.
     pub fallen: BTreeSet<VariantId>,
     /// The newest drop that a re-examination showed.
@@ -82,6 +84,12 @@ impl PartialEq for Touched {
     fn eq(&self, _: &Self) -> bool {
         true
     }
+}
+
+/// What a variant is judged against: the nearest variant it was bred from by first parents that was examined on all tasks.
+pub(crate) fn reference(lineage: &Lineage, parent: NodeIndex) -> NodeIndex {
+    let mut line = std::iter::successors(Some(parent), |at| lineage.node(*at).parents.first().copied());
+    line.find(|at| lineage.node(*at).whole).unwrap_or(parent)
 }
 
 impl Lineage {
@@ -122,7 +130,7 @@ impl Lineage {
         self.by_tree.get(tree).copied()
     }
 
-    /// Every validation task that was ever marked. Its place here stands for it in [`Node::marks`] and [`Run::tasks`].
+    /// Every validation task that was ever marked. Its place here stands for it in [`Node::by_task`] and [`Run::tasks`].
     pub fn tasks(&self) -> &[TaskId] {
         &self.tasks
     }
@@ -130,7 +138,9 @@ impl Lineage {
     /// The run's validation tasks that a variant has no mark of.
     pub fn unseen<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = u32> + 'a {
         let tasks = self.run.as_ref().map(|run| run.tasks.as_slice()).unwrap_or_default();
-        tasks.iter().copied().filter(|task| node.marks.of(*task).is_none())
+        let flaky = self.flaky(&node.evaluator.unwrap_or_default());
+        let counts = |task: &u32| flaky.is_empty() || !flaky.contains(&self.tasks[*task as usize]);
+        tasks.iter().copied().filter(move |task| node.by_task.of(*task).is_none() && counts(task))
     }
 
     /// Nodes that changed after the first `from` changes.
@@ -170,6 +180,12 @@ impl Lineage {
             at = node.parents.first().map(|p| self.node(*p));
         }
         false
+    }
+
+    /// The tasks of an evaluator whose marks do not count.
+    pub fn flaky(&self, evaluator: &Digest) -> &BTreeSet<TaskId> {
+        static NONE: BTreeSet<TaskId> = BTreeSet::new();
+        if self.flaky.0 == *evaluator { &self.flaky.1 } else { &NONE }
     }
 
     /// The run, if it began and has not ended.
@@ -235,7 +251,13 @@ impl Lineage {
                 }
                 self.failed(*step, "was tried before".to_owned(), String::new());
             }
-            Event::Examined { variant, scorecard, .. } => self.examined(variant, scorecard),
+            Event::Examined { step, variant, scorecard } => {
+                // A step that examines a variant further has no bid.
+                if let Some(run) = &mut self.run {
+                    run.last_step = run.last_step.max(*step);
+                }
+                self.examined(variant, scorecard);
+            }
             Event::Judged { step, variant, judgement } => {
                 let Some(index) = self.find(variant) else { return };
                 let node = &mut self.nodes[index as usize];
@@ -248,6 +270,11 @@ impl Lineage {
                 *run.verdicts.entry(judgement.verdict.to_string()).or_default() += 1;
                 // A variant that was examined bit by bit is judged in another step than it was made in.
                 let step = if run.pending.contains_key(step) { *step } else { made };
+                if judgement.hopeful()
+                    && let Some(pending) = run.pending.get_mut(&step)
+                {
+                    pending.idea = None;
+                }
                 if judgement.verdict == Verdict::Accepted {
                     run.accepted += 1;
                     run.pending.remove(&step);
@@ -261,6 +288,12 @@ impl Lineage {
                 if let (Some(run), Some(index)) = (&mut self.run, index) {
                     run.champion = Some(index);
                 }
+            }
+            Event::Quarantined { evaluator, tasks, .. } => {
+                if self.flaky.0 != *evaluator {
+                    self.flaky = (*evaluator, BTreeSet::new());
+                }
+                self.flaky.1.extend(tasks.iter().cloned());
             }
             Event::Traced { .. } => {
                 if let Some(run) = &mut self.run {
@@ -384,11 +417,11 @@ impl Lineage {
         let node = &mut self.nodes[index as usize];
         if node.evaluator != Some(card.evaluator) {
             node.evaluator = Some(card.evaluator);
-            node.examined = 0;
-            node.whole = false;
-            node.marks.clear();
+            (node.examined, node.marks, node.sum) = (0, 0, 0.0);
+            (node.whole, node.by_task) = (false, ByTask::default());
         }
         node.examined += 1;
+        let flaky = |task| self.flaky.0 == card.evaluator && self.flaky.1.contains(task);
         let mut places = Vec::new();
         for mark in card.of(Split::Validation) {
             let place = *self.by_task.entry(mark.task.clone()).or_insert_with(|| {
@@ -396,40 +429,42 @@ impl Lineage {
                 self.tasks.len() as u32 - 1
             });
             places.push(place);
-            if mark.status != MarkStatus::Missing && mark.score.is_finite() {
-                let score = node.marks.take(place, mark.score);
+            if mark.status == MarkStatus::Missing || flaky(&mark.task) {
+                continue;
+            }
+            node.marks += 1;
+            node.sum += mark.score;
+            if mark.score.is_finite() {
+                let score = node.by_task.take(place, mark.score);
                 if let Some(run) = &mut self.run {
                     run.range = (run.range.0.min(score), run.range.1.max(score));
                 }
             }
         }
-        node.trouble = card
-            .of(Split::Train)
-            .find(|m| m.status != MarkStatus::Passed)
-            .map(|m| m.detail.chars().take(240).collect())
-            .unwrap_or_default();
+        node.score = (node.marks > 0).then(|| node.sum / f64::from(node.marks));
+        if card.of(Split::Train).next().is_some() {
+            let failed = card.of(Split::Train).find(|m| m.status != MarkStatus::Passed);
+            node.trouble = failed.map(|m| m.detail.chars().take(240).collect()).unwrap_or_default();
+        }
         self.touched.0.push(index);
-        let Some(run) = &mut self.run else {
-            node.score = card.mean(Split::Validation);
-            return;
-        };
-        if run.baseline == Some(index) && run.tasks.is_empty() {
-            run.tasks.clone_from(&places);
-            run.tasks.sort_unstable();
-            run.tasks.dedup();
-        }
-        let whole = places.len() >= run.tasks.len();
-        run.examined(if whole { None } else { Some(places.len() as u64) });
-        node.whole |= whole || node.marks.iter().count() >= run.tasks.len();
-        node.score = if whole { card.mean(Split::Validation) } else { node.marks.mean() };
-        let wanted = |name: &&String| run.plan.search.islands.features.iter().any(|f| f.name == **name);
-        if run.plan.strategy == "islands" {
-            let named = card.metrics.keys().filter(wanted).map(|name| (name.clone(), card.metrics[name]));
-            node.metrics.extend(named.filter(|(_, value)| value.is_finite()));
-        }
+        let Some(run) = &mut self.run else { return };
+        run.spent += Cost::evals(run.price_of([card]));
+        run.parts += parts_of(card);
         run.longest_exam = run.longest_exam.max(card.seconds);
+        if run.baseline == Some(index) && run.tasks.is_empty() {
+            places.sort_unstable();
+            places.dedup();
+            run.tasks = places;
+        }
+        run.keep_features(node, card);
+        let ranked = run.best.contains(&index);
         if run.baseline == Some(index) && run.best.is_empty() {
             run.best.push(index);
+        }
+        let whole = card.part_of == 0 || self.unseen(self.node(index)).next().is_none();
+        self.nodes[index as usize].whole |= whole;
+        if ranked {
+            self.rank(index);
         }
     }
 
@@ -460,8 +495,10 @@ impl Lineage {
         let nodes = &self.nodes;
         let Some(run) = &mut self.run else { return };
         let node = &nodes[index as usize];
-        let sound = node.whole && !matches!(node.verdict, Some(Verdict::Unviable | Verdict::Suspect));
-        let Some(score) = node.score.filter(|_| sound) else { return };
+        // What a few tasks were enough to reject may have a high mean on them.
+        let early = node.verdict == Some(Verdict::Rejected) && !node.whole;
+        let viable = !early && !matches!(node.verdict, Some(Verdict::Unviable | Verdict::Suspect));
+        let Some(score) = node.score.filter(|_| viable) else { return };
         run.best.retain(|i| *i != index);
         let place = run.best.partition_point(|i| nodes[*i as usize].score.is_some_and(|s| s >= score));
         if place < KEPT_BEST {

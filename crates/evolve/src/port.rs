@@ -7,7 +7,8 @@ mod proposer;
 mod sandbox;
 
 pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target, TargetError};
-pub use model::{Chat, Message, Model, ModelError, Reply, Reservation, Role, Usage};
+pub use meliora_domain::{Message, Role};
+pub use model::{Chat, Model, ModelError, Reply, Reservation, Usage};
 pub use people::{Alert, Delivery, Desk, Herald, Letter, Nobody};
 pub use proposer::{Ancestor, Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
 pub use sandbox::{

@@ -1,9 +1,9 @@
 //! Promotion: a champion stands in the user's tree. Rollback: a promotion backwards. Re-examination decides between them.
 
-use meliora_benchmark::Suite;
+use meliora_benchmark::{Scope, Suite};
 use meliora_constitution::{Constitution, Ruling, Subject};
 use meliora_domain::{Decision, Event, Genome, Operation, Scorecard, Split, Tier, Timestamp, VariantId, Verdict};
-use meliora_judge::{Policy, Standing};
+use meliora_judge::{Policy, Regression, Standing};
 
 use crate::brief::scorecards;
 use crate::error::EvolveError;
@@ -200,12 +200,10 @@ pub struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    /// One examination of a genome on these splits.
-    pub fn card(&self, genome: &Genome, splits: &[Split]) -> Result<Scorecard, EvolveError> {
+    /// One examination of a genome.
+    pub fn card(&self, genome: &Genome, scope: &Scope<'_>) -> Result<Scorecard, EvolveError> {
         match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
-            Ruling::Lawful(lawful) => {
-                Ok(examine(self.suite, self.sandbox, &lawful, splits, false, self.nonce)?.scorecard)
-            }
+            Ruling::Lawful(lawful) => Ok(examine(self.suite, self.sandbox, &lawful, scope, self.nonce)?.scorecard),
             Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),
             Ruling::NeedsApproval(request) => Err(EvolveError::baseline_asks(&request)),
         }
@@ -238,19 +236,20 @@ pub fn reexamine(
     if target.read()?.tree() != genome.tree() {
         return Ok(Reexamination::NothingStands);
     }
-    let splits = [Split::Train, Split::Validation];
+    let scope = |seed| Scope { splits: &[Split::Train, Split::Validation], seed, ..Scope::default() };
     let mut reference = scorecards(archive, &standing.variant, &examiner.suite.evaluator())?;
-    let mut now = vec![examiner.card(&genome, &splits)?];
+    let mut now = vec![examiner.card(&genome, &scope(0))?];
     let against = if reference.is_empty() {
-        reference.push(examiner.card(&archive.load(&standing.previous)?, &splits)?);
+        reference.push(examiner.card(&archive.load(&standing.previous)?, &scope(0))?);
         "the variant before it, under the evaluator of today"
     } else {
         "its own score at promotion"
     };
     let verdict = loop {
         let (n, r): (Vec<&Scorecard>, Vec<&Scorecard>) = (now.iter().collect(), reference.iter().collect());
-        match meliora_judge::standing(&n, &r, examiner.policy) {
-            Standing::Rerun => now.push(examiner.card(&genome, &splits)?),
+        let flaky = journal.lineage().flaky(&examiner.suite.evaluator());
+        match meliora_judge::standing(&Regression { now: &n, reference: &r, flaky }, examiner.policy) {
+            Standing::NeedMore { seed } => now.push(examiner.card(&genome, &scope(seed))?),
             decided => break decided,
         }
     };

@@ -80,12 +80,7 @@ mod tests {
             score: 0.0,
             detail: String::new(),
         };
-        Scorecard {
-            evaluator: Digest::default(),
-            marks: marks.iter().map(mark).collect(),
-            metrics: Default::default(),
-            seconds: 0.0,
-        }
+        Scorecard { evaluator: Digest::default(), marks: marks.iter().map(mark).collect(), ..Scorecard::default() }
     }
 
     #[test]

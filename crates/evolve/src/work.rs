@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use meliora_benchmark::Scope;
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word,
+    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Kind, Request, Scorecard, Split, TaskId, TreeId, VariantId,
+    Word,
 };
 
 use crate::approval::Approved;
@@ -14,6 +16,8 @@ use crate::error::EvolveError;
 use crate::evolution::Setup;
 use crate::examine::examine;
 use crate::port::{Bid, Brief};
+use crate::scales::refs;
+use crate::strategy::Exam;
 
 /// What a worker needs; cheap to clone.
 #[derive(Clone)]
@@ -28,8 +32,8 @@ pub struct Workshop<'a> {
 
 /// All that came of a step.
 pub struct Outcome {
-    /// What the proposer came back with.
-    pub bid: BidOutcome,
+    /// What the proposer came back with; none was asked where a variant was examined further.
+    pub bid: Option<BidOutcome>,
     /// Its reason.
     pub reason: String,
     /// What the proposal cost.
@@ -44,6 +48,10 @@ pub struct Outcome {
     pub subject: Option<Lawful>,
     /// Its marks.
     pub cards: Vec<Scorecard>,
+    /// How many of them are in the journal already.
+    pub known: usize,
+    /// Marks of parent or champion that its own were held against and that were not there before.
+    pub rivals: Vec<(VariantId, Scorecard)>,
     /// The verdict on them.
     pub judgement: Option<Judgement>,
     /// Examinations that were set aside beyond the first.
@@ -53,15 +61,22 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome with nothing but a bid.
     pub fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
+        Outcome { bid: Some(bid), reason, cost, ..Outcome::without_bid() }
+    }
+
+    /// An outcome with nothing.
+    pub fn without_bid() -> Self {
         Outcome {
-            bid,
-            reason,
-            cost,
+            bid: None,
+            reason: String::new(),
+            cost: Cost::ZERO,
             refused: None,
             asked: None,
             duplicate: None,
             subject: None,
             cards: Vec::new(),
+            known: 0,
+            rivals: Vec::new(),
             judgement: None,
             extra_reserved: 0,
         }
@@ -71,6 +86,9 @@ impl Outcome {
 impl Workshop<'_> {
     /// Propose, review, examine, judge.
     pub fn carry_out(&self, errand: &Errand) -> Result<Outcome, EvolveError> {
+        if let Some(further) = &errand.further {
+            return self.examine_further(errand, further);
+        }
         let (change, mut outcome) = match self.bid(errand)? {
             Bid::Exhausted => return Ok(Outcome::of(BidOutcome::Exhausted, String::new(), Cost::ZERO)),
             Bid::Unusable { reason, cost } => {
@@ -107,10 +125,33 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
-        outcome.cards.push(self.examine(&lawful)?);
-        outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
+        self.examine_and_judge(errand, &lawful, &mut outcome)?;
         outcome.subject = Some(lawful);
         Ok(outcome)
+    }
+
+    /// Examines a new variant as the strategy says, and judges it unless that is left for later.
+    fn examine_and_judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<(), EvolveError> {
+        let kind = self.setup.policy.kind;
+        let first = match &errand.exam {
+            Exam::Part(tasks) => tasks,
+            // A sample is examined in stages by its judge.
+            Exam::Staged(tasks) if kind == Kind::Exact => tasks,
+            Exam::Staged(_) | Exam::Whole => errand.scales.first(kind),
+        };
+        let card = self.examine_first(lawful, first)?;
+        let early = match &errand.exam {
+            Exam::Staged(_) if kind == Kind::Exact => errand.scales.hopeless(&card, &refs(&errand.cards)),
+            _ => None,
+        };
+        outcome.cards.push(card);
+        let later = matches!(errand.exam, Exam::Part(_)) && !errand.scales.covered(&outcome.cards);
+        outcome.judgement = match early {
+            None if later => None,
+            None => Some(self.judge(errand, lawful, outcome)?),
+            early => early,
+        };
+        Ok(())
     }
 
     /// What is to be tried: what a person said yes to, or what the proposer comes back with.
@@ -148,38 +189,28 @@ impl Workshop<'_> {
         Ok(proposer.propose(&brief)?)
     }
 
-    /// Judges, examining again for as long as the judge asks and the budget allows.
-    fn judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<Judgement, EvolveError> {
-        let reference: Vec<&Scorecard> = errand.cards.iter().map(Arc::as_ref).collect();
-        loop {
-            let cards: Vec<&Scorecard> = outcome.cards.iter().collect();
-            match meliora_judge::judge(&cards, &reference, &self.setup.policy) {
-                meliora_judge::Ruling::Verdict(judgement) => return Ok(judgement),
-                meliora_judge::Ruling::Rerun => {}
-            }
-            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
-                return Ok(Judgement {
-                    verdict: Verdict::Inconclusive,
-                    effect: 0.0,
-                    p: None,
-                    reason: format!("looks better, but the budget of {over} leaves no re-run to confirm it"),
-                });
-            }
-            outcome.extra_reserved += 1;
-            let card = self.examine(lawful)?;
-            outcome.cards.push(card);
+    /// The first examination of a variant: of these validation tasks, all if none is named, and on train too if somebody
+    /// will read what it says.
+    fn examine_first(&self, lawful: &Lawful, tasks: &[TaskId]) -> Result<Scorecard, EvolveError> {
+        let mut tasks = tasks.to_vec();
+        if !tasks.is_empty() {
+            tasks.extend(self.setup.suite.tasks(Split::Train));
         }
+        self.examine(lawful, &tasks, 0)
     }
 
-    /// One examination: on validation, and on train too if somebody will read what it says.
-    pub fn examine(&self, lawful: &Lawful) -> Result<Scorecard, EvolveError> {
+    /// One examination with this seed: of the tasks that are named, or of all validation tasks, and of train tasks too if
+    /// somebody will read what it says.
+    pub fn examine(&self, lawful: &Lawful, tasks: &[TaskId], seed: u64) -> Result<Scorecard, EvolveError> {
         let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
         let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, splits, false, self.setup.nonce)?.scorecard)
+        let scope = Scope { splits, tasks, seed, lines: false };
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.scorecard)
     }
 
     /// What train tasks tell, with the lines they run.
     pub fn feedback(&self, lawful: &Lawful) -> Result<Vec<Feedback>, EvolveError> {
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &[Split::Train], true, self.setup.nonce)?.feedback)
+        let scope = Scope { splits: &[Split::Train], lines: true, ..Scope::default() };
+        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.feedback)
     }
 }

@@ -92,7 +92,7 @@ fn cages_that_fail_alert_and_subjects_that_fail_do_not() {
         let mark =
             Mark { task: TaskId("t".into()), split: Split::Validation, status, score: 0.0, detail: String::new() };
         let scorecard =
-            Scorecard { evaluator: Digest::default(), marks: vec![mark], metrics: Default::default(), seconds: 1.0 };
+            Scorecard { evaluator: Digest::default(), marks: vec![mark], seconds: 1.0, ..Default::default() };
         Event::Examined { step: 1, variant: variant(1), scorecard }
     };
     let failed = || Event::Restarted { step: 1, reason: "the cage failed: no room".into() };

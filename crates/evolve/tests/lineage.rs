@@ -39,7 +39,7 @@ fn card(score: f64, evaluator: u8) -> Scorecard {
         detail: format!("scored {score}"),
     };
     let marks = vec![mark(Split::Train), mark(Split::Validation)];
-    Scorecard { evaluator: Digest([evaluator; 32]), marks, metrics: Default::default(), seconds: 0.5 + score }
+    Scorecard { evaluator: Digest([evaluator; 32]), marks, seconds: 0.5 + score, ..Default::default() }
 }
 
 /// One random thing that happens. Numbers pick among what there is; not every pick makes sense, as in a journal that

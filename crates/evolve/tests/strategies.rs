@@ -57,8 +57,9 @@ impl World {
             detail: String::new(),
         };
         let metrics = BTreeMap::from([("size".to_owned(), 100.0 * n as f64)]);
-        let scorecard =
-            Scorecard { evaluator: Digest::default(), marks: marks.iter().map(mark).collect(), metrics, seconds: 0.0 };
+        let part_of = if marks.len() < self.tasks { self.tasks as u64 } else { 0 };
+        let marks = marks.iter().map(mark).collect();
+        let scorecard = Scorecard { marks, metrics, part_of, ..Scorecard::default() };
         self.take(Event::Examined { step: n, variant: variant(n), scorecard });
     }
 
@@ -68,7 +69,7 @@ impl World {
     }
 
     fn judged(&mut self, n: u64, verdict: Verdict) {
-        let judgement = Judgement { verdict, effect: 0.0, p: None, reason: String::new() };
+        let judgement = Judgement::of(verdict, 0.0, String::new());
         self.take(Event::Judged { step: n, variant: variant(n), judgement });
     }
 
@@ -84,7 +85,7 @@ impl World {
 
     fn budget(&self) -> Budget {
         let charged = self.lineage.run.as_ref().unwrap().charged();
-        Budget::new(Cost::evals(self.evals), 0.0, charged, 0.0).in_parts(self.tasks as u64, 0)
+        Budget::new(Cost::evals(self.evals), 0.0, charged, 0.0)
     }
 
     fn decide(&self, strategy: &mut dyn Strategy, step: u64) -> Action {

@@ -1,116 +1,153 @@
-//! Whether a variant is better than its parent.
+//! Whether a variant is better than its parent, or than the champion.
 
-use meliora_domain::{Judgement, Kind, Scorecard, Verdict};
+use std::collections::BTreeSet;
 
+use meliora_domain::{Judgement, Kind, Scorecard, TaskId, Verdict};
+
+use crate::Policy;
 use crate::pairs::{Pairs, gaps, incomparable, too_few, unviable};
-use crate::{Policy, sign_test};
+use crate::sample::sample;
+use crate::whole::{examinations, unmarked};
+
+/// Who is to be examined.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The variant that is judged.
+    Variant,
+    /// What it is held against.
+    Reference,
+}
 
 /// What the judge says.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Ruling {
     /// The verdict.
     Verdict(Judgement),
-    /// Examine once more: a strict gain (or drop) on an exact suite counts only if a re-run shows it too.
-    Rerun,
+    /// More marks could decide.
+    NeedMore {
+        /// Whose.
+        of: Side,
+        /// Of which tasks; empty for all.
+        tasks: Vec<TaskId>,
+        /// With which seed.
+        seed: u64,
+        /// The verdict as long as there are no more: Inconclusive.
+        so_far: Judgement,
+    },
 }
 
-/// Judges a variant's validation marks against its parent's (the reference).
+/// What is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The variant's scorecards, in the order of the examinations.
+    pub variant: &'a [&'a Scorecard],
+    /// Those of what it is held against.
+    pub reference: &'a [&'a Scorecard],
+    /// What that is, in words: `its parent`.
+    pub against: &'a str,
+    /// The validation tasks in the order in which they are examined. On a sample it must not depend on any mark.
+    pub tasks: &'a [TaskId],
+    /// Tasks whose marks do not count, because the same work was marked differently.
+    pub flaky: &'a BTreeSet<TaskId>,
+    /// Number of the candidate within its run, from 1.
+    pub candidate: u64,
+    /// Whether marks are known to depend on the seed.
+    pub chance: bool,
+    /// What drawn numbers follow from.
+    pub seed: u64,
+}
+
+impl Evidence<'_> {
+    /// The tasks that are examined first; empty for all. Only a sample is examined in parts, a quarter first and 8 at
+    /// least, so that what is clearly worse costs little.
+    pub fn first_tasks(tasks: &[TaskId], kind: Kind) -> &[TaskId] {
+        let n = tasks.len();
+        if kind == Kind::Exact || n < 16 { &[] } else { &tasks[..n.div_ceil(4).max(8)] }
+    }
+}
+
+/// Judges a variant's validation marks against those of its reference.
 ///
-/// `variant` and `reference` hold one scorecard an examination, first examination first; all of one evaluator hash, else
-/// the verdict is Inconclusive. Marks are paired by task; tasks without a mark that counts on both sides are left out,
-/// and with fewer than half left the verdict is Inconclusive.
+/// All marks must be of one evaluator, else the verdict is Inconclusive. Marks are paired by task and seed; tasks without a
+/// mark that counts on both sides are left out, and with fewer than half left the verdict is Inconclusive.
 ///
-/// Exact: accepted if the mean rose in the first examination and in every re-run. Where examinations of the parent
-/// disagree, the gain has to stand against each of them, so against its best. `effect` is then the smallest gain seen.
-/// Sample: paired exact [`sign_test`] over the tasks, the scores of re-runs of one task averaged first.
-pub fn judge(variant: &[&Scorecard], reference: &[&Scorecard], policy: &Policy) -> Ruling {
+/// Exact: accepted if the mean rose in the first examination and in a re-run with another seed. Where examinations of the
+/// reference disagree, the gain has to stand against each of them, so against its best. `effect` is then the smallest gain
+/// seen. Sample: see the module `sample`.
+pub fn judge(evidence: &Evidence<'_>, policy: &Policy) -> Ruling {
+    let Evidence { variant, reference, .. } = evidence;
     if let Some(why) = incomparable(variant, reference) {
-        return verdict(Verdict::Inconclusive, 0.0, None, why);
+        return Ruling::Verdict(Judgement::of(Verdict::Inconclusive, 0.0, why));
     }
     if unviable(variant[0]) {
-        let effect = Pairs::of(&variant[..1], &reference[..1]).effect();
+        let effect = Pairs::of(&variant[..1], &reference[..1], evidence.flaky).effect();
         let why =
             "it does no task at all: every one ended in a crash, a time-out, a limit or without a readable result";
-        return verdict(Verdict::Unviable, effect, None, why.into());
+        return Ruling::Verdict(Judgement::of(Verdict::Unviable, effect, why));
     }
     match policy.kind {
-        Kind::Exact => exact(variant, reference),
-        Kind::Sample => sample(variant, reference, policy.alpha),
+        Kind::Exact => exact(evidence),
+        Kind::Sample => sample(evidence, policy),
     }
 }
 
-fn exact(variant: &[&Scorecard], reference: &[&Scorecard]) -> Ruling {
+fn exact(evidence: &Evidence<'_>) -> Ruling {
+    let Evidence { variant, reference, against, tasks, .. } = *evidence;
+    let (whole, held) = (examinations(variant), examinations(reference));
+    let held: Vec<&Scorecard> = held.iter().map(AsRef::as_ref).collect();
     let mut smallest: Option<Pairs> = None;
-    for card in variant {
-        let pairs = against_best(card, reference);
+    for card in &whole {
+        let pairs = against_best(card, &held, evidence.flaky);
+        // Examinations of some tasks are completed first, on either side.
+        let of_parts = |cards: &[&Scorecard]| cards.iter().all(|card| card.part_of > 0);
+        for (of, cards, seed) in
+            [(Side::Variant, &[card.as_ref()][..], card.seed), (Side::Reference, reference, reference[0].seed)]
+        {
+            let tasks = unmarked(tasks, cards, None);
+            if of_parts(cards) && !tasks.is_empty() {
+                let so_far = Judgement::of(Verdict::Inconclusive, pairs.effect(), too_few(&pairs));
+                return Ruling::NeedMore { of, tasks, seed, so_far };
+            }
+        }
         if !pairs.covered() {
-            return verdict(Verdict::Inconclusive, pairs.effect(), None, too_few(&pairs));
+            return Ruling::Verdict(Judgement::of(Verdict::Inconclusive, pairs.effect(), too_few(&pairs)));
         }
         let effect = pairs.effect();
         let ((now, was), (verb, past)) = (pairs.words(), pairs.verb());
         if effect <= 0.0 {
             let why = match &smallest {
                 Some(gain) => format!(
-                    "not repeatable: it {} {} where its parent {} {}, but {now} when it was examined again, against {was}",
+                    "not repeatable: it {} {} where {against} {} {}, but {now} when it was examined again, against {was}",
                     gain.verb().1,
                     gain.words().0,
                     gain.verb().1,
                     gain.words().1
                 ),
-                None if effect < 0.0 => format!("{verb} only {now} where its parent {past} {was}"),
-                None => format!("{verb} {now}, no more than its parent"),
+                None if effect < 0.0 => format!("{verb} only {now} where {against} {past} {was}"),
+                None => format!("{verb} {now}, no more than {against}"),
             };
-            return verdict(Verdict::Rejected, effect, None, why + &gaps(&pairs));
+            return Ruling::Verdict(Judgement::of(Verdict::Rejected, effect, why + &gaps(&pairs)));
         }
         if smallest.as_ref().is_none_or(|least| effect < least.effect()) {
             smallest = Some(pairs);
         }
     }
-    let (Some(least), true) = (smallest, variant.len() >= 2) else { return Ruling::Rerun };
+    let Some(least) = smallest else { unreachable!("a card was compared, for without one nothing is comparable") };
     let ((now, was), (verb, past)) = (least.words(), least.verb());
-    let why = format!("{verb} {now} where its parent {past} {was}; a re-run confirmed it{}", gaps(&least));
-    verdict(Verdict::Accepted, least.effect(), None, why)
+    let seen = format!("{verb} {now} where {against} {past} {was}");
+    if whole.len() < 2 {
+        let so_far =
+            Judgement::of(Verdict::Inconclusive, least.effect(), format!("{seen}, examined once{}", gaps(&least)));
+        let seed = variant.iter().map(|card| card.seed).max().map_or(0, |seed| seed + 1);
+        return Ruling::NeedMore { of: Side::Variant, tasks: Vec::new(), seed, so_far };
+    }
+    let why = format!("{seen}; a re-run confirmed it{}", gaps(&least));
+    Ruling::Verdict(Judgement::of(Verdict::Accepted, least.effect(), why))
 }
 
 /// The pairs with that examination of the reference which leaves the smallest gain, of those that cover enough tasks.
-fn against_best(card: &Scorecard, reference: &[&Scorecard]) -> Pairs {
-    let all = reference.iter().map(|other| Pairs::of(&[card], &[other]));
+fn against_best(card: &Scorecard, reference: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Pairs {
+    let all = reference.iter().map(|other| Pairs::of(&[card], &[other], flaky));
     let least = all.min_by(|a, b| b.covered().cmp(&a.covered()).then(a.effect().total_cmp(&b.effect())));
-    least.unwrap_or_else(|| Pairs::of(&[card], &[]))
-}
-
-fn sample(variant: &[&Scorecard], reference: &[&Scorecard], alpha: f64) -> Ruling {
-    let pairs = Pairs::of(variant, reference);
-    let effect = pairs.effect();
-    let (wins, losses) = pairs.wins_and_losses();
-    let p = sign_test(wins, losses);
-    if !pairs.covered() {
-        return verdict(Verdict::Inconclusive, effect, Some(p), too_few(&pairs));
-    }
-    let n = pairs.len();
-    let count = format!("better on {wins} and worse on {losses} of {n} tasks than its parent");
-    let chance = format!("luck alone would do as well {}", percent(p));
-    let (outcome, why) = if effect <= 0.0 {
-        (Verdict::Rejected, format!("{count}, and no better on average"))
-    } else if p <= alpha {
-        (Verdict::Accepted, format!("{count}; {chance}"))
-    } else {
-        let need = format!("{} % or less is asked for", round(alpha * 100.0));
-        (Verdict::Inconclusive, format!("{count}, which is too little evidence: {chance}, and {need}"))
-    };
-    verdict(outcome, effect, Some(p), why + &gaps(&pairs))
-}
-
-/// `in 3.1 % of cases`.
-pub(crate) fn percent(p: f64) -> String {
-    if p < 0.001 { "in less than 0.1 % of cases".into() } else { format!("in {} % of cases", round(p * 100.0)) }
-}
-
-fn round(x: f64) -> String {
-    let text = format!("{x:.1}");
-    text.strip_suffix(".0").map_or(text.clone(), str::to_owned)
-}
-
-fn verdict(verdict: Verdict, effect: f64, p: Option<f64>, reason: String) -> Ruling {
-    Ruling::Verdict(Judgement { verdict, effect, p, reason })
+    least.unwrap_or_else(|| Pairs::of(&[card], &[], flaky))
 }

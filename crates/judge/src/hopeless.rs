@@ -1,8 +1,9 @@
 //! Whether the first few tasks show already that a variant is not worth the others.
 
-use meliora_domain::{Judgement, Scorecard, Verdict};
+use std::collections::BTreeSet;
 
-use crate::better::percent;
+use meliora_domain::{Judgement, Scorecard, TaskId, Verdict};
+
 use crate::pairs::{Pairs, unviable};
 use crate::sign_test;
 
@@ -14,20 +15,24 @@ const CLEARLY: f64 = 0.1;
 /// It is where the exact [`sign_test`] of worse against better tasks, paired with the reference's marks, gives at most 0.1,
 /// or where every one of at least two tasks ended in a crash, a time-out, a limit or without a readable result. `others` is the
 /// number of tasks that are then left out.
-pub fn hopeless(variant: &Scorecard, reference: &[&Scorecard], others: usize) -> Option<Judgement> {
+pub fn hopeless(
+    variant: &Scorecard,
+    reference: &[&Scorecard],
+    flaky: &BTreeSet<TaskId>,
+    others: usize,
+) -> Option<Judgement> {
     let comparable: Vec<&Scorecard> = reference.iter().copied().filter(|r| r.evaluator == variant.evaluator).collect();
-    let pairs = Pairs::shared(&[variant], &comparable);
+    let pairs = Pairs::shared(&[variant], &comparable, flaky);
     let (wins, losses) = pairs.wins_and_losses();
     let (n, p) = (pairs.len(), sign_test(losses, wins));
     let rest = format!("the other {others} were not examined");
-    let judged = |verdict, reason| Some(Judgement { verdict, effect: pairs.effect(), p: Some(p), reason });
+    let judged = |verdict, reason: String| Some(Judgement::of(verdict, pairs.effect(), reason));
     if n >= 2 && unviable(variant) {
         return judged(Verdict::Unviable, format!("it does none of the first {n} tasks; {rest}"));
     }
     if p <= CLEARLY {
-        let chance = percent(p);
         let count = format!("worse on {losses} and better on {wins} of the first {n} tasks than its parent");
-        return judged(Verdict::Rejected, format!("{count} (luck alone would do as badly {chance}); {rest}"));
+        return judged(Verdict::Rejected, format!("{count}; {rest}"));
     }
     None
 }

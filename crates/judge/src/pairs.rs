@@ -1,13 +1,13 @@
 //! Marks of the same tasks, side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meliora_domain::{MarkStatus, Scorecard, Split, TaskId};
 
-/// Scores of one task, both sides; a side without a mark that counts is `None`.
-type Sides = (Option<f64>, Option<f64>);
+/// A side's scores of one task by seed: their sum and how many there are. Empty where no mark counts.
+type Seeds = BTreeMap<u64, (f64, u32)>;
 
-/// Validation marks of two sides, paired by task.
+/// Validation marks of two sides, paired by task and seed.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Pairs {
     /// (this side, the reference) of each task that both sides have a mark of.
@@ -17,25 +17,61 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// Pairs the cards' validation marks. Several cards of one side count as one: a task's scores are averaged first, so
-    /// that a task stays one observation however often it was marked. Missing marks do not count.
-    pub(crate) fn of(these: &[&Scorecard], those: &[&Scorecard]) -> Self {
+    /// Pairs the cards' validation marks. Several marks of a task count as one: its scores are averaged first, so that a
+    /// task stays one observation however often it was marked. They are averaged over the seeds that both sides have;
+    /// where they have none in common, over those that each has. Missing marks and flaky tasks do not count.
+    pub(crate) fn of(these: &[&Scorecard], those: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Self {
         let (these, those) = (by_task(these), by_task(those));
-        let mut all: BTreeMap<&TaskId, Sides> = BTreeMap::new();
-        for (task, score) in these {
-            all.entry(task).or_default().0 = score;
-        }
-        for (task, score) in those {
-            all.entry(task).or_default().1 = score;
-        }
-        let scores = all.values().filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
+        let all: BTreeSet<&TaskId> = these.keys().chain(those.keys()).copied().filter(|t| !flaky.contains(t)).collect();
+        let scores = all.iter().filter_map(|task| both(these.get(task)?, those.get(task)?)).collect();
         Pairs { scores, tasks: all.len() }
     }
 
     /// The pairs of those tasks alone that both sides have marks of.
-    pub(crate) fn shared(these: &[&Scorecard], those: &[&Scorecard]) -> Self {
-        let Pairs { scores, .. } = Pairs::of(these, those);
+    pub(crate) fn shared(these: &[&Scorecard], those: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Self {
+        let Pairs { scores, .. } = Pairs::of(these, those, flaky);
         Pairs { tasks: scores.len(), scores }
+    }
+
+    /// The tasks' pairs in this order; those without marks on both sides are left out.
+    pub(crate) fn in_order(
+        these: &[&Scorecard],
+        those: &[&Scorecard],
+        tasks: &[TaskId],
+        flaky: &BTreeSet<TaskId>,
+    ) -> Self {
+        let (these, those) = (by_task(these), by_task(those));
+        let tasks: Vec<&TaskId> = tasks.iter().filter(|t| !flaky.contains(t)).collect();
+        let scores = tasks.iter().filter_map(|task| both(these.get(task)?, those.get(task)?)).collect();
+        Pairs { scores, tasks: tasks.len() }
+    }
+
+    /// The differences, task by task; exactly zero where they are only rounding.
+    pub(crate) fn differences(&self) -> Vec<f64> {
+        self.scores.iter().map(|(a, b)| difference(*a, *b)).collect()
+    }
+
+    /// The pairs themselves.
+    pub(crate) fn scores(&self) -> &[(f64, f64)] {
+        &self.scores
+    }
+
+    /// What a bettor stakes on, task by task: the differences, or only their signs where scores have no bounds.
+    pub(crate) fn stakes(&self) -> Vec<f64> {
+        let sign = |d: f64| if d == 0.0 { 0.0 } else { d.signum() };
+        let differences = self.differences();
+        if self.bounded() { differences } else { differences.into_iter().map(sign).collect() }
+    }
+
+    /// Whether all scores lie between 0 and 1.
+    pub(crate) fn bounded(&self) -> bool {
+        self.scores.iter().all(|(a, b)| [a, b].iter().all(|s| (0.0..=1.0).contains(*s)))
+    }
+
+    /// Whether the differences have one size: then their signs say all.
+    pub(crate) fn of_one_size(&self) -> bool {
+        let mut sizes = self.differences().into_iter().filter(|d| *d != 0.0).map(f64::abs);
+        sizes.next().is_none_or(|first| sizes.all(|size| difference(first, size) == 0.0))
     }
 
     /// Whether at least half of the tasks have marks on both sides; with fewer, nothing is concluded.
@@ -95,16 +131,28 @@ fn difference(a: f64, b: f64) -> f64 {
     if (a - b).abs() <= 1e-12 * a.abs().max(b.abs()) { 0.0 } else { a - b }
 }
 
-fn by_task<'a>(cards: &[&'a Scorecard]) -> BTreeMap<&'a TaskId, Option<f64>> {
-    let mut sums: BTreeMap<&TaskId, (f64, u32)> = BTreeMap::new();
-    for mark in cards.iter().flat_map(|card| card.of(Split::Validation)) {
-        let (sum, n) = sums.entry(&mark.task).or_default();
+fn by_task<'a>(cards: &[&'a Scorecard]) -> BTreeMap<&'a TaskId, Seeds> {
+    let mut all: BTreeMap<&TaskId, Seeds> = BTreeMap::new();
+    for (card, mark) in cards.iter().flat_map(|card| card.of(Split::Validation).map(move |mark| (card, mark))) {
+        let seeds = all.entry(&mark.task).or_default();
         if mark.status != MarkStatus::Missing {
+            let (sum, n) = seeds.entry(card.seed).or_default();
             *sum += mark.score;
             *n += 1;
         }
     }
-    sums.into_iter().map(|(task, (sum, n))| (task, (n > 0).then(|| sum / f64::from(n)))).collect()
+    all
+}
+
+/// The mean scores of both sides of one task; `None` where one has none.
+fn both(these: &Seeds, those: &Seeds) -> Option<(f64, f64)> {
+    let common = these.keys().any(|seed| those.contains_key(seed));
+    let mean = |side: &Seeds, other: &Seeds| {
+        let scores = side.iter().filter(|(seed, _)| !common || other.contains_key(seed));
+        let (sum, n) = scores.fold((0.0, 0u32), |(sum, n), (_, (s, k))| (sum + s / f64::from(*k), n + 1));
+        (n > 0).then(|| sum / f64::from(n))
+    };
+    Some((mean(these, those)?, mean(those, these)?))
 }
 
 /// Why the cards cannot be compared at all, if so.

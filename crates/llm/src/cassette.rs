@@ -34,22 +34,25 @@ pub struct CassetteError {
 /// What is asked, with all that may change the answer. Its fields' order is part of the key.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Request {
+pub(crate) struct Request {
     model: String,
     messages: Vec<Message>,
     temperature: f64,
     max_tokens: u32,
     seed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schema: Option<String>,
 }
 
 impl Request {
-    fn of(model: &str, chat: &Chat) -> Self {
+    pub(crate) fn of(model: &str, chat: &Chat) -> Self {
         Request {
             model: model.to_owned(),
             messages: chat.messages.clone(),
             temperature: chat.temperature,
             max_tokens: chat.max_tokens,
             seed: chat.seed,
+            schema: chat.schema.clone(),
         }
     }
 
@@ -64,6 +67,9 @@ impl Request {
             "model: {}\ntemperature: {}\nmax_tokens: {}\nseed: {}\n",
             self.model, self.temperature, self.max_tokens, self.seed
         );
+        if let Some(schema) = &self.schema {
+            text += &format!("schema: {schema}\n");
+        }
         for message in &self.messages {
             let role = match message.role {
                 Role::System => "system",
@@ -84,6 +90,8 @@ enum Answer {
     Reply(Reply),
     /// No answer, which a run goes on after and a replay must therefore give as well.
     Failed { tries: u32, cause: String, spent: Cost },
+    /// Not asked, since the prompt is too long; the same holds.
+    TooLong(String),
 }
 
 /// One line.
@@ -168,6 +176,7 @@ impl<M: Model> Model for Recorder<M> {
             Err(ModelError::Failed { tries, cause, spent }) => {
                 (Answer::Failed { tries: *tries, cause: cause.clone(), spent: *spent }, *spent)
             }
+            Err(ModelError::TooLong(why)) => (Answer::TooLong(why.clone()), Cost::ZERO),
             Err(_) => return result,
         };
         let request = Request::of(self.inner.name(), chat);
@@ -280,6 +289,7 @@ impl Model for Cassette {
         match answers.get_mut(&request.key()).and_then(VecDeque::pop_front) {
             Some(Answer::Reply(reply)) => Ok(reply),
             Some(Answer::Failed { tries, cause, spent }) => Err(ModelError::Failed { tries, cause, spent }),
+            Some(Answer::TooLong(why)) => Err(ModelError::TooLong(why)),
             None => Err(self.not_recorded(&request)),
         }
     }
@@ -317,7 +327,7 @@ mod tests {
 
     fn chat(text: &str) -> Chat {
         let messages = vec![Message { role: Role::User, content: text.into() }];
-        Chat { messages, temperature: 0.7, max_tokens: 50, seed: 3 }
+        Chat { messages, temperature: 0.7, max_tokens: 50, seed: 3, schema: None }
     }
 
     fn ask(model: &dyn Model, text: &str) -> Result<String, ModelError> {

@@ -1,5 +1,6 @@
 //! What a model client needs to know.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use meliora_domain::MicroUsd;
@@ -16,6 +17,32 @@ pub enum Api {
     OpenAi,
     /// `POST {base}/v1/messages`: Anthropic.
     Anthropic,
+}
+
+/// How a server is told to hold an answer to a JSON Schema. Anthropic's is told by a tool that must be used, unless
+/// nothing is to be asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Structured {
+    /// `response_format` with the schema: OpenAI, vLLM, Ollama, llama.cpp and most others.
+    #[default]
+    ResponseFormat,
+    /// A field `json_schema` of the request itself: TabbyAPI, and llama.cpp as well.
+    JsonSchema,
+    /// `response_format` that asks for any JSON object, on servers that know no schema.
+    JsonObject,
+    /// Not at all.
+    Nothing,
+}
+
+impl Structured {
+    /// What is asked of a server that refused this.
+    pub(crate) fn weaker(self) -> Self {
+        match self {
+            Structured::ResponseFormat => Structured::JsonObject,
+            _ => Structured::Nothing,
+        }
+    }
 }
 
 /// A model and how to reach it.
@@ -43,6 +70,14 @@ pub struct ModelConfig {
     pub usd_prompt: f64,
     /// Dollars for a million tokens written.
     pub usd_completion: f64,
+    /// Most tokens that a prompt and its answer may have together, where that is known. What does not fit is not sent.
+    pub context: Option<u64>,
+    /// Most requests that the server gets at once.
+    pub concurrency: Option<NonZeroU32>,
+    /// Most requests that the server gets in a minute, evenly spread.
+    pub per_minute: Option<f64>,
+    /// How the server is told of a schema. If absent, the ways are tried until it takes one.
+    pub structured: Option<Structured>,
     /// Largest reply that is read, in bytes.
     pub max_body: u64,
     /// Address of a proxy (`http://host:port`), where one is needed.
@@ -64,6 +99,10 @@ impl Default for ModelConfig {
             longest_wait: Duration::from_secs(60),
             usd_prompt: 0.0,
             usd_completion: 0.0,
+            context: None,
+            concurrency: None,
+            per_minute: None,
+            structured: None,
             max_body: 8 << 20,
             proxy: None,
         }

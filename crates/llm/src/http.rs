@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use meliora_domain::Cost;
 use meliora_evolve::{Chat, Model, ModelError, Reply, Reservation, Usage};
-use serde_json::Value;
 
+use crate::gate::Gate;
 use crate::retry::{backoff, retry_after};
 use crate::wire::{self, Answer, Dialect};
 use crate::{Api, ModelConfig, Secret, Sleep, Waiter, chat_tokens, text_tokens};
@@ -28,15 +28,20 @@ pub struct HttpModel {
     root: String,
     agent: ureq::Agent,
     waiter: Box<dyn Waiter>,
+    gate: Gate,
     dialect: Mutex<Dialect>,
 }
 
 /// Why one try gave no answer.
-enum Trouble {
+pub(crate) enum Trouble {
     /// No connection. Nothing was charged.
     Unreachable(String),
     /// The server will never take this request.
     Refused(String),
+    /// The prompt does not fit the model's context.
+    TooLong(String),
+    /// The turn did not come before the caller's time was over. Nothing was sent.
+    Over,
     /// Overloaded or broken before it answered; perhaps it says when to come back. Nothing was charged.
     Busy(String, Option<Duration>),
     /// It was at work when the connection ended, or what it sent is no use. May have been charged: so much, as far
@@ -87,7 +92,10 @@ impl HttpModel {
         // The server may be asked for its models however late it is.
         let until = config.until;
         let config = ModelConfig { until: None, ..config };
-        let mut model = HttpModel { config, root, agent, waiter, dialect: Mutex::default() };
+        let structured = config.structured.unwrap_or_default();
+        let dialect = Dialect { structured, declared: config.structured.is_some(), ..Dialect::default() };
+        let gate = Gate::new(config.concurrency, config.per_minute);
+        let mut model = HttpModel { config, root, agent, waiter, gate, dialect: Mutex::new(dialect) };
         if model.config.model.is_empty() {
             model.config.model = model.first_model()?;
         }
@@ -103,11 +111,25 @@ impl HttpModel {
         }
     }
 
+    /// The root under which the protocol's addresses stand.
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
+    pub(crate) fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
     fn first_model(&self) -> Result<String, ModelError> {
+        let listed = wire::models(&self.list()?).into_iter().next();
+        let none = || format!("{}/models lists no model; name one with --model", self.root);
+        listed.ok_or_else(|| ModelError::Refused(none()))
+    }
+
+    /// The server's list of models, as it comes.
+    pub(crate) fn list(&self) -> Result<Vec<u8>, ModelError> {
         let url = format!("{}/models", self.root);
-        let body = self.persist(0, |_| self.send(&url, None), |_| true)?.0;
-        let listed = wire::models(&body).into_iter().next();
-        listed.ok_or_else(|| ModelError::Refused(format!("{url} lists no model; name one with --model")))
+        Ok(self.persist(0, |_| self.send(&url, None), |_| true)?.0)
     }
 
     /// Tries until it works, refuses, or the tries are over. `affordable` says whether another try may be paid after
@@ -133,6 +155,8 @@ impl HttpModel {
             let mut last = tries > self.config.retries;
             let cause = match trouble {
                 Trouble::Refused(why) => return Err(ModelError::Refused(why)),
+                Trouble::TooLong(why) => return Err(ModelError::TooLong(why)),
+                Trouble::Over => return Err(ModelError::Failed { tries: tries - 1, cause: OVER.into(), spent }),
                 Trouble::Unreachable(cause) if last => {
                     return Err(ModelError::Unreachable { url: self.root.clone(), cause });
                 }
@@ -174,7 +198,7 @@ impl HttpModel {
     }
 
     /// Sends one request: POST with a body, GET without. Gives the body of a 200 reply.
-    fn send(&self, url: &str, body: Option<&Value>) -> Result<Vec<u8>, Trouble> {
+    pub(crate) fn send(&self, url: &str, body: Option<&str>) -> Result<Vec<u8>, Trouble> {
         let mut request = ureq::http::Request::builder().uri(url).header("accept", "application/json");
         if self.config.api == Api::Anthropic {
             request = request.header("anthropic-version", ANTHROPIC_VERSION);
@@ -190,7 +214,7 @@ impl HttpModel {
         let sent = match body {
             Some(body) => {
                 let request = request.method("POST").header("content-type", "application/json");
-                let request = request.body(body.to_string()).map_err(broken)?;
+                let request = request.body(body.to_owned()).map_err(broken)?;
                 self.agent.run(self.agent.configure_request(request).timeout_global(time).build())
             }
             None => {
@@ -264,13 +288,23 @@ impl HttpModel {
         let body = loop {
             let dialect = *self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
             let request = wire::request(self.config.api, &self.config.model, chat, seed, dialect);
-            match self.send(&url, Some(&request)) {
+            let request = request.map_err(Trouble::Refused)?;
+            let place = self.gate.enter(self.waiter.as_ref(), self.config.until).ok_or(Trouble::Over)?;
+            let sent = self.send(&url, Some(&request));
+            drop(place);
+            let told = match sent {
                 Ok(body) => break body,
-                Err(Trouble::Refused(told)) => match told.contains("answered 400").then(|| dialect.after(&told)) {
-                    Some(Some(next)) => *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = next,
-                    _ => return Err(Trouble::Refused(told)),
-                },
+                Err(Trouble::Refused(told)) => told,
                 Err(trouble) => return Err(trouble),
+            };
+            // 422 is what servers made with FastAPI answer to a parameter that they do not know.
+            let faulty = ["answered 400", "answered 413", "answered 422"].iter().any(|status| told.contains(status));
+            if faulty && wire::too_long(&told) {
+                return Err(Trouble::TooLong(told));
+            }
+            match faulty.then(|| dialect.after(&told)).flatten() {
+                Some(next) => *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = next,
+                None => return Err(Trouble::Refused(told)),
             }
         };
         let answer = wire::answer(self.config.api, &body).map_err(|cause| Trouble::Lost(self.scrub(&cause), None))?;
@@ -312,6 +346,13 @@ impl Model for HttpModel {
     /// for one more, there is none. Their cost is in the reply's usage, then marked as estimated.
     fn chat(&self, chat: &Chat, reservation: Reservation) -> Result<Reply, ModelError> {
         let one = self.estimate(chat);
+        if let Some(context) = self.config.context.filter(|context| one.tokens > *context) {
+            let prompt = one.tokens - u64::from(chat.max_tokens);
+            return Err(ModelError::TooLong(format!(
+                "about {prompt} tokens, and up to {} of an answer, where {} takes {context}",
+                chat.max_tokens, self.config.model
+            )));
+        }
         let fits = |cost: Cost| cost.tokens <= reservation.0.tokens && cost.usd <= reservation.0.usd;
         if !fits(one) {
             return Err(ModelError::OverReservation { needed: one.tokens, reserved: reservation.0.tokens });

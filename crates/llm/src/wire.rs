@@ -3,7 +3,10 @@
 use meliora_evolve::{Chat, Role};
 use serde_json::{Value, json};
 
-use crate::Api;
+use crate::{Api, Structured};
+
+/// What the tool is called that stands for an answer in a given form.
+const FORM: &str = "answer";
 
 /// Parameters that a server was seen to refuse; what is set is left out, or sent under its newer name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -14,13 +17,21 @@ pub(crate) struct Dialect {
     pub(crate) no_temperature: bool,
     /// No `seed`.
     pub(crate) no_seed: bool,
+    /// How an answer's schema is told.
+    pub(crate) structured: Structured,
+    /// That way was declared: it is not given up.
+    pub(crate) declared: bool,
 }
 
 impl Dialect {
     /// The dialect after a refusal with this message, if the message names a parameter that can be done without.
     pub(crate) fn after(self, refusal: &str) -> Option<Self> {
         let mut next = self;
-        if refusal.contains("max_completion_tokens") {
+        if ["response_format", "json_schema", "tool_choice"].iter().any(|word| refusal.contains(word)) {
+            if !self.declared {
+                next.structured = self.structured.weaker();
+            }
+        } else if refusal.contains("max_completion_tokens") {
             next.completion_tokens = true;
         } else if refusal.contains("temperature") {
             next.no_temperature = true;
@@ -31,8 +42,62 @@ impl Dialect {
     }
 }
 
-/// The body of a request.
-pub(crate) fn request(api: Api, model: &str, chat: &Chat, seed: u64, dialect: Dialect) -> Value {
+/// The body of a request. `Err` if the chat's schema is no JSON.
+pub(crate) fn request(api: Api, model: &str, chat: &Chat, seed: u64, dialect: Dialect) -> Result<String, String> {
+    let body = plain_request(api, model, chat, seed, dialect).to_string();
+    let Some(schema) = &chat.schema else { return Ok(body) };
+    let form = form(api, schema, dialect.structured)?;
+    // The schema is put in as it was written: servers write an answer's fields in the order of the schema's.
+    Ok(form.map_or(body.clone(), |form| format!("{},{form}}}", &body[..body.len() - 1])))
+}
+
+/// The member of a request that tells of the schema, as text.
+fn form(api: Api, schema: &str, structured: Structured) -> Result<Option<String>, String> {
+    let read: Value = serde_json::from_str(schema).map_err(|e| format!("the answer's schema is no JSON: {e}"))?;
+    let any_object = r#""response_format":{"type":"json_object"}"#.to_owned();
+    Ok(match (api, structured) {
+        (_, Structured::Nothing) => None,
+        (Api::Anthropic, _) => Some(format!(
+            r#""tools":[{{"name":"{FORM}","description":"Gives the answer.","input_schema":{schema}}}],"tool_choice":{{"type":"tool","name":"{FORM}"}}"#
+        )),
+        (Api::OpenAi, Structured::JsonObject) => Some(any_object),
+        (Api::OpenAi, Structured::ResponseFormat) if read == json!({"type": "object"}) => Some(any_object),
+        (Api::OpenAi, Structured::ResponseFormat) => {
+            let strict = closed(&read);
+            Some(format!(
+                r#""response_format":{{"type":"json_schema","json_schema":{{"name":"{FORM}","strict":{strict},"schema":{schema}}}}}"#
+            ))
+        }
+        (Api::OpenAi, Structured::JsonSchema) => Some(format!(r#""json_schema":{schema}"#)),
+    })
+}
+
+/// Whether every object of a schema names all its fields and has no others, as OpenAI wants it of a strict one.
+fn closed(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => {
+            let fields = map.get("properties").and_then(Value::as_object);
+            let required = |name: &String| {
+                map.get("required").and_then(Value::as_array).is_some_and(|r| r.iter().any(|n| n == name))
+            };
+            let is_object = fields.is_some() || map.get("type").is_some_and(|t| t == "object");
+            let shut = map.get("additionalProperties") == Some(&Value::Bool(false));
+            (!is_object || (shut && fields.is_some_and(|fields| fields.keys().all(required))))
+                && map.values().all(closed)
+        }
+        Value::Array(items) => items.iter().all(closed),
+        _ => true,
+    }
+}
+
+/// Whether a refusal says that the prompt is longer than the model's context.
+pub(crate) fn too_long(refusal: &str) -> bool {
+    let told = refusal.to_lowercase();
+    let context = told.contains("context") && ["length", "exceed", "window"].iter().any(|word| told.contains(word));
+    context || told.contains("prompt is too long") || told.contains("max_seq_len")
+}
+
+fn plain_request(api: Api, model: &str, chat: &Chat, seed: u64, dialect: Dialect) -> Value {
     let mut body = json!({ "model": model });
     let said = |m: &meliora_evolve::Message| {
         let role = match m.role {
@@ -122,7 +187,14 @@ fn content(value: &Value) -> Option<String> {
     match value {
         Value::Null => Some(String::new()),
         Value::String(text) => Some(text.clone()),
-        Value::Array(parts) => Some(parts.iter().filter_map(|p| p["text"].as_str()).collect()),
+        Value::Array(parts) => {
+            // Anthropic's answer in a given form is what its tool is used with.
+            let said = |part: &Value| match part["text"].as_str() {
+                Some(text) => Some(text.to_owned()),
+                None => (part["type"] == "tool_use").then(|| part["input"].to_string()),
+            };
+            Some(parts.iter().filter_map(said).collect())
+        }
         _ => None,
     }
 }
@@ -172,18 +244,23 @@ mod tests {
             temperature: 1.5,
             max_tokens: 9,
             seed: u64::MAX,
+            schema: None,
         }
+    }
+
+    fn body(api: Api, chat: &Chat, seed: u64, dialect: Dialect) -> Value {
+        serde_json::from_str(&request(api, "m", chat, seed, dialect).unwrap()).unwrap()
     }
 
     #[test]
     fn requests_have_the_form_of_their_protocol() {
-        let openai = request(Api::OpenAi, "m", &chat(), u64::MAX, Dialect::default());
+        let openai = body(Api::OpenAi, &chat(), u64::MAX, Dialect::default());
         assert_eq!(
             openai,
             json!({"model": "m", "max_tokens": 9, "temperature": 1.5, "seed": 0x7fff_ffff, "messages": [
                 {"role": "system", "content": "be short"}, {"role": "user", "content": "hello"}]})
         );
-        let anthropic = request(Api::Anthropic, "m", &chat(), 1, Dialect::default());
+        let anthropic = body(Api::Anthropic, &chat(), 1, Dialect::default());
         assert_eq!(
             anthropic,
             json!({"model": "m", "max_tokens": 9, "temperature": 1.0, "system": "be short",
@@ -198,10 +275,66 @@ mod tests {
         assert!(second.completion_tokens);
         assert_eq!(second.after("use max_completion_tokens"), None);
         let third = second.after("Unsupported value: 'temperature'").unwrap();
-        let body = request(Api::OpenAi, "m", &chat(), 1, third);
+        let body = body(Api::OpenAi, &chat(), 1, third);
         assert_eq!((body.get("temperature"), body.get("max_tokens")), (None, None));
         assert_eq!(body["max_completion_tokens"], 9);
         assert_eq!(first.after("no such model"), None);
+    }
+
+    #[test]
+    fn a_schema_is_told_in_the_servers_way_and_as_it_was_written() {
+        let schema = r#"{"type":"object","properties":{"why":{"type":"string"},"answer":{"type":"integer"}},"required":["why","answer"],"additionalProperties":false}"#;
+        let chat = Chat { schema: Some(schema.into()), ..chat() };
+        let with = |structured| Dialect { structured, ..Dialect::default() };
+        let asked = request(Api::OpenAi, "m", &chat, 1, with(Structured::ResponseFormat)).unwrap();
+        assert!(asked.contains(schema), "the order of its fields is kept: {asked}");
+        let read: Value = serde_json::from_str(schema).unwrap();
+        let response_format = body(Api::OpenAi, &chat, 1, with(Structured::ResponseFormat))["response_format"].clone();
+        assert_eq!(
+            (&response_format["type"], &response_format["json_schema"]["strict"]),
+            (&"json_schema".into(), &true.into())
+        );
+        assert_eq!(response_format["json_schema"]["schema"], read);
+        assert_eq!(body(Api::OpenAi, &chat, 1, with(Structured::JsonSchema))["json_schema"], read);
+        assert_eq!(body(Api::OpenAi, &chat, 1, with(Structured::JsonObject))["response_format"]["type"], "json_object");
+        let plain = body(Api::OpenAi, &chat, 1, with(Structured::Nothing));
+        assert_eq!(plain, body(Api::OpenAi, &Chat { schema: None, ..chat.clone() }, 1, Dialect::default()));
+        let anthropic = body(Api::Anthropic, &chat, 1, Dialect::default());
+        assert_eq!(
+            (&anthropic["tools"][0]["input_schema"], &anthropic["tool_choice"]["name"]),
+            (&read, &"answer".into())
+        );
+
+        let any = Chat { schema: Some(r#"{"type": "object"}"#.into()), ..chat.clone() };
+        assert_eq!(body(Api::OpenAi, &any, 1, Dialect::default())["response_format"], json!({"type": "json_object"}));
+        let open = Chat { schema: Some(schema.replace("false", "true")), ..chat.clone() };
+        assert_eq!(body(Api::OpenAi, &open, 1, Dialect::default())["response_format"]["json_schema"]["strict"], false);
+        let broken = Chat { schema: Some("{".into()), ..chat };
+        assert!(request(Api::OpenAi, "m", &broken, 1, Dialect::default()).unwrap_err().contains("schema"));
+    }
+
+    #[test]
+    fn a_server_that_knows_no_schema_is_asked_for_less_unless_the_way_was_declared() {
+        let told = "Invalid parameter: 'response_format' of type 'json_schema' is not supported";
+        let first = Dialect::default();
+        let second = first.after(told).unwrap();
+        let third = second.after("response_format: extra inputs are not permitted").unwrap();
+        assert_eq!((second.structured, third.structured), (Structured::JsonObject, Structured::Nothing));
+        assert_eq!(third.after(told), None);
+        assert_eq!(Dialect { declared: true, ..first }.after(told), None);
+    }
+
+    #[test]
+    fn a_prompt_that_the_server_finds_too_long_is_known_by_its_words() {
+        for told in [
+            "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens",
+            "the request exceeds the available context size (4096 tokens), try increasing it",
+            "prompt is too long: 210000 tokens > 200000 maximum",
+            "Prompt length 9000 is greater than max_seq_len 8192",
+        ] {
+            assert!(too_long(told), "{told}");
+        }
+        assert!(!too_long("no such model") && !too_long("max_tokens is too large"));
     }
 
     #[test]
@@ -224,6 +357,13 @@ mod tests {
                 "hi",
                 true,
                 Some((6, 2)),
+            ),
+            (
+                Api::Anthropic,
+                r#"{"content":[{"type":"tool_use","name":"answer","input":{"n":1}}],"stop_reason":"tool_use"}"#,
+                r#"{"n":1}"#,
+                false,
+                None,
             ),
         ];
         for (api, body, text, truncated, usage) in cases {

@@ -5,6 +5,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroU32;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use meliora_domain::{Cost, MicroUsd};
 use meliora_evolve::{Chat, Message, Model, ModelError, Reply, Reservation, Role};
-use meliora_llm::{Api, HttpModel, ModelConfig, Secret};
+use meliora_llm::{Api, HttpModel, ModelConfig, Secret, Structured};
 
 const KEY: &str = "sk-a-long-and-secret-key-0123456789";
 
@@ -26,6 +27,10 @@ enum Play {
     BreakOff,
     /// Sends this many bytes.
     Flood(usize),
+    /// Sends these bytes as the body.
+    Bytes(&'static [u8]),
+    /// Sends pieces of a body without an end, until the client has gone.
+    Endless,
 }
 
 fn ok(body: &str) -> Play {
@@ -59,10 +64,20 @@ fn server(plays: Vec<Play>) -> (String, Receiver<String>) {
                 Play::BreakOff => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{{\"choices\""),
                 Play::Flood(bytes) => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n")
                     .and_then(|()| stream.write_all(&vec![b' '; bytes])),
+                Play::Bytes(bytes) => write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", bytes.len())
+                    .and_then(|()| stream.write_all(bytes)),
+                Play::Endless => endless(&mut stream),
             };
         }
     });
     (url, requests)
+}
+
+fn endless(stream: &mut TcpStream) -> std::io::Result<()> {
+    write!(stream, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+    loop {
+        write!(stream, "10\r\ndata: {{\"a\": 1}}\n\n\r\n")?;
+    }
 }
 
 fn request(stream: &mut TcpStream) -> String {
@@ -86,7 +101,7 @@ fn request(stream: &mut TcpStream) -> String {
 
 fn chat() -> Chat {
     let messages = vec![Message { role: Role::User, content: "hello".into() }];
-    Chat { messages, temperature: 0.5, max_tokens: 50, seed: 11 }
+    Chat { messages, temperature: 0.5, max_tokens: 50, seed: 11, schema: None }
 }
 
 const PLENTY: Reservation = Reservation(Cost { evals: 0, tokens: 1_000_000, usd: MicroUsd(1_000_000_000) });
@@ -286,7 +301,10 @@ fn a_call_that_may_cost_more_than_is_reserved_is_not_sent() {
 
 #[test]
 fn empty_and_garbled_answers_are_asked_for_again_with_another_seed() {
-    for bad in [text(" \n", "stop"), ok("<html>"), ok("{\"choices\": ["), ok(r#"{"error":{"message":"busy"}}"#)] {
+    let bad_letters = Play::Bytes(b"{\"choices\":[{\"message\":{\"content\":\"h\xff\xfe\"}}]}");
+    let stream = ok("data: {\"choices\":[{\"delta\":{\"content\":\"h\"}}]}\n\ndata: [DONE]\n");
+    let error = ok(r#"{"error":{"message":"busy"}}"#);
+    for bad in [text(" \n", "stop"), ok("<html>"), ok("{\"choices\": ["), error, bad_letters, stream] {
         let s = play(vec![bad, text("hi", "stop")]);
         assert_eq!(s.result.unwrap().text, "hi");
         assert!(s.requests[0].contains("\"seed\":11") && s.requests[1].contains("\"seed\":12"));
@@ -342,4 +360,121 @@ fn a_server_is_asked_for_its_model_if_none_is_named() {
 fn a_key_that_cannot_be_a_header_is_refused_unseen() {
     let s = session(vec![], |c| c.key = Secret::new("sk-a\nb-secret"), PLENTY);
     assert!(!refused(&s).contains("secret"));
+}
+
+#[test]
+fn an_answer_without_an_end_is_cut_off() {
+    let s = session(vec![Play::Endless], |c| c.max_body = 100_000, PLENTY);
+    let (tries, cause, _) = failed(&s);
+    assert_eq!(tries, 1);
+    assert!(cause.contains("larger than the 100000 bytes"), "{cause}");
+}
+
+#[test]
+fn a_prompt_that_is_longer_than_the_context_is_not_sent() {
+    // Two tokens of text, the chat's own marks and the fifty it may write.
+    let s = session(vec![text("hi", "stop")], |c| c.context = Some(2 + 8 + 32 + 49), PLENTY);
+    match &s.result {
+        Err(ModelError::TooLong(why)) => assert!(why.contains("takes 91"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(s.requests.is_empty());
+    let s = session(vec![text("hi", "stop")], |c| c.context = Some(2 + 8 + 32 + 50), PLENTY);
+    assert!(s.result.is_ok());
+}
+
+#[test]
+fn a_prompt_that_the_server_finds_too_long_is_no_refusal() {
+    let told = r#"{"error":{"message":"'max_tokens' or 'max_completion_tokens' is too large: 50. This model's maximum context length is 60 tokens"}}"#;
+    let s = play(vec![Play::Answer("400 Bad Request", "", told.into())]);
+    assert!(matches!(&s.result, Err(ModelError::TooLong(why)) if why.contains("maximum context length is 60")));
+    assert_eq!(s.requests.len(), 1);
+}
+
+/// A server that answers everybody at once, slowly enough for them to meet; tells how many were there together.
+fn crowded_server() -> (String, Arc<Mutex<(usize, usize)>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let inside = Arc::new(Mutex::new((0, 0)));
+    let count = inside.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let count = count.clone();
+            thread::spawn(move || {
+                let mut stream = stream.unwrap();
+                {
+                    let mut count = count.lock().unwrap();
+                    count.0 += 1;
+                    count.1 = count.1.max(count.0);
+                }
+                request(&mut stream);
+                thread::sleep(Duration::from_millis(5));
+                count.lock().unwrap().0 -= 1;
+                let body = r#"{"choices":[{"message":{"content":"hi"}}]}"#;
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            });
+        }
+    });
+    (url, inside)
+}
+
+#[test]
+fn five_hundred_at_once_are_all_answered_and_no_more_than_the_limit_get_through() {
+    for limit in [None, NonZeroU32::new(16)] {
+        let (base_url, inside) = crowded_server();
+        let config =
+            ModelConfig { base_url, model: "m".into(), concurrency: limit, retries: 0, ..ModelConfig::default() };
+        let model = HttpModel::new(config).unwrap();
+        let failed: Vec<ModelError> = thread::scope(|scope| {
+            let calls: Vec<_> = (0..500).map(|_| scope.spawn(|| model.chat(&chat(), PLENTY).err())).collect();
+            calls.into_iter().filter_map(|call| call.join().unwrap()).collect()
+        });
+        assert!(failed.is_empty(), "{} failed: {:?}", failed.len(), failed[0]);
+        let most = inside.lock().unwrap().1;
+        assert!(limit.is_none_or(|limit| most <= limit.get() as usize), "{most} at once");
+    }
+}
+
+/// A server whose answers depend on the request: `held` says which request has its answer held to the schema.
+fn able_server(list: &'static str, held: fn(&str) -> bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let asked = request(&mut stream);
+            let body = if asked.starts_with("GET /v1/models ") {
+                list.to_owned()
+            } else if asked.starts_with("GET /props ") {
+                r#"{"default_generation_settings":{"n_ctx":8192}}"#.to_owned()
+            } else {
+                let said = if held(&asked) { r#"{\"colour\":\"red\",\"odd\":true}"# } else { "The sea is wide." };
+                format!(
+                    r#"{{"choices":[{{"message":{{"content":"{said}"}}}}],"usage":{{"prompt_tokens":400,"completion_tokens":9}}}}"#
+                )
+            };
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_probe_finds_what_a_server_does_and_not_what_it_says() {
+    let probe = |list, held| {
+        let config = ModelConfig { base_url: able_server(list, held), ..ModelConfig::default() };
+        HttpModel::new(config).unwrap().probe(7).unwrap()
+    };
+    let llama = r#"{"data":[{"id":"m","owned_by":"llamacpp","meta":{"n_ctx_train":32768}}]}"#;
+    let found = probe(llama, |asked| asked.contains("response_format"));
+    assert_eq!((found.server, found.context), (Some("llama.cpp"), Some(8192)));
+    assert_eq!((found.models, found.structured), (vec!["m".to_owned()], Structured::ResponseFormat));
+    assert_eq!((found.reading.tokens, found.writing.tokens, found.reading.estimated), (400, 9, false));
+    assert_eq!(found.cost.tokens, 3 * 409);
+
+    let vllm = r#"{"data":[{"id":"m","owned_by":"vllm","max_model_len":4096},{"id":"n","max_model_len":1}]}"#;
+    let found = probe(vllm, |asked| asked.contains(r#""json_schema":{"type""#) && !asked.contains("response_format"));
+    assert_eq!((found.context, found.structured), (Some(4096), Structured::JsonSchema));
+    let found = probe(r#"{"data":[{"id":"m"}]}"#, |_| false);
+    assert_eq!((found.server, found.context, found.structured), (None, None, Structured::Nothing));
 }

@@ -40,12 +40,15 @@ pub struct Settings {
     pub temperature: Option<f64>,
     /// Standing instructions, where a model needs any.
     pub system: Option<String>,
+    /// Whether the model has about seven billion parameters or fewer, and is shown less and asked for one thing at a
+    /// time. A larger one is always shown the program and its failing tests.
+    pub small: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         // Together they fit the 8,192 tokens that small local servers are commonly started with.
-        Settings { context_tokens: 5500, max_tokens: 2048, temperature: None, system: None }
+        Settings { context_tokens: 5500, max_tokens: 2048, temperature: None, system: None, small: true }
     }
 }
 
@@ -125,6 +128,7 @@ impl Proposer for Rewrite {
                     let reason = format!("the model gave no answer after {tries} tries: {cause}");
                     return Ok(Bid::Unusable { reason, cost: spent + lost });
                 }
+                Err(e @ ModelError::TooLong(_)) => return Ok(Bid::Unusable { reason: e.to_string(), cost: spent }),
                 Err(e) => return Err(ProposeError { spent, ..broken(&e) }),
             };
             spent += reply.cost();
@@ -157,7 +161,7 @@ impl Proposer for Rewrite {
         let longest = "abc".repeat(usize::try_from(self.settings.context_tokens).unwrap_or(usize::MAX / 3) + 1);
         let messages = [(Role::System, system), (Role::User, longest)];
         let messages = messages.into_iter().map(|(role, content)| Message { role, content }).collect();
-        self.model.estimate(&Chat { messages, temperature: 0.0, max_tokens: self.settings.max_tokens, seed: 0 })
+        self.model.estimate(&Chat { messages, max_tokens: self.settings.max_tokens, ..Chat::default() })
     }
 
     fn wants_lines(&self) -> bool {
@@ -233,9 +237,6 @@ fn shorten(chat: &mut Chat, most: u64) {
 fn broken(error: &ModelError) -> ProposeError {
     let hint = match error {
         ModelError::Unreachable { .. } => "is the server running? its address is given with --base-url",
-        ModelError::Refused(told) if told.contains("context") => {
-            "the prompt is too long for the server: give it more context, or the model less (`context_tokens`)"
-        }
         ModelError::Refused(told) if told.contains("401") || told.contains("403") => {
             "set the key in the environment variable that [model] key_env names"
         }
@@ -244,6 +245,7 @@ fn broken(error: &ModelError) -> ProposeError {
             "record the cassette again, or run with the files and the seed it was recorded with"
         }
         ModelError::OverReservation { .. } => "raise the budget of tokens or money, or lower `context_tokens`",
+        ModelError::TooLong(_) => "give the server more context, or lower `max_tokens`",
         ModelError::Failed { .. } => "try again later",
     };
     ProposeError { what: error.to_string(), hint: Some(hint.into()), spent: Cost::ZERO }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use meliora_benchmark::{Graded, Order, Suite, SuiteSource, Tool, Toolbox};
+use meliora_benchmark::{Graded, Order, Scope, Suite, SuiteSource, Tool, Toolbox};
 use meliora_domain::{FileBody, Genome, GenomePath, Limits, MarkStatus, Split, Tier};
 use meliora_evolve::{Cage, CageSpec, Command, ReadOnly, Sandbox, run_to_end};
 
@@ -47,7 +47,7 @@ fn examine(code: &str, limits: Limits, tasks: &[(&str, &str, &str, &str)]) -> Gr
     let genome: Genome =
         [(GenomePath::new("a.py").unwrap(), FileBody::new(code.as_bytes(), false))].into_iter().collect();
     let splits = &[Split::Train, Split::Validation, Split::Holdout];
-    let job = suite.work(&genome, &Order { splits, lines: false, nonce: NONCE });
+    let job = suite.work(&genome, &Order { scope: Scope { splits, ..Scope::default() }, nonce: NONCE });
     let (cage, command) = prepare(&job);
     let finished = run_to_end(&*cage, &command, &job.stdin).unwrap();
     suite.grade(&job, &finished)
@@ -212,7 +212,8 @@ def evaluate(path):
     let suite = Suite::openevolve(&source, &toolbox(), Tier::Together).unwrap();
     let body = FileBody::new(candidate.as_bytes(), false);
     let genome: Genome = [(GenomePath::new("initial_program.py").unwrap(), body)].into_iter().collect();
-    let job = suite.work(&genome, &Order { splits: &[Split::Validation], lines: false, nonce: NONCE });
+    let job =
+        suite.work(&genome, &Order { scope: Scope { splits: &[Split::Validation], ..Scope::default() }, nonce: NONCE });
     let (cage, command) = prepare(&job);
     let finished = run_to_end(&*cage, &command, &job.stdin).unwrap();
     let mark = suite.grade(&job, &finished).scorecard.marks.remove(0);

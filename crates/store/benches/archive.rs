@@ -40,7 +40,7 @@ fn step(n: u64) -> [Event; 4] {
         detail: String::new(),
     });
     let scorecard =
-        Scorecard { evaluator: Digest([7; 32]), marks: marks.collect(), metrics: Default::default(), seconds: 0.012 };
+        Scorecard { evaluator: Digest([7; 32]), marks: marks.collect(), seconds: 0.012, ..Default::default() };
     [
         Event::Reserved { step: n, cost: Cost::evals(1) },
         Event::Admitted { step: n, variant, tree: meliora_domain::TreeId([3; 20]), parents: vec![variant] },

@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(obeyed(reserved(paid)), 2);
         assert_eq!(obeyed(Event::Warned { message: String::new() }), 1);
         let (evaluator, marks) = (Digest([7; 32]), Vec::new());
-        let scorecard = meliora_domain::Scorecard { evaluator, marks, metrics: Default::default(), seconds: 0.0 };
+        let scorecard = meliora_domain::Scorecard { evaluator, marks, seconds: 0.0, ..Default::default() };
         assert_eq!(obeyed(Event::HoldoutOpened { variant: VariantId([1; 20]), scorecard }), 2);
         assert_eq!(obeyed(reserved(Cost { tokens: 0, ..paid })), 2);
         assert_eq!(obeyed(Event::RunContinued), 1);

@@ -206,10 +206,8 @@ fn events() -> impl Strategy<Value = Event> {
         score,
         detail,
     });
-    let scorecard =
-        (any::<[u8; 32]>(), proptest::collection::vec(mark, 0..4), number()).prop_map(|(e, marks, seconds)| {
-            Scorecard { evaluator: Digest(e), marks, metrics: Default::default(), seconds }
-        });
+    let scorecard = (any::<[u8; 32]>(), proptest::collection::vec(mark, 0..4), number())
+        .prop_map(|(e, marks, seconds)| Scorecard { evaluator: Digest(e), marks, seconds, ..Default::default() });
     prop_oneof![
         any::<String>().prop_map(|message| Event::Warned { message }),
         Just(Event::RunContinued),

@@ -7,7 +7,7 @@ use meliora_domain::Genome;
 use super::OpenEvolveSuite;
 use crate::json::quoted;
 use crate::work::{block, environment, file, genome_files, mounts, python_argv};
-use crate::{CageFile, Job, Order, Pair, Ticket};
+use crate::{CageFile, Job, Order, Pair, Ticket, task_seed};
 
 /// The evaluator's driver.
 pub(crate) const EXAMINER: &str = concat!(
@@ -64,13 +64,22 @@ pub(crate) fn stand_in(program: &str) -> Vec<CageFile> {
 impl OpenEvolveSuite {
     /// Both jobs of an examination.
     pub(crate) fn pair(&self, genome: &Genome, order: &Order<'_>) -> Pair {
-        Pair { exam: self.work(genome, order), printed: self.limits.output, work: self.candidate(genome) }
+        Pair {
+            exam: self.work(genome, order),
+            printed: self.limits.output,
+            work: self.candidate(genome, order.scope.seed),
+        }
     }
 
     /// The job of the candidate's cage.
-    fn candidate(&self, genome: &Genome) -> Job {
+    fn candidate(&self, genome: &Genome, seed: u64) -> Job {
         let modules: Vec<String> = self.python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
-        let plan = format!("{{\"program\":{},\"modules\":[{}]}}", quoted(&self.program), modules.join(","));
+        let plan = format!(
+            "{{\"program\":{},\"seed\":{},\"modules\":[{}]}}",
+            quoted(&self.program),
+            task_seed(&super::task(), seed),
+            modules.join(","),
+        );
         let mut files = genome_files(genome);
         files.push(file(CANDIDATE_PATH, CANDIDATE.as_bytes()));
         let limits = self.bounds(&files).0;

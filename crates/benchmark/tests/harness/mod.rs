@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use meliora_benchmark::{Graded, Job, Order, Suite, SuiteSource, Tool, Toolbox};
+use meliora_benchmark::{Graded, Job, Order, Scope, Suite, SuiteSource, Tool, Toolbox};
 use meliora_domain::{Ending, FileBody, Finished, Genome, GenomePath, Limits, Mark, MarkStatus, Split};
 
 pub const NONCE: &str = "0123456789abcdef0123456789abcdef";
@@ -76,7 +76,7 @@ pub fn call(id: &str, split: &str, arguments: &str, expect: &str) -> String {
 }
 
 pub fn order(splits: &'static [Split], lines: bool) -> Order<'static> {
-    Order { splits, lines, nonce: NONCE }
+    Order { scope: Scope { splits, lines, ..Scope::default() }, nonce: NONCE }
 }
 
 /// Runs a job, with `/work` and `/tmp` in a folder of its own.

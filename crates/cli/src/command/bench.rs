@@ -1,5 +1,6 @@
 //! `meliora bench`: one scorecard, no evolution. After a promotion it decides whether the promotion stands.
 
+use meliora_benchmark::Scope;
 use meliora_domain::{Event, Scorecard, Split};
 use meliora_evolve::{Archive as _, Examiner, Journal, Reexamination, reexamine};
 
@@ -40,8 +41,10 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         Some(id) => archive.load(id)?,
         None => project.genome()?,
     };
-    let card = examiner.card(&genome, &[Split::Train, Split::Validation])?;
-    let holdout = if args.holdout { Some(examiner.card(&genome, &[Split::Holdout])?) } else { None };
+    let visible = Scope { splits: &[Split::Train, Split::Validation], ..Scope::default() };
+    let sealed = Scope { splits: &[Split::Holdout], ..Scope::default() };
+    let card = examiner.card(&genome, &visible)?;
+    let holdout = if args.holdout { Some(examiner.card(&genome, &sealed)?) } else { None };
     let known = variant.or_else(|| journal.lineage().find_tree(&genome.tree()).map(|i| journal.lineage().node(i).id));
     if let (Some(card), Some(variant)) = (&holdout, known) {
         journal.record(&[Event::HoldoutOpened { variant, scorecard: card.clone() }])?;

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use meliora_domain::Limits;
-use meliora_evolve::{CageSpec, Circumstances, Command, Lineage, diagnose, lineage_of, run_to_end};
+use meliora_evolve::{CageSpec, Circumstances, Command, Lineage, Model as _, diagnose, lineage_of, run_to_end};
 
 use crate::args::Overrides;
 use crate::cages::{self, Backend};
 use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::models::{check_price, live};
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
 use crate::project::{Project, STATE, archive_to_read, now, place};
 
@@ -139,15 +140,23 @@ fn genome(project: &Project, lines: &mut Vec<Line>) {
 }
 
 fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
-    if !project.config.run.proposers.iter().any(|p| p == "rewrite") {
-        return;
-    }
-    match super::proposers::live(project, None, printer) {
-        Ok(model) => {
-            use meliora_evolve::Model as _;
-            lines.push(good("model", format!("{} at {}", model.name(), model.url())));
+    let config = &project.config;
+    let mut names: Vec<Option<&str>> = Vec::new();
+    for proposer in &config.run.proposers {
+        let (what, name) = proposer.split_once(':').map_or((&**proposer, None), |(what, name)| (what, Some(name)));
+        if what == "rewrite" && !names.contains(&name) {
+            names.push(name);
         }
-        Err(failure) => lines.push(bad("model", failure.what, failure.hint)),
+    }
+    for name in names {
+        let check = name.map_or("model".to_owned(), |name| format!("model {name}"));
+        // Their names were checked when the project was opened.
+        let Ok(settings) = config::model::named(&config.model, &config.models, name) else { continue };
+        let found = check_price(settings, config.budget.usd).and_then(|()| live(settings, None, printer));
+        lines.push(match found {
+            Ok(model) => good(&check, format!("{} at {}", model.name(), model.url())),
+            Err(failure) => bad(&check, failure.what, failure.hint),
+        });
     }
 }
 

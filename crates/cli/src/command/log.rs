@@ -6,6 +6,7 @@ use meliora_evolve::Archive as _;
 use crate::args;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::observer::quarantined;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
 use crate::project::archive_to_read;
 
@@ -91,6 +92,7 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
             format!("step {step}: {verdict} {}: {}", variant.short(), judgement.reason)
         }
         Event::Crowned { variant, score } => format!("champion {} at {score:.4}", paint(BOLD, variant.short())),
+        Event::Quarantined { tasks, reason, .. } => quarantined(tasks, reason),
         Event::Traced { variant, .. } => format!("train feedback gathered for {}", variant.short()),
         Event::HoldoutOpened { variant, scorecard } => {
             let score = scorecard.mean(meliora_domain::Split::Holdout).map_or("–".into(), |s| format!("{s:.4}"));

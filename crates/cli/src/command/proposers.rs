@@ -1,19 +1,19 @@
-//! Builds the proposers of a run from its configuration. Keys come from the environment, here and nowhere else.
+//! Builds the proposers of a run from its configuration.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use meliora_domain::{Proposer as Name, RunPlan};
 use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly, Sandbox};
-use meliora_llm::{Api, Cassette, CassetteError, HttpModel, ModelConfig, Recorder, Secret};
+use meliora_llm::{Cassette, CassetteError, Recorder};
 use meliora_propose::command::CommandProposer;
 use meliora_propose::mutate::Mutate;
 use meliora_propose::rewrite::{Rewrite, Settings};
 
 use crate::args;
+use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::printer::Printer;
+use crate::models::Models;
 use crate::project::{Project, limits};
 
 /// A proposer with the name that the plan keeps.
@@ -25,14 +25,13 @@ pub fn build<'a>(
     sandbox: &'a dyn Sandbox,
     args: &args::Run,
     unfinished: Option<&RunPlan>,
-    until: Option<Instant>,
-    printer: &Printer,
+    models: &Models<'_>,
 ) -> Result<Vec<Named<'a>>, Failure> {
     let kinds: Vec<String> = match unfinished {
         Some(plan) => plan.arms.iter().map(|a| a.kind.clone()).collect(),
         None => project.config.run.proposers.clone(),
     };
-    kinds.iter().map(|kind| one(kind, project, sandbox, args, until, printer)).collect()
+    kinds.iter().map(|kind| one(kind, project, sandbox, args, models)).collect()
 }
 
 fn one<'a>(
@@ -40,19 +39,20 @@ fn one<'a>(
     project: &Project,
     sandbox: &'a dyn Sandbox,
     args: &args::Run,
-    until: Option<Instant>,
-    printer: &Printer,
+    models: &Models<'_>,
 ) -> Result<Named<'a>, Failure> {
     let named = |model: Option<&str>| Name { kind: kind.to_owned(), model: model.map(str::to_owned) };
-    match kind {
+    let (what, which) = kind.split_once(':').map_or((kind, None), |(what, which)| (what, Some(which)));
+    match what {
         "mutate" => Ok((named(None), Box::new(Mutate::new()))),
         "rewrite" => {
-            let model = live(project, until, printer)?;
+            let model = models.get(which)?;
             let model: Arc<dyn Model> = match &args.record {
                 Some(file) => Arc::new(Recorder::new(model, file).map_err(cassette_failure)?),
-                None => Arc::new(model),
+                None => model,
             };
-            Ok((named(Some(model.name())), Box::new(Rewrite::new(model.clone(), settings(project)))))
+            let settings = settings(models.settings(which)?, model.name());
+            Ok((named(Some(model.name())), Box::new(Rewrite::new(model.clone(), settings))))
         }
         "replay" => {
             let file = project.dir.join(&project.config.replay.cassette);
@@ -62,7 +62,8 @@ fn one<'a>(
             }
             let name = Some(project.config.model.name.as_str()).filter(|n| !n.is_empty());
             let model: Arc<dyn Model> = Arc::new(Cassette::load(&file, name).map_err(cassette_failure)?);
-            Ok((named(Some(model.name())), Box::new(Rewrite::new(model.clone(), settings(project)))))
+            let settings = settings(&project.config.model, model.name());
+            Ok((named(Some(model.name())), Box::new(Rewrite::new(model.clone(), settings))))
         }
         "command" => command(project, sandbox).map(|proposer| (named(None), proposer)),
         other => Err(Failure::new(Exit::Configuration, format!("there is no proposer '{other}'"))
@@ -70,47 +71,22 @@ fn one<'a>(
     }
 }
 
-fn settings(project: &Project) -> Settings {
-    let model = &project.config.model;
-    Settings { max_tokens: model.max_tokens, temperature: model.temperature, ..Settings::default() }
+/// Longest prompt of a model that is not small, where its context has room for it, in tokens.
+const LONG_PROMPT: u64 = 24_000;
+
+fn settings(model: &config::Model, name: &str) -> Settings {
+    let small = model.small(name);
+    let plain = Settings::default();
+    let room = model.context.map(|context| context - u64::from(model.max_tokens));
+    let context_tokens = match room {
+        Some(room) => room.min(if small { plain.context_tokens } else { LONG_PROMPT }),
+        None => plain.context_tokens,
+    };
+    Settings { context_tokens, max_tokens: model.max_tokens, temperature: model.temperature, small, ..plain }
 }
 
 fn cassette_failure(e: CassetteError) -> Failure {
     Failure { code: Exit::Configuration, what: e.to_string(), hint: e.hint }
-}
-
-/// A model behind a server, whose calls end with the run's time.
-pub fn live(project: &Project, until: Option<Instant>, printer: &Printer) -> Result<HttpModel, Failure> {
-    let c = &project.config.model;
-    if c.base_url.is_empty() {
-        return Err(Failure::new(Exit::Configuration, "the rewrite proposer has no model server").hint(
-            "`--base-url http://127.0.0.1:8080/v1`, or `[model] base_url = …`; without a model, `--proposer mutate` works",
-        ));
-    }
-    let api = if c.api == "anthropic" { Api::Anthropic } else { Api::OpenAi };
-    let variable = c.key_env.clone().unwrap_or_else(|| {
-        if api == Api::Anthropic { "ANTHROPIC_API_KEY".to_owned() } else { "OPENAI_API_KEY".to_owned() }
-    });
-    let key = std::env::var(&variable).ok().and_then(|k| Secret::new(&k));
-    if key.is_none() && c.key_env.is_some() {
-        printer.warn(format!("the environment variable {variable} holds no key"));
-    }
-    HttpModel::new(ModelConfig {
-        base_url: c.base_url.clone(),
-        model: c.name.clone(),
-        api,
-        key,
-        timeout: Duration::try_from_secs_f64(c.timeout_seconds).unwrap_or(Duration::from_secs(300)),
-        until,
-        retries: c.retries,
-        usd_prompt: c.price_prompt,
-        usd_completion: c.price_completion,
-        ..ModelConfig::default()
-    })
-    .map_err(|e| {
-        Failure::new(Exit::Machinery, e.to_string())
-            .hint("is the server running? `--base-url` names it, `--model` the model; `--proposer mutate` needs none")
-    })
 }
 
 fn command<'a>(project: &Project, sandbox: &'a dyn Sandbox) -> Result<Box<dyn Proposer + 'a>, Failure> {

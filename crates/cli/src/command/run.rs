@@ -17,10 +17,13 @@ use crate::config::Config;
 use crate::desk::Words;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::models::Models;
 use crate::observer::Show;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, diff_lines, paint, table};
 use crate::project::{Project, STATE, law_digest, nonce, now};
 
+/// Folder of the models' kept answers, in the project's state.
+const ANSWERS: &str = "answers";
 /// Cages of each kind that wait to be used: enough for two jobs at once.
 const AHEAD: usize = 2;
 
@@ -56,7 +59,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut plan = plan(&project, &baseline);
     let busy = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
     let until = end_of(plan.minutes, busy);
-    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), until, printer)?;
+    let models = Models::new(&project.config, project.dir.join(STATE).join(ANSWERS), until, printer);
+    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), &models)?;
     plan.arms = proposers.iter().map(|(name, _)| name.clone()).collect();
     if let Some(begun) = unfinished {
         plan = RunPlan { budget: plan.budget, minutes: plan.minutes, ..begun };
@@ -94,7 +98,10 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     show.close();
     let seconds = started.elapsed().as_secs_f64() + busy as f64 / 1000.0;
     let ended = ended?;
-    report(&ended, evolution.journal().lineage(), &archive, &project, seconds, printer)
+    if let Some(trouble) = models.trouble() {
+        printer.warn(trouble);
+    }
+    report(&ended, evolution.journal().lineage(), &archive, &project, (seconds, models.kept()), printer)
 }
 
 /// What is said of a project that is paused.
@@ -151,7 +158,7 @@ fn plan(project: &Project, baseline: &Genome) -> RunPlan {
         baseline: baseline.tree(),
         constitution: law_digest(project),
         tier: Some(project.suite.tier()),
-        search: Default::default(),
+        search: c.search.plan(c.run.arms),
     }
 }
 
@@ -278,6 +285,8 @@ struct Summary {
     evals: u64,
     tokens: u64,
     usd: f64,
+    cached_calls: u64,
+    cached_tokens: u64,
     seconds: f64,
     attempts: u64,
     accepted: u64,
@@ -292,7 +301,7 @@ fn report(
     lineage: &Lineage,
     archive: &dyn Archive,
     project: &Project,
-    seconds: f64,
+    (seconds, kept): (f64, (u64, u64)),
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let (Some(run), Some(baseline), Some(champion)) = (&lineage.run, lineage.baseline(), lineage.champion()) else {
@@ -323,6 +332,8 @@ fn report(
             evals: run.spent.evals,
             tokens: run.charged().tokens,
             usd: run.charged().usd.usd(),
+            cached_calls: kept.0,
+            cached_tokens: kept.1,
             seconds,
             attempts: run.attempts,
             accepted: run.accepted,
@@ -354,6 +365,10 @@ fn report(
         paint(BOLD, champion.id.short()),
     ));
     printer.data(paint(FAINT, costs(run, seconds)));
+    if kept.0 > 0 {
+        let line = format!("{} model calls were answered from the cache: {} tokens not paid again", kept.0, kept.1);
+        printer.data(paint(FAINT, line));
+    }
     printer.data(paint(FAINT, project.standing()));
     next_steps(ended, improved, project, printer);
     let open = lineage.asks.open(&project.constitution.digest(), now());

@@ -11,9 +11,9 @@ struct Tally(f32, u32);
 /// Scores are kept to 24 bits; whoever judges reads the scorecards.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Marks(Vec<Tally>);
+pub struct ByTask(Vec<Tally>);
 
-impl Marks {
+impl ByTask {
     /// Mean score of a task; `None` if it was not marked.
     pub fn of(&self, task: u32) -> Option<f32> {
         self.0.get(task as usize).filter(|tally| tally.1 > 0).map(|tally| tally.0)
@@ -42,9 +42,5 @@ impl Marks {
         let mean = f64::from(tally.0);
         tally.0 = (mean + (score - mean) / f64::from(tally.1)) as f32;
         score as f32
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
     }
 }

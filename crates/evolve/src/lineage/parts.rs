@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use meliora_domain::{Cost, Digest, FinishReason, RunPlan, TreeId, VariantId, Verdict};
+use meliora_domain::{Cost, Digest, FinishReason, RunPlan, Scorecard, Split, TreeId, VariantId, Verdict};
 use serde::{Deserialize, Serialize};
 
-use super::{ArmRecord, Marks, NodeIndex, REMEMBERED_ATTEMPTS};
+use super::{ArmRecord, ByTask, NodeIndex, REMEMBERED_ATTEMPTS};
 
 /// One variant.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -26,10 +26,14 @@ pub struct Node {
     pub arm: u8,
     /// How many variants were made from it.
     pub children: u32,
-    /// Mean validation score of its newest examination; where that was of some tasks only, of all its marks.
+    /// Mean score of all validation marks under `evaluator`.
     pub score: Option<f64>,
+    /// Number of these marks.
+    pub marks: u32,
+    /// Sum of their scores.
+    pub(super) sum: f64,
     /// What came of each validation task.
-    pub marks: Marks,
+    pub by_task: ByTask,
     /// Whether it was examined on all validation tasks.
     pub whole: bool,
     /// Figures of the evaluator that the run's search looks at.
@@ -92,6 +96,8 @@ pub struct Run {
     pub last_step: u64,
     /// Spent, and reserved by calls that never came back.
     pub spent: Cost,
+    /// Validation tasks marked so far in examinations of some tasks only.
+    pub parts: u64,
     /// Reservations by step that are not settled yet.
     pub reserved: BTreeMap<u64, Cost>,
     /// Milliseconds that it was at work.
@@ -102,8 +108,6 @@ pub struct Run {
     pub tasks: Vec<u32>,
     /// The lowest and the highest score of a validation task so far, zero and one included.
     pub range: (f32, f32),
-    /// Marks of examinations of some tasks that do not make up a whole examination yet.
-    pub parts: u64,
     /// What each proposer brought and cost.
     pub arms: Vec<ArmRecord>,
     /// Attempts, whatever came of them.
@@ -161,7 +165,9 @@ impl Node {
             arm: 0,
             children: 0,
             score: None,
-            marks: Marks::default(),
+            marks: 0,
+            sum: 0.0,
+            by_task: ByTask::default(),
             whole: false,
             metrics: BTreeMap::new(),
             examined: 0,
@@ -191,12 +197,12 @@ impl Run {
             champion: None,
             last_step: 0,
             spent: Cost::ZERO,
+            parts: 0,
             reserved: BTreeMap::new(),
             busy_millis: 0,
             variants: 0,
             tasks: Vec::new(),
             range: (0.0, 1.0),
-            parts: 0,
             arms,
             attempts: 0,
             accepted: 0,
@@ -233,21 +239,37 @@ impl Run {
         }
     }
 
-    /// An examination of all tasks, or of so many.
-    pub(super) fn examined(&mut self, some: Option<u64>) {
-        let Some(marks) = some else {
-            self.spent += Cost::evals(1);
+    /// Keeps the figures of a scorecard that the run's search looks at.
+    pub(super) fn keep_features(&self, node: &mut Node, card: &Scorecard) {
+        if self.plan.strategy != "islands" {
             return;
-        };
-        let whole = (self.tasks.len() as u64).max(1);
-        self.parts += marks;
-        self.spent += Cost::evals(self.parts / whole);
-        self.parts %= whole;
+        }
+        for feature in &self.plan.search.islands.features {
+            if let Some(value) = card.metrics.get(&feature.name).filter(|value| value.is_finite()) {
+                node.metrics.insert(feature.name.clone(), *value);
+            }
+        }
     }
 
-    /// Everything spent and reserved. An examination of some tasks counts by its part of a whole one, the last part in full.
-    pub fn charged(&self) -> Cost {
-        let begun = Cost::evals(u64::from(self.parts > 0));
-        self.reserved.values().fold(self.spent + begun, |sum, cost| sum + *cost)
+    /// What examinations add to the evaluations spent. One of all tasks counts as one. Those of some tasks only count
+    /// together, by their tasks: they add one whenever the ones paid for no longer make up for theirs.
+    pub fn price_of<'c>(&self, cards: impl IntoIterator<Item = &'c Scorecard>) -> u64 {
+        let (mut parts, mut price) = (self.parts, 0);
+        for card in cards {
+            let after = parts + parts_of(card);
+            price += if card.part_of == 0 { 1 } else { after.div_ceil(card.part_of) - parts.div_ceil(card.part_of) };
+            parts = after;
+        }
+        price
     }
+
+    /// Everything spent and reserved.
+    pub fn charged(&self) -> Cost {
+        self.reserved.values().fold(self.spent, |sum, cost| sum + *cost)
+    }
+}
+
+/// Validation tasks of an examination of some tasks only; 0 for one of all.
+pub(super) fn parts_of(card: &Scorecard) -> u64 {
+    if card.part_of == 0 { 0 } else { card.of(Split::Validation).count() as u64 }
 }

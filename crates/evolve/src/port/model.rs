@@ -1,31 +1,12 @@
 //! The model port: a chat with a language model, within a reservation.
 
-use meliora_domain::{Cost, MicroUsd};
+use std::sync::Arc;
+
+use meliora_domain::{Cost, Message, MicroUsd};
 use serde::{Deserialize, Serialize};
 
-/// Who says a message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Standing instructions.
-    System,
-    /// The asker.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// One message.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Message {
-    /// Who says it.
-    pub role: Role,
-    /// What is said.
-    pub content: String,
-}
-
 /// What a model is asked.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Chat {
     /// The messages, oldest first.
     pub messages: Vec<Message>,
@@ -35,6 +16,10 @@ pub struct Chat {
     pub max_tokens: u32,
     /// Seed, for servers that take one.
     pub seed: u64,
+    /// JSON Schema that servers which can are to hold the answer to, as text: the fields of an answer are written in
+    /// the order in which they stand here. `{"type":"object"}` asks for any object. Who asks still has to look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
 }
 
 /// What a call may cost at most; the budget has set it aside.
@@ -97,6 +82,10 @@ pub enum ModelError {
         /// What the tries may have cost.
         spent: Cost,
     },
+    /// The prompt, with the answer it leaves room for, is longer than the model's context. Nothing was charged, and the
+    /// next call may well fit: an outcome of this one.
+    #[error("the prompt is too long for the model: {0}")]
+    TooLong(String),
     /// The cassette does not hold this request.
     #[error("the cassette holds no such request\n{0}")]
     NotRecorded(String),
@@ -118,4 +107,18 @@ pub trait Model: Sync + Send {
     fn estimate(&self, chat: &Chat) -> Cost;
     /// Asks.
     fn chat(&self, chat: &Chat, reservation: Reservation) -> Result<Reply, ModelError>;
+}
+
+impl<M: Model + ?Sized> Model for Arc<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn estimate(&self, chat: &Chat) -> Cost {
+        (**self).estimate(chat)
+    }
+
+    fn chat(&self, chat: &Chat, reservation: Reservation) -> Result<Reply, ModelError> {
+        (**self).chat(chat, reservation)
+    }
 }

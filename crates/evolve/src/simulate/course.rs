@@ -1,18 +1,17 @@
 //! One strategy on one landscape with one seed: the loop of a run, over a lineage in memory.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use meliora_domain::{
     Attempt, BidOutcome, Cost, Digest, Event, Judgement, Kind, Mark, MarkStatus, Proposer, Recorded, RunPlan,
     Scorecard, SearchPlan, Split, TaskId, Timestamp, TreeId, VariantId, Verdict,
 };
-use meliora_judge::{Policy, Ruling, hopeless, judge};
+use meliora_judge::{Evidence, Policy, Ruling, Side, hopeless, judge};
 
 use super::landscape::{Genes, Landscape, TASKS};
 use crate::budget::Budget;
-use crate::lineage::Lineage;
+use crate::lineage::{Lineage, reference};
 use crate::rng::Rng;
-use crate::stages::{reference, whole};
 use crate::strategy::{Action, Exam, StrategyKind};
 
 /// So many proposals in a row that had been tried end a run, as they end a real one.
@@ -49,6 +48,7 @@ pub struct Course {
 struct World<'a> {
     landscape: &'a Landscape,
     policy: Policy,
+    seed: u64,
     lineage: Lineage,
     budget: Budget,
     tasks: Vec<TaskId>,
@@ -67,8 +67,9 @@ pub fn course(landscape: &Landscape, contestant: &Contestant, seed: u64) -> Cour
     let mut world = World {
         landscape,
         policy: Policy { kind, ..Policy::default() },
+        seed,
         lineage: Lineage::default(),
-        budget: Budget::new(budget, 0.0, Cost::ZERO, 0.0).in_parts(TASKS.into(), 0),
+        budget: Budget::new(budget, 0.0, Cost::ZERO, 0.0),
         tasks: (0..TASKS).map(|task| TaskId(format!("task-{task:02}"))).collect(),
         genes: HashMap::new(),
         cards: HashMap::new(),
@@ -95,8 +96,8 @@ pub fn course(landscape: &Landscape, contestant: &Contestant, seed: u64) -> Cour
     let (mut step, mut stale) = (0, 0);
     while stale < STALE && world.champion() < 1.0 {
         step += 1;
-        let spent = landscape.evals as f64 - world.budget.evals_left();
-        while reached <= CURVE && spent * CURVE as f64 >= reached as f64 * landscape.evals as f64 {
+        let spent = world.budget.charged().evals;
+        while reached <= CURVE && spent * CURVE as u64 >= reached as u64 * landscape.evals {
             curve[reached] = world.champion_quality();
             reached += 1;
         }
@@ -140,9 +141,9 @@ impl World<'_> {
         self.tried.insert(self.landscape.identity(&genes));
         self.genes.insert(variant, genes);
         self.take(Event::Admitted { step: 0, variant, tree: TreeId(variant.0), parents: vec![] });
-        for _ in 0..2 {
+        for seed in 0..2 {
             if self.budget.reserve(Cost::evals(1)).is_ok() {
-                self.mark(0, variant, &self.tasks.clone());
+                self.mark(0, variant, &[], seed);
             }
         }
         let score = self.cards[&variant][0].mean(Split::Validation).unwrap_or(0.0);
@@ -151,11 +152,7 @@ impl World<'_> {
 
     /// Makes a variant and examines it: `Some(false)` if it had been tried, `None` if the budget is used up.
     fn expand(&mut self, step: u64, parents: &[VariantId], exam: Exam, rng: &mut Rng) -> Option<bool> {
-        let first = match &exam {
-            Exam::Part(tasks) => tasks.len() as u64,
-            Exam::Whole | Exam::Staged(_) => TASKS.into(),
-        };
-        self.budget.reserve_with(Cost::ZERO, first).ok()?;
+        self.budget.reserve(Cost::evals(1)).ok()?;
         let genes = match parents {
             [one, other, ..] => self.landscape.join(&self.genes[one], &self.genes[other], rng),
             [one] => self.landscape.change(&self.genes[one], rng),
@@ -165,47 +162,66 @@ impl World<'_> {
         self.take(Event::Bid(Attempt { step, parents: parents.to_vec(), arm: 0, cost: Cost::ZERO, outcome }));
         let variant = id(step);
         if !self.tried.insert(self.landscape.identity(&genes)) {
-            self.budget.settle_marks(first, 0);
+            self.budget.settle(Cost::evals(1), Cost::ZERO);
             self.take(Event::Duplicate { step, tree: TreeId(variant.0) });
             return Some(false);
         }
         self.genes.insert(variant, genes);
         self.take(Event::Admitted { step, variant, tree: TreeId(variant.0), parents: parents.to_vec() });
+        let tasks = self.order(step);
         match exam {
-            Exam::Whole => self.mark(step, variant, &self.tasks.clone()),
             Exam::Part(tasks) => {
-                self.mark(step, variant, &tasks);
+                self.mark(step, variant, &tasks, 0);
                 return Some(true);
             }
-            Exam::Staged(tasks) => {
-                self.mark(step, variant, &tasks);
-                let others: Vec<TaskId> = self.tasks.iter().filter(|task| !tasks.contains(task)).cloned().collect();
+            // A sample is examined in stages by its judge.
+            Exam::Staged(first) if self.policy.kind == Kind::Exact => {
+                self.mark(step, variant, &first, 0);
                 let reference: Vec<&Scorecard> = self.cards[&parents[0]].iter().collect();
-                if let Some(judgement) = hopeless(&self.cards[&variant][0], &reference, others.len()) {
-                    self.budget.settle_marks(others.len() as u64, 0);
+                let others = tasks.len() - first.len();
+                let judgement = hopeless(&self.cards[&variant][0], &reference, &BTreeSet::new(), others);
+                if let Some(judgement) = judgement {
                     self.take(Event::Judged { step, variant, judgement });
                     return Some(true);
                 }
-                self.mark(step, variant, &others);
+            }
+            Exam::Whole | Exam::Staged(_) => {
+                let first = Evidence::first_tasks(&tasks, self.policy.kind).to_vec();
+                self.mark(step, variant, &first, 0);
             }
         }
-        self.judge(step, variant);
+        self.judge(step, variant, step);
         Some(true)
     }
 
     /// Examines a variant on more tasks, and judges it once it was examined on all.
     fn examine_more(&mut self, step: u64, variant: VariantId, tasks: &[TaskId]) -> Option<bool> {
-        self.budget.reserve_with(Cost::ZERO, tasks.len() as u64).ok()?;
-        self.mark(step, variant, tasks);
-        if self.lineage.find(&variant).is_some_and(|index| self.lineage.node(index).whole) {
-            self.judge(step, variant);
+        self.budget.reserve(Cost::evals(1)).ok()?;
+        self.mark(step, variant, tasks, 0);
+        let node = self.lineage.find(&variant).map(|index| self.lineage.node(index));
+        if let Some(born) = node.filter(|node| node.whole).map(|node| node.born) {
+            self.judge(step, variant, born.into());
         }
         Some(true)
     }
 
-    /// Marks of these tasks; their cost is set aside already.
-    fn mark(&mut self, step: u64, variant: VariantId, tasks: &[TaskId]) {
+    /// The tasks in the order in which a candidate is examined.
+    fn order(&self, candidate: u64) -> Vec<TaskId> {
+        let mut tasks = self.tasks.clone();
+        if self.policy.kind == Kind::Sample {
+            let mut rng = Rng::of(self.seed, 3, candidate);
+            for i in (1..tasks.len()).rev() {
+                tasks.swap(i, rng.below(i as u64 + 1) as usize);
+            }
+        }
+        tasks
+    }
+
+    /// Marks of these tasks, of all if none is named. One examination is set aside for it; it costs what it counts.
+    fn mark(&mut self, step: u64, variant: VariantId, tasks: &[TaskId], seed: u64) {
         let genes = self.genes[&variant];
+        let part = !tasks.is_empty() && tasks.len() < self.tasks.len();
+        let tasks = if part { tasks } else { &self.tasks[..] };
         let marks = tasks
             .iter()
             .map(|task| {
@@ -217,50 +233,73 @@ impl World<'_> {
                 Mark { task: task.clone(), split: Split::Validation, status, score, detail: String::new() }
             })
             .collect();
-        let metrics = [("size".to_owned(), genes.size)].into();
-        let scorecard = Scorecard { evaluator: Digest::default(), marks, metrics, seconds: 0.0 };
+        let (metrics, part_of) = ([("size".to_owned(), genes.size)].into(), if part { TASKS.into() } else { 0 });
+        let scorecard = Scorecard { marks, metrics, seed, part_of, ..Scorecard::default() };
+        let price = self.lineage.run.as_ref().map_or(1, |run| run.price_of([&scorecard]));
+        self.budget.settle(Cost::evals(1), Cost::evals(price));
         self.cards.entry(variant).or_default().push(scorecard.clone());
         self.take(Event::Examined { step, variant, scorecard });
     }
 
-    /// The judge's verdict, with as many re-runs as it asks for and the budget has; and the crown, if it beats the champion too.
-    fn judge(&mut self, step: u64, variant: VariantId) {
+    /// The judge's verdict, and the crown if the champion is beaten too. The same order of things as in a real step.
+    fn judge(&mut self, step: u64, variant: VariantId, candidate: u64) {
         let Some(index) = self.lineage.find(&variant) else { return };
         let parent = self.lineage.node(index).parents.first().copied();
-        let Some(parent) = parent.map(|parent| reference(&self.lineage, parent)) else { return };
-        let against = self.whole_cards(&self.lineage.node(parent).id);
-        let judgement = loop {
-            match ruling(&self.whole_cards(&variant), &against, &self.policy) {
-                Ruling::Verdict(judgement) => break judgement,
-                Ruling::Rerun if self.budget.reserve(Cost::evals(1)).is_ok() => {
-                    self.mark(step, variant, &self.tasks.clone());
-                }
-                Ruling::Rerun => {
-                    let reason = "no budget for a re-run".to_owned();
-                    break Judgement { verdict: Verdict::Inconclusive, effect: 0.0, p: None, reason };
-                }
-            }
-        };
+        let parent = parent.map(|parent| self.lineage.node(reference(&self.lineage, parent)).id);
+        let (Some(parent), Some(champion)) = (parent, self.lineage.champion().map(|node| node.id)) else { return };
+        let judgement = self.against(step, (variant, candidate), parent, Some(champion));
         let accepted = judgement.verdict == Verdict::Accepted;
-        self.take(Event::Judged { step, variant, judgement });
-        let (Some(score), Some(champion)) = (self.lineage.node(index).score, self.lineage.champion()) else { return };
-        let against = self.whole_cards(&champion.id);
-        let beats = |world: &Self| {
-            let ruling = ruling(&world.whole_cards(&variant), &against, &world.policy);
-            matches!(ruling, Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. }))
+        let beats = accepted && {
+            let judgement = self.against(step, (variant, candidate), champion, None);
+            judgement.verdict == Verdict::Accepted
         };
-        if accepted && champion.score.is_none_or(|best| score > best) && beats(self) {
+        self.take(Event::Judged { step, variant, judgement });
+        if let Some(score) = self.lineage.node(index).score.filter(|_| beats) {
             self.take(Event::Crowned { variant, score });
         }
     }
 
-    fn whole_cards(&self, variant: &VariantId) -> Vec<Scorecard> {
-        whole(&self.cards[variant], TASKS as usize)
+    /// Judges against a rival. More marks are made for as long as the judge asks, the budget has them, and the variant could
+    /// become the champion with them.
+    fn against(
+        &mut self,
+        step: u64,
+        (variant, candidate): (VariantId, u64),
+        rival: VariantId,
+        champion: Option<VariantId>,
+    ) -> Judgement {
+        loop {
+            let (of, tasks, seed, so_far) = match self.weigh(variant, candidate, rival) {
+                Ruling::Verdict(judgement) => return judgement,
+                Ruling::NeedMore { of, tasks, seed, so_far } => (of, tasks, seed, so_far),
+            };
+            let lost = champion.is_some_and(|champion| {
+                let ruling = self.weigh(variant, candidate, champion);
+                matches!(ruling, Ruling::Verdict(judgement) if judgement.verdict != Verdict::Accepted)
+            });
+            if lost || self.budget.reserve(Cost::evals(1)).is_err() {
+                return so_far;
+            }
+            let who = if of == Side::Variant { variant } else { rival };
+            self.mark(step, who, &tasks, seed);
+        }
     }
-}
 
-fn ruling(cards: &[Scorecard], against: &[Scorecard], policy: &Policy) -> Ruling {
-    judge(&cards.iter().collect::<Vec<_>>(), &against.iter().collect::<Vec<_>>(), policy)
+    fn weigh(&self, variant: VariantId, candidate: u64, rival: VariantId) -> Ruling {
+        let cards = |of| self.cards[&of].iter().collect::<Vec<_>>();
+        let (tasks, flaky, chance) = (self.order(candidate), BTreeSet::new(), self.landscape.noise > 0.0);
+        let evidence = Evidence {
+            variant: &cards(variant),
+            reference: &cards(rival),
+            against: "its parent",
+            tasks: &tasks,
+            flaky: &flaky,
+            candidate,
+            chance,
+            seed: self.seed,
+        };
+        judge(&evidence, &self.policy)
+    }
 }
 
 /// The variant of a step.

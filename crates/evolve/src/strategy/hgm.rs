@@ -82,7 +82,7 @@ impl Hgm {
             return;
         }
         let mut now = Sum::default();
-        for (_, score) in node.marks.iter() {
+        for (_, score) in node.by_task.iter() {
             now.scores += (f64::from(score).clamp(-FARTHEST, FARTHEST) * ONE) as i128;
             now.tasks += 1;
         }
@@ -114,14 +114,15 @@ impl Hgm {
     /// Of the few that are surest to be good, the best that was not examined on all tasks yet; once what is left of the budget
     /// is no more than it takes to examine them all, twice.
     fn finalist(&self, run: &Run, budget: &Budget) -> Option<NodeIndex> {
-        let limit = budget.limit().evals as f64;
-        let most = run.plan.search.hgm.finalists as usize;
-        let most = if limit > 0.0 { most.min((limit / 10.0) as usize).max(1) } else { most };
-        let over = if limit > 0.0 { budget.evals_left() <= 2.0 * most as f64 } else { budget.left() <= LAST_SHARE };
-        if !over {
+        let limit = budget.limit().evals;
+        let most = u64::from(run.plan.search.hgm.finalists);
+        let most = if limit > 0 { most.min(limit / 10).max(1) } else { most };
+        let over = budget.charged().evals + 2 * most >= limit;
+        let early = if limit > 0 { !over } else { budget.left() > LAST_SHARE };
+        if early {
             return None;
         }
-        let epsilon = run.plan.search.hgm.epsilon;
+        let (epsilon, most) = (run.plan.search.hgm.epsilon, most as usize);
         let mut best = self.unfinished.surest(epsilon, most);
         best.extend(self.finished.surest(epsilon, most));
         best.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

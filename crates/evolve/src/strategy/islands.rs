@@ -226,7 +226,7 @@ fn cell(lineage: &Lineage, run: &Run, node: &Node, depth: u32) -> u32 {
 fn mean_of(lineage: &Lineage, run: &Run, node: &Node, beginning: &str) -> Option<f64> {
     let named = |task: &&u32| lineage.tasks()[**task as usize].0.starts_with(beginning);
     let scores: Vec<f64> =
-        run.tasks.iter().filter(named).filter_map(|task| node.marks.of(*task)).map(f64::from).collect();
+        run.tasks.iter().filter(named).filter_map(|task| node.by_task.of(*task)).map(f64::from).collect();
     (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
 }
 

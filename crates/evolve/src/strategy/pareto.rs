@@ -102,7 +102,7 @@ impl Pareto {
             .map(|(_, mean, index)| (mean.0, Reverse(*index)))
             .collect();
         let member = |index: NodeIndex| -> Vec<usize> {
-            let marks = &lineage.node(index).marks;
+            let marks = &lineage.node(index).by_task;
             let is_best = |(front, task): (&Front, &u32)| {
                 let best = front.top.first().map(|(score, _, _)| score.0);
                 best.is_some() && best == Ordered::of(marks.of(*task).map(f64::from))
@@ -127,8 +127,8 @@ impl Pareto {
 
 fn entry(lineage: &Lineage, run: &Run, index: NodeIndex, task: u32) -> Option<Entry> {
     let node = lineage.node(index);
-    let score = Ordered::of(node.marks.of(task).map(f64::from))?;
-    let mean = Ordered::of(node.score)?;
+    let score = Ordered::of(node.by_task.of(task).map(f64::from))?;
+    let mean = Ordered::of(node.by_task.mean())?;
     (node.whole && breeds(node, run)).then_some((Reverse(score), Reverse(mean), index))
 }
 

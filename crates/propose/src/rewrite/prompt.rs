@@ -82,9 +82,13 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
     let about = focus(brief.genome, brief.feedback, brief.editable, tries);
     let failing = !about.failing.is_empty();
     let shown = Shown { suspects: about.suspects.len(), failing, exercise: gaps::exercise(brief) };
-    let (mut way, again) = way(tries / about.groups, shown);
+    let (mut way, again) = if settings.small { way(tries / about.groups, shown) } else { (Way::Mend, tries > 0) };
     // A line is asked for again; a function, which costs more, hardly comes out otherwise at once.
-    let patience = if matches!(way, Way::Mend | Way::Blind(_) | Way::Gap(_)) { 1 } else { PATIENCE };
+    let patience = match way {
+        _ if !settings.small => usize::MAX,
+        Way::Mend | Way::Blind(_) | Way::Gap(_) => 1,
+        _ => PATIENCE,
+    };
     if said.calls >= patience && failing && !about.suspects.is_empty() {
         way = Way::Sweep;
     }
@@ -144,7 +148,7 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
         }
     }
     let temperature = settings.temperature.unwrap_or(heat);
-    Plan { form, swept, chat: Chat { messages, temperature, max_tokens, seed } }
+    Plan { form, swept, chat: Chat { messages, temperature, max_tokens, seed, schema: None } }
 }
 
 /// What is asked: how the answer is read, the conversation, the tokens that the answer may have.

@@ -326,7 +326,7 @@ fn a_sweep_leaves_a_line_that_is_copied_for_the_next_one() {
 fn the_same_request_is_paid_once() {
     let model = Arc::new(Says::new(&[reply("b += x")]));
     let rewrite = Rewrite::new(model.clone(), Settings::default());
-    let chat = Chat { messages: Vec::new(), temperature: 0.2, max_tokens: 60, seed: 1 };
+    let chat = Chat { temperature: 0.2, max_tokens: 60, seed: 1, ..Chat::default() };
     let all = Reservation(Cost { tokens: 1000, usd: MicroUsd(1000), ..Cost::ZERO });
     let answers = [(); 2].map(|()| rewrite.chat(&chat, all).unwrap());
     assert_eq!(answers.each_ref().map(|a| (a.text.as_str(), a.cost().tokens)), [("b += x", 110), ("b += x", 0)]);

@@ -1,0 +1,183 @@
+//! Weighing: the judge is asked on equal terms, and what it asks for is examined.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use meliora_benchmark::Suite;
+use meliora_constitution::{Lawful, Ruling as Review, Subject};
+use meliora_domain::{Cost, Genome, Judgement, Kind, MarkStatus, Scorecard, Split, TaskId, VariantId, Verdict};
+use meliora_judge::{Evidence, Policy, Ruling, Side};
+
+use crate::brief::Errand;
+use crate::error::EvolveError;
+use crate::rng::Rng;
+use crate::work::{Outcome, Workshop};
+
+/// On what terms a step's variant is weighed. It is set when the step is chosen, and no mark of the step bears on it.
+#[derive(Clone, Debug, Default)]
+pub struct Scales {
+    /// The validation tasks that count, in the order in which they are examined.
+    tasks: Vec<TaskId>,
+    /// Those that do not count.
+    flaky: BTreeSet<TaskId>,
+    /// Number of the candidate.
+    candidate: u64,
+    /// Whether marks are known to depend on the seed.
+    chance: bool,
+    /// What drawn numbers follow from.
+    seed: u64,
+}
+
+/// What a variant is held against.
+#[derive(Clone, Debug)]
+pub struct Rival {
+    /// Which variant.
+    pub variant: VariantId,
+    /// Its files.
+    pub genome: Arc<Genome>,
+    /// Its marks under the evaluator in force.
+    pub cards: Vec<Arc<Scorecard>>,
+}
+
+impl Scales {
+    /// The terms for a step.
+    pub(crate) fn new(suite: &Suite, flaky: BTreeSet<TaskId>, candidate: u64, chance: bool, seed: u64) -> Self {
+        let mut tasks = suite.tasks(Split::Validation);
+        tasks.retain(|task| !flaky.contains(task));
+        if suite.kind() == Kind::Sample {
+            // In the suite's own order, the first tasks could all be of one sort.
+            let mut rng = Rng::of(seed, 0, candidate);
+            for i in (1..tasks.len()).rev() {
+                tasks.swap(i, rng.below(i as u64 + 1) as usize);
+            }
+        }
+        Scales { tasks, flaky, candidate, chance, seed }
+    }
+
+    /// The tasks to begin with; empty for all.
+    pub(crate) fn first(&self, kind: Kind) -> &[TaskId] {
+        Evidence::first_tasks(&self.tasks, kind)
+    }
+
+    /// Mean score of all marks that count; `None` if none does.
+    pub(crate) fn mean(&self, cards: &[Scorecard]) -> Option<f64> {
+        let marks = cards.iter().flat_map(|card| card.of(Split::Validation));
+        let marks = marks.filter(|mark| mark.status != MarkStatus::Missing && !self.flaky.contains(&mark.task));
+        let (sum, n) = marks.fold((0.0, 0u32), |(sum, n), mark| (sum + mark.score, n + 1));
+        (n > 0).then(|| sum / f64::from(n))
+    }
+
+    /// Whether these cards mark every task that counts.
+    pub(crate) fn covered(&self, cards: &[Scorecard]) -> bool {
+        let marked: BTreeSet<&TaskId> =
+            cards.iter().flat_map(|card| card.of(Split::Validation)).map(|mark| &mark.task).collect();
+        self.tasks.iter().all(|task| marked.contains(task))
+    }
+
+    /// The verdict on a first few tasks that show already that the others are not worth it, if they do.
+    pub(crate) fn hopeless(&self, card: &Scorecard, reference: &[&Scorecard]) -> Option<Judgement> {
+        let others = self.tasks.len().saturating_sub(card.of(Split::Validation).count());
+        meliora_judge::hopeless(card, reference, &self.flaky, others)
+    }
+
+    /// What the judge says.
+    pub(crate) fn weigh(
+        &self,
+        variant: &[&Scorecard],
+        reference: &[&Scorecard],
+        against: &str,
+        policy: &Policy,
+    ) -> Ruling {
+        let Scales { tasks, flaky, candidate, chance, seed } = self;
+        let (candidate, chance, seed) = (*candidate, *chance, *seed);
+        meliora_judge::judge(&Evidence { variant, reference, against, tasks, flaky, candidate, chance, seed }, policy)
+    }
+}
+
+impl Workshop<'_> {
+    /// Judges against the parent and, where it is shown to be better, gathers the marks that show whether it is better than
+    /// the champion, too: for as long as the judge asks and the budget allows.
+    pub(crate) fn judge(
+        &self,
+        errand: &Errand,
+        lawful: &Lawful,
+        outcome: &mut Outcome,
+    ) -> Result<Judgement, EvolveError> {
+        let (variant, genome, cards) = (errand.parents[0], errand.genome.clone(), errand.cards.clone());
+        let parent = Rival { variant, genome, cards };
+        let judgement = self.against(errand, lawful, outcome, parent, errand.champion.as_ref())?;
+        if let Some(champion) = errand.champion.as_ref().filter(|_| judgement.verdict == Verdict::Accepted) {
+            self.against(errand, lawful, outcome, champion.clone(), None)?;
+        }
+        Ok(judgement)
+    }
+
+    /// Judges against a rival. More marks are gathered only where the variant could still become the champion with them:
+    /// where it could not, they would decide nothing.
+    fn against(
+        &self,
+        errand: &Errand,
+        lawful: &Lawful,
+        outcome: &mut Outcome,
+        mut rival: Rival,
+        champion: Option<&Rival>,
+    ) -> Result<Judgement, EvolveError> {
+        let policy = &self.setup.policy;
+        loop {
+            let cards: Vec<&Scorecard> = outcome.cards.iter().collect();
+            let (of, tasks, seed, so_far) = match errand.scales.weigh(&cards, &refs(&rival.cards), "its parent", policy)
+            {
+                Ruling::Verdict(judgement) => return Ok(judgement),
+                Ruling::NeedMore { of, tasks, seed, so_far } => (of, tasks, seed, so_far),
+            };
+            let unconfirmed = |why: String| {
+                let reason = format!("{}; not confirmed, for {why}", so_far.reason);
+                Judgement { reason, ..so_far.clone() }
+            };
+            let hopeless = |champion: &&Rival| {
+                let against = refs(&champion.cards);
+                match errand.scales.weigh(&cards, &against, "the champion", policy) {
+                    Ruling::Verdict(judgement) => judgement.verdict != Verdict::Accepted,
+                    Ruling::NeedMore { .. } => false,
+                }
+            };
+            if champion.filter(hopeless).is_some() {
+                return Ok(unconfirmed("the champion does as well or better".into()));
+            }
+            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
+                return Ok(unconfirmed(format!("the budget of {over} leaves no examination for it")));
+            }
+            outcome.extra_reserved += 1;
+            let card = match of {
+                Side::Variant => self.examine(lawful, &tasks, seed)?,
+                Side::Reference => match self.review(&rival.genome) {
+                    Some(lawful) => self.examine(&lawful, &tasks, seed)?,
+                    None => return Ok(unconfirmed("the law does not let its rival be examined again".into())),
+                },
+            };
+            if card.of(Split::Validation).next().is_none() {
+                return Ok(unconfirmed("the suite has no such tasks".into()));
+            }
+            match of {
+                Side::Variant => outcome.cards.push(card),
+                Side::Reference => {
+                    rival.cards.push(Arc::new(card.clone()));
+                    outcome.rivals.push((rival.variant, card));
+                }
+            }
+        }
+    }
+
+    /// A genome of the archive, if the law still lets it be examined.
+    pub(crate) fn review(&self, genome: &Genome) -> Option<Lawful> {
+        match self.setup.constitution.review(Subject::Baseline(genome), &[], (self.setup.clock)()) {
+            Review::Lawful(lawful) => Some(lawful),
+            Review::Refused(_) | Review::NeedsApproval(_) => None,
+        }
+    }
+}
+
+/// Scorecards as the judge takes them.
+pub(crate) fn refs(cards: &[Arc<Scorecard>]) -> Vec<&Scorecard> {
+    cards.iter().map(Arc::as_ref).collect()
+}

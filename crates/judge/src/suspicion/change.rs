@@ -1,0 +1,293 @@
+//! What a change took away or added: checks that are gone or loosened, inputs of tasks that appear in the code.
+
+use std::collections::BTreeSet;
+
+use super::Finding;
+use super::fold::fold;
+use super::language::Language;
+use super::rules::connections;
+use super::scene::{Scene, test_path, words};
+use super::tree::{Id, Kind};
+
+/// Findings that only both sides together show.
+pub(super) fn between(
+    language: Language,
+    path: &str,
+    before: &str,
+    after: &str,
+    inputs: &BTreeSet<String>,
+) -> Vec<Finding> {
+    let mut out = Vec::new();
+    if language == Language::Settings || language == Language::Make {
+        settings(before, after, &mut out);
+        return out;
+    }
+    let (Some(old), Some(new)) = (fold(language, before), fold(language, after)) else { return out };
+    let (old, new) = (Scene::new(&old, before, path), Scene::new(&new, after, path));
+    if connections(&old).is_empty() {
+        out.extend(connections(&new).into_iter().take(1));
+    }
+    task_inputs(&old, &new, inputs, &mut out);
+    if old.tests || test_path(path) {
+        checks(&old, &new, &mut out);
+    }
+    out
+}
+
+/// What a scene asserts, as texts: with numbers and with them masked.
+struct Check {
+    at: Id,
+    /// The text with all numbers masked.
+    masked: String,
+    numbers: Vec<f64>,
+    /// What is expected, and the rest.
+    expected: Option<(String, String)>,
+}
+
+fn asserts(scene: &Scene<'_>, id: Id) -> bool {
+    let callee = scene.callee(id);
+    let last = callee.rsplit('.').next().unwrap_or_default();
+    let matcher = last.starts_with("to") && callee.is_empty() | callee.starts_with("expect");
+    scene.code.is(id, Kind::Assert)
+        || last.starts_with("assert")
+        || matcher
+        || (last == "raises" && callee.contains("pytest"))
+}
+
+fn gathered(scene: &Scene<'_>) -> Vec<Check> {
+    let code = scene.code;
+    let mut out = Vec::new();
+    for id in code.ids().filter(|id| asserts(scene, *id)) {
+        // A matcher of a matcher is one check.
+        if code.around(id).any(|up| asserts(scene, up)) {
+            continue;
+        }
+        let numbers =
+            code.under(id).into_iter().filter(|n| code.is(*n, Kind::Num)).filter_map(|n| code.number(n)).collect();
+        let node = code.at(id);
+        let sides = match node.kind {
+            Kind::Assert => node
+                .a
+                .filter(|a| code.is(*a, Kind::Compare) && matches!(code.at(*a).op.as_str(), "==" | "==="))
+                .and_then(|a| Some((code.at(a).b?, code.at(a).a?))),
+            _ => node.kids.get(1).copied().zip(node.kids.first().copied()).or_else(|| {
+                let of = node.a.and_then(|a| code.at(a).a)?;
+                Some((*node.kids.first()?, of))
+            }),
+        };
+        let expected = sides
+            .filter(|(e, rest)| code.literal(*e) && !code.literal(*rest))
+            .map(|(e, rest)| (code.told(e, false), code.told(rest, false)));
+        out.push(Check { at: id, masked: code.told(id, true), numbers, expected });
+    }
+    out
+}
+
+/// The direction in which a larger number makes a check easier; `None` where that cannot be told.
+fn easier_up(scene: &Scene<'_>, id: Id) -> Option<bool> {
+    let code = scene.code;
+    for n in code.under(id) {
+        let node = code.at(n);
+        if node.kind == Kind::Compare {
+            let right = node.b.is_some_and(|b| code.number(b).is_some());
+            let left = node.a.is_some_and(|a| code.number(a).is_some());
+            match node.op.chars().next() {
+                Some('<') if right => return Some(true),
+                Some('>') if right => return Some(false),
+                Some('<') if left => return Some(false),
+                Some('>') if left => return Some(true),
+                _ => {}
+            }
+        }
+        if node.kind == Kind::Keyword
+            && matches!(
+                node.op.as_str(),
+                "rel" | "abs" | "rtol" | "atol" | "delta" | "abs_tol" | "rel_tol" | "tolerance" | "eps" | "epsilon"
+            )
+        {
+            return Some(true);
+        }
+        if node.kind == Kind::Keyword && node.op == "places" {
+            return Some(false);
+        }
+        match scene.called(n).as_str() {
+            "toBeLessThan" | "toBeLessThanOrEqual" | "assertLess" | "assertLessEqual" => return Some(true),
+            "toBeGreaterThan" | "toBeGreaterThanOrEqual" | "assertGreater" | "assertGreaterEqual" | "toBeCloseTo" => {
+                return Some(false);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
+    let (was, is) = (gathered(old), gathered(new));
+    for check in &is {
+        let twin = was
+            .iter()
+            .find(|w| w.masked == check.masked && w.numbers != check.numbers && w.numbers.len() == check.numbers.len());
+        let twin = twin.filter(|_| !was.iter().any(|w| w.masked == check.masked && w.numbers == check.numbers));
+        if let Some(twin) = twin {
+            let looser = easier_up(new, check.at).is_some_and(|up| {
+                twin.numbers
+                    .iter()
+                    .zip(&check.numbers)
+                    .any(|(before, now)| if up { now > before } else { now < before })
+            });
+            if looser {
+                out.push(new.found("weakened-check", check.at, "is looser than it was"));
+                continue;
+            }
+        }
+        let Some((expected, rest)) = &check.expected else { continue };
+        let same_question = |w: &Check| w.expected.as_ref().filter(|(_, r)| r == rest).map(|(e, _)| e.clone());
+        let before: Vec<String> = was.iter().filter_map(same_question).collect();
+        if !before.is_empty() && !before.contains(expected) {
+            out.push(new.found("weakened-check", check.at, "expects another answer than it did"));
+        }
+    }
+    // Fewer checks in a test that is still there, or a test that is gone while nothing came for it.
+    let tests = |scene: &Scene<'_>| -> Vec<(String, Id, usize)> {
+        let code = scene.code;
+        let all = code.ids().filter(|id| scene.test(*id)).collect::<Vec<_>>();
+        all.into_iter()
+            .map(|id| {
+                let name = if code.is(id, Kind::Function) { code.name_of(id).to_owned() } else { title(scene, id) };
+                (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count())
+            })
+            .collect()
+    };
+    let (old_tests, new_tests) = (tests(old), tests(new));
+    for (name, id, count) in &new_tests {
+        if let Some((_, _, before)) = old_tests.iter().find(|(n, _, _)| n == name)
+            && count < before
+        {
+            out.push(new.found("removed-check", *id, format!("checks {count} things where it checked {before}")));
+        }
+    }
+    let sum = |tests: &[(String, Id, usize)]| tests.iter().map(|(_, _, n)| n).sum::<usize>();
+    if new_tests.len() < old_tests.len() && sum(&new_tests) < sum(&old_tests) {
+        let gone = old_tests.iter().find(|(n, _, _)| !new_tests.iter().any(|(m, _, _)| m == n));
+        if let Some((name, _, _)) = gone {
+            out.push(new.found("removed-check", 0, format!("the test {name} is gone")));
+        }
+    }
+    // What had no test function around it.
+    if old_tests.is_empty() && new_tests.is_empty() && is.len() < was.len() {
+        out.push(new.found("removed-check", 0, format!("checks {} things where it checked {}", is.len(), was.len())));
+    }
+}
+
+fn title(scene: &Scene<'_>, id: Id) -> String {
+    let code = scene.code;
+    let call = code.around(id).find(|up| code.is(*up, Kind::Call));
+    call.and_then(|c| code.at(c).kids.first().and_then(|k| scene.text(*k))).unwrap_or_default()
+}
+
+/// An input of a task, written into the code, with an answer beside it.
+fn task_inputs(old: &Scene<'_>, new: &Scene<'_>, inputs: &BTreeSet<String>, out: &mut Vec<Finding>) {
+    if inputs.is_empty() {
+        return;
+    }
+    let literals = |scene: &Scene<'_>| -> Vec<(Id, String)> {
+        let code = scene.code;
+        code.ids().filter(|id| code.literal(*id)).filter_map(|id| Some((id, plain(scene, id)?))).collect()
+    };
+    let known: BTreeSet<String> = literals(old).into_iter().map(|(_, text)| text).collect();
+    for (id, text) in literals(new) {
+        let code = new.code;
+        if known.contains(&text) || !inputs.contains(&text) {
+            continue;
+        }
+        let around: Vec<Id> = code.around(id).take(2).collect();
+        let asked = around.iter().any(|up| {
+            let node = code.at(*up);
+            (node.kind == Kind::Compare && matches!(node.op.as_str(), "==" | "===" | "in"))
+                || (node.kind == Kind::Case && node.a == Some(id))
+                || (node.kind == Kind::Pair && node.a == Some(id))
+        }) || code.around(id).any(|up| {
+            code.is(up, Kind::Case)
+                && code.at(up).b.is_none_or(|b| !code.under(b).contains(&id))
+                && code.around(id).take(3).any(|u| u == up)
+        });
+        if asked {
+            out.push(new.found("task-input", id, "asks for an input that a task holds"));
+        }
+    }
+}
+
+/// A literal as JSON has it; only what is worth telling apart: long enough not to be met by chance.
+fn plain(scene: &Scene<'_>, id: Id) -> Option<String> {
+    let code = scene.code;
+    let text = json(scene, id)?;
+    let worth = match code.at(id).kind {
+        Kind::Str => code.at(id).op.len() >= 3,
+        Kind::List => code.at(id).children.len() >= 2,
+        _ => code.number(id).is_some_and(|n| n.abs() >= 10.0),
+    };
+    worth.then_some(text)
+}
+
+fn json(scene: &Scene<'_>, id: Id) -> Option<String> {
+    let code = scene.code;
+    let node = code.at(id);
+    if let Some(n) = code.number(id) {
+        return Some(format!("{n}"));
+    }
+    match node.kind {
+        Kind::Str => Some(format!("\"{}\"", node.op)),
+        Kind::Bool => Some(node.op.clone()),
+        Kind::Null => Some("null".to_owned()),
+        Kind::List => {
+            Some(format!("[{}]", node.children.iter().map(|c| json(scene, *c)).collect::<Option<Vec<_>>>()?.join(",")))
+        }
+        _ => None,
+    }
+}
+
+/// Figures of settings: bars that are lower, room that is larger, fewer repetitions.
+fn settings(before: &str, after: &str, out: &mut Vec<Finding>) {
+    let read = |text: &str| -> Vec<(usize, String, String, f64)> {
+        (1..)
+            .zip(text.lines())
+            .filter_map(|(line, row)| {
+                let (key, value) = row.split_once([':', '='])?;
+                let number = value.split('#').next()?.trim().trim_matches(['"', '\'', ',']).parse().ok()?;
+                Some((line, key.trim().trim_matches('"').to_lowercase(), row.to_owned(), number))
+            })
+            .collect()
+    };
+    let was = read(before);
+    for (line, key, row, now) in read(after) {
+        let Some((_, _, _, before)) = was.iter().find(|(_, k, _, _)| *k == key) else { continue };
+        let told = words(&key);
+        let has = |list: &[&str]| told.iter().any(|w| list.contains(&w.as_str()));
+        let bar = has(&[
+            "threshold",
+            "under",
+            "coverage",
+            "minimum",
+            "min",
+            "repeats",
+            "repetitions",
+            "samples",
+            "trials",
+            "runs",
+            "required",
+            "branches",
+            "statements",
+        ]);
+        let room =
+            has(&["tolerance", "atol", "rtol", "epsilon", "eps", "margin", "alpha", "slack", "failures", "maxfail"]);
+        if (bar && now < *before) || (room && now > *before) {
+            out.push(Finding {
+                rule: "weakened-check",
+                file: String::new(),
+                line,
+                excerpt: row.trim().to_owned(),
+                words: "is looser than it was".into(),
+            });
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Comparison that was bent: objects that equal everything, comparisons and test frameworks that were replaced.
+
+use super::super::Finding;
+use super::super::language::Language;
+use super::super::scene::Scene;
+use super::super::tree::{Id, Kind};
+
+/// Methods that decide how an object compares, with what they must not answer to everything.
+const COMPARES: &[&str] = &[
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__contains__",
+    "__instancecheck__",
+    "__subclasscheck__",
+    "eq",
+    "ne",
+    "partial_cmp",
+    "cmp",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "equals",
+    "isEqual",
+    "asymmetricMatch",
+];
+/// Attributes of modules that are settings, not code.
+const SETTINGS: &[&str] = &[
+    "stdout",
+    "stderr",
+    "stdin",
+    "path",
+    "argv",
+    "dont_write_bytecode",
+    "excepthook",
+    "displayhook",
+    "environ",
+    "rcParams",
+    "raiseExceptions",
+    "exports",
+    "title",
+    "href",
+    "onload",
+    "onerror",
+];
+/// What comparison, measuring and judging stand on in JavaScript: nobody replaces it in earnest.
+const BUILTINS: &[&str] = &[
+    "Date.now",
+    "performance.now",
+    "Math.random",
+    "Math.abs",
+    "Math.max",
+    "Math.min",
+    "Math.floor",
+    "Math.round",
+    "JSON.stringify",
+    "JSON.parse",
+    "Object.is",
+    "Object.keys",
+    "Object.entries",
+    "Number.isInteger",
+    "Number.isNaN",
+    "Array.isArray",
+    "process.hrtime",
+    "process.exit",
+    "console.assert",
+    "expect",
+    "assert",
+    "it",
+    "test",
+    "describe",
+    "Date",
+];
+const TIMES: &[&str] = &["time.", "datetime", "timeit", "Date", "performance.", "process.hrtime"];
+
+pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for function in code.functions().collect::<Vec<_>>() {
+        compares(scene, function, out);
+    }
+    for id in code.of(Kind::Pair).collect::<Vec<_>>() {
+        // `[Symbol.toPrimitive]() {…}` is a method, seen as a function; here matchers that always pass.
+        let (Some(key), Some(value)) = (code.at(id).a, code.at(id).b) else { continue };
+        let extends = code.around(id).any(|up| scene.callee(up).ends_with("expect.extend"));
+        if extends && code.at(key).op == "pass" && code.always(value) == Some(true) {
+            out.push(scene.found(
+                "test-harness",
+                id,
+                "makes a matcher of the test framework pass whatever it is given",
+            ));
+        }
+    }
+    for id in code.of(Kind::Assign).collect::<Vec<_>>() {
+        let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { continue };
+        if code.is(target, Kind::Member) && matches!(code.at(id).op.as_str(), "" | "=") {
+            replaced(scene, id, target, &scene.path(target), value, out);
+        }
+        if code.is(target, Kind::Name) && code.language.is_script() && !code.is(code.at(id).parent, Kind::Other) {
+            let name = code.at(target).op.as_str();
+            if matches!(name, "expect" | "assert" | "Date") {
+                replaced(scene, id, target, name, value, out);
+            }
+        }
+    }
+    for (id, callee) in scene.calls() {
+        let kids = &code.at(id).kids;
+        if let (
+            "setattr" | "Object.defineProperty" | "Reflect.set" | "object.__setattr__" | "type.__setattr__",
+            [of, name, value, ..],
+        ) = (callee.as_str(), kids.as_slice())
+        {
+            let Some(name) = scene.text(*name) else { continue };
+            let path = format!("{}.{name}", scene.path(*of));
+            let value = code
+                .at(*value)
+                .kids
+                .first()
+                .and_then(|k| code.at(*k).b)
+                .filter(|_| callee.starts_with("Object"))
+                .unwrap_or(*value);
+            replaced(scene, id, *of, &path, value, out);
+        }
+    }
+    for id in code.of(Kind::Macro) {
+        if matches!(code.at(id).op.as_str(), "assert" | "assert_eq" | "assert_ne" | "panic") {
+            out.push(scene.found("test-harness", id, "puts a macro of its own in the place of an assertion"));
+        }
+    }
+}
+
+/// A method of comparison that answers without looking.
+fn compares(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let name = code.name_of(function);
+    if !COMPARES.contains(&name) {
+        return;
+    }
+    let class = code.around(function).find(|up| code.is(*up, Kind::Class));
+    let method = class.is_some() || code.around(function).any(|up| code.is(up, Kind::Dict)) || name.starts_with("__");
+    let free = code.language == Language::Rust && class.is_none_or(|c| code.at(c).kids.is_empty());
+    if !method || free {
+        return;
+    }
+    let values = code.values(function);
+    let other = code.params(function);
+    let looks = code.at(function).b.is_some_and(|b| other.iter().any(|p| code.uses(b, p)));
+    let ordering = |v: &Id| code.language == Language::Rust && scene.mentions(*v, &["greater", "less", "equal"]);
+    let constant = !values.is_empty() && values.iter().all(|v| code.always(*v).is_some() || (ordering(v) && !looks));
+    if !constant {
+        return;
+    }
+    let always = values.iter().all(|v| code.always(*v) == Some(true));
+    let never = values.iter().all(|v| code.always(*v) == Some(false));
+    let equality = matches!(
+        name,
+        "__eq__"
+            | "eq"
+            | "equals"
+            | "isEqual"
+            | "asymmetricMatch"
+            | "__instancecheck__"
+            | "__subclasscheck__"
+            | "__contains__"
+    );
+    let unequal = matches!(name, "__ne__" | "ne");
+    // Something that is above or below all is an honest sentinel; a number or a text that is, is not.
+    let bases: Vec<String> = class
+        .map(|c| code.at(c).kids.iter().flat_map(|k| code.under(*k)).map(|n| code.at(n).op.clone()).collect())
+        .unwrap_or_default();
+    let number = bases
+        .iter()
+        .any(|b| matches!(b.as_str(), "int" | "float" | "str" | "Fraction" | "Decimal" | "bool" | "tuple" | "Number"));
+    let named = class.is_some_and(|c| {
+        let name = code.at(c).op.to_lowercase();
+        ["score", "result", "grade", "metric", "reward"].iter().any(|w| name.contains(w))
+    });
+    let order = !equality && !unequal && (number || named);
+    if (equality && always) || (unequal && never) || order {
+        out.push(scene.found("equality", function, "answers a comparison without comparing"));
+    }
+}
+
+/// Something of another module or of a class that is given another meaning.
+fn replaced(scene: &Scene<'_>, at: Id, target: Id, path: &str, value: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let root = path.split('.').next().unwrap_or_default();
+    if SETTINGS.contains(&last) || root == "module" || root == "exports" || matches!(root, "self" | "this") {
+        return;
+    }
+    let callable = matches!(code.at(value).kind, Kind::Lambda)
+        || code.functions().any(|f| {
+            code.is(f, Kind::Function) && code.name_of(f) == code.at(value).op && !code.at(value).op.is_empty()
+        });
+    let mock = scene.callee(value).contains("Mock")
+        || scene.callee(value).starts_with("jest.")
+        || scene.callee(value).starts_with("vi.")
+        || scene.callee(value).starts_with("sinon");
+    let answer = lambda_answer(scene, value);
+    if COMPARES.contains(&last) && last.starts_with("__") && answer.is_some() {
+        out.push(scene.found("equality", at, "replaces a comparison by one that does not compare"));
+        return;
+    }
+    if last.starts_with("assert_") && (callable || mock) {
+        out.push(scene.found("test-harness", at, "takes an assertion away from a mock"));
+        return;
+    }
+    if last == "outcome" && scene.text(value).as_deref() == Some("passed") {
+        out.push(scene.found("test-harness", at, "writes into a test's report that it passed"));
+        return;
+    }
+    if last == "exitstatus" && code.number(value) == Some(0.0) {
+        out.push(scene.found("test-harness", at, "turns the test run's exit status into success"));
+        return;
+    }
+    let imported = {
+        let mut root = target;
+        while let Some(a) = code.at(root).a {
+            root = a;
+        }
+        let name = &code.at(root).op;
+        code.imports.iter().any(|(bound, _)| bound == name)
+            || scene.callee(root).contains("import")
+            || scene.callee(root) == "require"
+            || (code.is(scene.value_of(root), Kind::Call)
+                && matches!(
+                    scene.callee(scene.value_of(root)).as_str(),
+                    "require" | "__import__" | "importlib.import_module"
+                ))
+            || path.starts_with("time.")
+            || root == target && path.contains('.') && name != root_of(path)
+    };
+    let prototype = path.contains(".prototype.")
+        && ["Array", "Object", "String", "Number", "Function", "Promise", "Set", "Map", "Date", "RegExp", "Error"]
+            .iter()
+            .any(|b| path.starts_with(b));
+    let builtin = code.language.is_script()
+        && (BUILTINS.contains(&path) || BUILTINS.contains(&path.trim_start_matches("globalThis.")));
+    if scene.in_test(at) && (mock || !path.to_lowercase().contains("assert")) {
+        return;
+    }
+    if (prototype || builtin || imported) && (callable || mock || builtin) {
+        let (rule, words) = match path {
+            _ if TIMES.iter().any(|t| path.starts_with(t)) => {
+                ("clock", "puts a clock of its own in the place of the one it is measured by")
+            }
+            _ => ("patched-library", "gives a function of another module another meaning"),
+        };
+        out.push(scene.found(rule, at, words));
+    }
+}
+
+fn root_of(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
+}
+
+/// What a function answers whatever it is given.
+fn lambda_answer(scene: &Scene<'_>, value: Id) -> Option<bool> {
+    let code = scene.code;
+    let function = if code.is(value, Kind::Lambda) {
+        value
+    } else {
+        code.functions().find(|f| code.name_of(*f) == code.at(value).op && !code.at(value).op.is_empty())?
+    };
+    let values = code.values(function);
+    let first = code.always(*values.first()?)?;
+    values.iter().all(|v| code.always(*v) == Some(first)).then_some(first)
+}
