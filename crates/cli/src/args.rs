@@ -175,8 +175,27 @@ pub enum Command {
     },
     /// What the law says of an operation before it happens: exit 0 allowed, 10 a person decides, 11 forbidden.
     Review(Review),
+    /// Strategies on synthetic landscapes, at equal budgets: which finds more?
+    Simulate(Simulate),
     /// Print the JSON Schema of meliora.toml.
     Schema,
+}
+
+/// What to simulate.
+#[derive(ClapArgs, Debug)]
+pub struct Simulate {
+    /// Landscapes of this family only: inherited, fresh, plain or deceptive.
+    #[arg(long)]
+    pub family: Option<String>,
+    /// Strategies to compare, as many as you like; all if none is named.
+    #[arg(long = "strategy", value_name = "NAME")]
+    pub strategies: Vec<String>,
+    /// Runs of each strategy on each landscape, each with a seed of its own.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Write a picture of the courses into this file.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// What to review: at least one operation; of several, the strictest answer holds.

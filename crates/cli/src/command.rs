@@ -21,6 +21,7 @@ mod rollback;
 mod run;
 mod sandbox;
 mod show;
+mod simulate;
 mod store;
 
 use crate::args::{Args, Command};
@@ -52,6 +53,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Models { command } => models::models(command, printer),
         Command::Prompt { command } => prompt::prompt(command, printer),
         Command::Review(review) => review::review(review, printer),
+        Command::Simulate(simulate) => simulate::simulate(simulate, printer),
         Command::Schema => {
             let schema = schemars::schema_for!(crate::config::Config);
             if let Ok(text) = serde_json::to_string_pretty(&schema) {

@@ -12,8 +12,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub mod model;
+mod search;
 
 pub use model::Model;
+pub use search::{Search, Turns};
 
 /// A project's `meliora.toml`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -60,6 +62,9 @@ pub struct Config {
     /// Where the journal is kept.
     #[serde(default)]
     pub store: Store,
+    /// The settings of strategies.
+    #[serde(default)]
+    pub search: Search,
 }
 
 /// `[genome]`
@@ -98,10 +103,12 @@ impl Default for Suite {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
-    /// How parents are chosen: `greedy` or `dgm`.
+    /// How parents are chosen: `greedy`, `dgm`, `hgm`, `islands` or `pareto`.
     pub strategy: String,
     /// Who proposes, in turns: `mutate`, `rewrite`, `rewrite:NAME` with the model `[models.NAME]`, `replay`, `command`.
     pub proposers: Vec<String>,
+    /// How a proposer is chosen where there are several: `turns` or `bandit`.
+    pub arms: Turns,
     /// Seed of every random choice.
     pub seed: u64,
     /// How many steps are dealt with at once.
@@ -110,7 +117,7 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Run { strategy: "greedy".into(), proposers: vec!["mutate".into()], seed: 1, jobs: 2 }
+        Run { strategy: "greedy".into(), proposers: vec!["mutate".into()], arms: Turns::Turns, seed: 1, jobs: 2 }
     }
 }
 
@@ -404,8 +411,10 @@ pub fn check(config: &Config) -> Result<(), String> {
         }
     }
     if meliora_evolve::StrategyKind::named(&config.run.strategy).is_none() {
-        return Err(format!("[run] strategy: there is no '{}'; there are greedy and dgm", config.run.strategy));
+        let names = meliora_evolve::StrategyKind::ALL.map(meliora_evolve::StrategyKind::name).join(", ");
+        return Err(format!("[run] strategy: there is no '{}'; there are {names}", config.run.strategy));
     }
+    config.search.check()?;
     model::check(config)
 }
 
@@ -439,10 +448,15 @@ fn user_file() -> Option<PathBuf> {
     Some(base.join("meliora/config.toml"))
 }
 
+/// The tables inside `[search]`, as their variables begin.
+const SEARCHES: [&str; 5] = ["dgm_", "hgm_", "islands_", "pareto_", "bandit_"];
+
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
-    let sections =
-        ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store"];
+    let sections = [
+        "genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store",
+        "search",
+    ];
     let mut table = toml::Table::new();
     for (name, value) in vars {
         let Some(key) = name.strip_prefix("MELIORA_").map(str::to_lowercase) else { continue };
@@ -454,6 +468,14 @@ fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table
                 let inner = toml::Table::from_iter([(key["e2b_".len()..].to_owned(), value)]);
                 let outer = toml::Table::from_iter([("e2b".to_owned(), toml::Value::Table(inner))]);
                 merge(&mut table, toml::Table::from_iter([("sandbox".to_owned(), toml::Value::Table(outer))]));
+            }
+            Some(("search", key)) if SEARCHES.iter().any(|inner| key.starts_with(inner)) => {
+                let (inner, key) = key.split_once('_').unwrap_or_default();
+                let inner = toml::Table::from_iter([(
+                    inner.to_owned(),
+                    toml::Value::Table(toml::Table::from_iter([(key.to_owned(), value)])),
+                )]);
+                merge(&mut table, toml::Table::from_iter([("search".to_owned(), toml::Value::Table(inner))]));
             }
             Some((section, key)) => {
                 let entry = table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new()));

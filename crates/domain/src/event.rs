@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Cost, Decision, Digest, Feedback, Judgement, Operation, Request, Scorecard, TaskId, Tier, TreeId,
-    VariantId, Word,
+    Change, Cost, Decision, Digest, Feedback, Judgement, Operation, Request, Scorecard, SearchPlan, TaskId, Tier,
+    TreeId, VariantId, Word,
 };
 
 /// Milliseconds since 1970-01-01 UTC.
@@ -46,6 +46,9 @@ pub struct RunPlan {
     /// How far subjects are kept from their examiner; older journals do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
+    /// The settings of its search; older journals have none.
+    #[serde(default, skip_serializing_if = "SearchPlan::is_default")]
+    pub search: SearchPlan,
 }
 
 /// One step's proposal and what came of it.

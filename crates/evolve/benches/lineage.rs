@@ -97,6 +97,7 @@ fn plan() -> RunPlan {
         baseline: TreeId([0; 20]),
         constitution: Digest::default(),
         tier: None,
+        search: Default::default(),
     }
 }
 

@@ -10,10 +10,11 @@ use meliora_domain::{
 
 use crate::approval::Approved;
 use crate::error::EvolveError;
+use crate::further::Further;
 use crate::lineage::Lineage;
 use crate::port::{Ancestor, Archive, Inspiration, PastAttempt, Tried};
 use crate::scales::{Rival, Scales, refs};
-use crate::strategy::Arm;
+use crate::strategy::{Arm, Exam};
 
 /// How many variants' files, marks and feedback are kept at hand.
 const AT_HAND: usize = 128;
@@ -54,6 +55,10 @@ pub struct Errand {
     pub attempts: Vec<PastAttempt>,
     /// Gains that the run has accepted so far, in score points.
     pub gains: Vec<f64>,
+    /// How what comes of it is examined.
+    pub exam: Exam,
+    /// A variant that is examined further, where nothing new is made: then the first parent is what it is judged against.
+    pub further: Option<Further>,
     /// What is to be tried, where a person said yes to it: then nobody is asked for a proposal.
     pub approved: Option<Approved>,
 }
@@ -182,6 +187,8 @@ impl<'a> Memory<'a> {
             inspirations,
             attempts,
             gains: lineage.run.as_ref().map(|r| r.gains.clone()).unwrap_or_default(),
+            exam: Exam::Whole,
+            further: None,
             approved: None,
         })
     }

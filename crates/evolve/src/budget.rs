@@ -89,6 +89,14 @@ impl Budget {
         charged.longest = longest_step;
     }
 
+    /// What is left of what is scarcest, as a share: 1 where nothing has a limit. Minutes are left aside: a clock decides nothing.
+    pub fn left(&self) -> f64 {
+        let (charged, limit) = (self.charged(), self.limit);
+        let pairs = [(charged.evals, limit.evals), (charged.tokens, limit.tokens), (charged.usd.0, limit.usd.0)];
+        let limited = pairs.into_iter().filter(|(_, limit)| *limit > 0);
+        limited.map(|(charged, limit)| 1.0 - charged as f64 / limit as f64).fold(1.0, f64::min).max(0.0)
+    }
+
     /// Spent and set aside.
     pub fn charged(&self) -> Cost {
         self.lock().cost

@@ -99,6 +99,8 @@ pub struct Evolution<'a> {
     /// When it was last looked whether a promoted variant still stands as it should.
     pub(crate) looked: Timestamp,
     barren: u32,
+    /// Variants that are being examined further.
+    pub(crate) examining: BTreeSet<VariantId>,
 }
 
 impl<'a> Evolution<'a> {
@@ -114,7 +116,17 @@ impl<'a> Evolution<'a> {
         let budget = Arc::new(Budget::new(plan.budget, plan.minutes, Cost::ZERO, 0.0));
         let memory = Memory::new(setup.archive);
         let (dealing, looked) = (BTreeSet::new(), (setup.clock)());
-        let mut evolution = Evolution { setup, journal, strategy, budget, memory, dealing, looked, barren: 0 };
+        let mut evolution = Evolution {
+            setup,
+            journal,
+            strategy,
+            budget,
+            memory,
+            dealing,
+            looked,
+            barren: 0,
+            examining: BTreeSet::new(),
+        };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
         } else {
@@ -189,8 +201,12 @@ impl<'a> Evolution<'a> {
         let run = self.run();
         let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
         let mut rng = Rng::of(seed, number, step);
-        let (parents, inspirations, arm) = match self.strategy.next(self.journal.lineage(), &self.budget, &mut rng) {
-            Action::Expand { parents, inspirations, arm } => (parents, inspirations, arm),
+        let action = self.strategy.next(self.journal.lineage(), &self.budget, &mut rng);
+        let (parents, inspirations, arm, exam) = match action {
+            Action::Expand { parents, inspirations, arm, exam } => (parents, inspirations, arm, exam),
+            Action::Examine { variant, tasks } => {
+                return self.choose_further(under_way, step, variant, tasks, &mut rng);
+            }
             Action::Wait => return Ok(Next::Wait),
             Action::Stop if under_way > 0 => return Ok(Next::Wait),
             Action::Stop => return Ok(Next::End(Ended::Finished(FinishReason::Exhausted))),
@@ -210,6 +226,7 @@ impl<'a> Evolution<'a> {
         let mut errand =
             self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
         errand.scales = self.scales(step, errand.seed)?;
+        errand.exam = exam;
         if proposer.reads_ancestors() {
             errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
         }
@@ -241,24 +258,30 @@ impl<'a> Evolution<'a> {
     }
 
     /// Journals all that came of a step as one unit.
-    fn record(&mut self, errand: &Errand, outcome: Outcome) -> Result<(), EvolveError> {
+    fn record(&mut self, errand: &Errand, mut outcome: Outcome) -> Result<(), EvolveError> {
         self.budget.settle(errand.price, outcome.cost);
-        let examined = outcome.cards.iter().chain(outcome.rivals.iter().map(|(_, card)| card));
+        let examined = outcome.cards[outcome.known..].iter().chain(outcome.rivals.iter().map(|(_, card)| card));
         let price = self.run().price_of(examined);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(price));
-        self.barren = if matches!(outcome.bid, BidOutcome::Unusable { .. }) { self.barren + 1 } else { 0 };
+        match outcome.bid {
+            Some(BidOutcome::Unusable { .. }) => self.barren += 1,
+            Some(_) => self.barren = 0,
+            None => {}
+        }
         let step = errand.step;
         let mut events = Vec::new();
         if let Some(approved) = &errand.approved {
             self.dealing.remove(&approved.request);
             events.push(Event::Used { request: approved.request, nonce: approved.word.nonce });
         }
-        events.push(Event::Bid(Attempt {
-            step,
-            parents: errand.parents.clone(),
-            arm: errand.arm,
-            cost: outcome.cost,
-            outcome: outcome.bid,
+        events.extend(outcome.bid.map(|bid| {
+            Event::Bid(Attempt {
+                step,
+                parents: errand.parents.clone(),
+                arm: errand.arm,
+                cost: outcome.cost,
+                outcome: bid,
+            })
         }));
         if let Some((refusal, change)) = outcome.refused {
             events.push(Event::Refused { step, article: refusal.article, reason: refusal.reason, change });
@@ -268,9 +291,24 @@ impl<'a> Evolution<'a> {
             events.push(approval::asked(self.journal.lineage(), step, asked, now));
         }
         events.extend(outcome.duplicate.map(|tree| Event::Duplicate { step, tree, asked: false }));
-        if let (Some(subject), Some(judgement)) = (outcome.subject, outcome.judgement) {
-            let cards = (outcome.cards, outcome.rivals);
-            self.admit(errand, subject.genome(), &outcome.reason, cards, judgement, &mut events)?;
+        let examined = match (&errand.further, &outcome.subject) {
+            (Some(further), _) => Some((further.variant, &*further.genome)),
+            (None, Some(subject)) => {
+                let variant = self.store(subject.genome(), &errand.parents, step, &outcome.reason)?;
+                let (tree, parents) = (subject.genome().tree(), errand.parents.clone());
+                events.push(Event::Admitted { step, variant, tree, parents });
+                Some((variant, subject.genome()))
+            }
+            (None, None) => None,
+        };
+        if let Some((variant, genome)) = examined {
+            self.memory.keep(variant, genome, outcome.cards.iter().cloned().map(Arc::new).collect());
+            let new = outcome.cards.split_off(outcome.known);
+            let new = new.into_iter().map(|card| (variant, card)).chain(outcome.rivals);
+            self.enter(errand, variant, new.collect(), outcome.judgement, &mut events)?;
+        }
+        if let Some(further) = &errand.further {
+            self.examining.remove(&further.variant);
         }
         self.memory.done(step, &events);
         self.journal.record(&events)?;
@@ -281,36 +319,37 @@ impl<'a> Evolution<'a> {
         self.journal.snapshot_now_and_then()
     }
 
-    fn admit(
+    /// A variant's new marks, those of its rivals, and what they prove.
+    fn enter(
         &mut self,
         errand: &Errand,
-        genome: &Genome,
-        reason: &str,
-        (cards, rivals): (Vec<Scorecard>, Vec<(VariantId, Scorecard)>),
-        judgement: Judgement,
+        variant: VariantId,
+        cards: Vec<(VariantId, Scorecard)>,
+        judgement: Option<Judgement>,
         events: &mut Vec<Event>,
     ) -> Result<(), EvolveError> {
-        let step = errand.step;
-        let variant = self.store(genome, &errand.parents, step, reason)?;
-        let tree = genome.tree();
-        let score = errand.scales.mean(&cards);
-        events.push(Event::Admitted { step, variant, tree, parents: errand.parents.clone() });
-        let kept: Vec<Arc<Scorecard>> = cards.iter().cloned().map(Arc::new).collect();
-        events.extend(cards.into_iter().map(|scorecard| Event::Examined { step, variant, scorecard }));
-        for (variant, scorecard) in rivals {
-            self.memory.keep_card(&variant, &scorecard)?;
-            events.push(Event::Examined { step, variant, scorecard });
+        let (step, evaluator) = (errand.step, self.setup.suite.evaluator());
+        for (examined, scorecard) in cards {
+            if examined != variant {
+                self.memory.keep_card(&examined, &scorecard)?;
+            }
+            events.push(Event::Examined { step, variant: examined, scorecard });
         }
+        let Some(judgement) = judgement else { return Ok(()) };
         // A parent may have become suspect while this was under way.
         let sound = !errand.parents.iter().any(|p| self.journal.lineage().distrusted(p));
         let accepted = judgement.verdict == Verdict::Accepted && sound;
         events.push(Event::Judged { step, variant, judgement });
-        if let Some(score) = score.filter(|_| accepted)
-            && self.beats_champion(errand, &kept)?
+        if !accepted {
+            return Ok(());
+        }
+        let cards = self.memory.cards(&variant, &evaluator)?;
+        let score = errand.scales.mean(&cards.iter().map(|card| Scorecard::clone(card)).collect::<Vec<_>>());
+        if let Some(score) = score
+            && self.beats_champion(errand, &cards)?
         {
             events.push(Event::Crowned { variant, score });
         }
-        self.memory.keep(variant, genome, kept);
         Ok(())
     }
 

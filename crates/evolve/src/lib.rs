@@ -11,6 +11,7 @@ mod diagnosis;
 mod error;
 mod evolution;
 mod examine;
+mod further;
 mod guardian;
 mod journal;
 mod lineage;
@@ -35,11 +36,11 @@ pub use evolution::{Ended, Evolution, Setup};
 pub use examine::{Nonce, examine};
 pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
-pub use lineage::{Answer, Ask, Asks, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
+pub use lineage::{Answer, ArmRecord, Ask, Asks, ByTask, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
 pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
-pub use strategy::{Action, Arm, Strategy, StrategyKind};
+pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
 pub use suspects::{clear, clearance, suspect};
 
 /// How a run stands, for whoever shows it. Not journalled.

@@ -2,7 +2,9 @@
 //!
 //! A projection: replaying the journal gives it, and nothing else may. It decides nothing.
 
+mod arms;
 mod asks;
+mod marks;
 mod parts;
 mod watched;
 
@@ -13,7 +15,9 @@ use meliora_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use arms::ArmRecord;
 pub use asks::{Answer, Ask, Asks};
+pub use marks::ByTask;
 pub use parts::{Node, Run, Standing, Tried};
 pub(crate) use watched::CAGE_FAILED;
 pub use watched::{Pause, Watched};
@@ -43,6 +47,10 @@ pub struct Lineage {
     by_id: HashMap<VariantId, NodeIndex>,
     #[serde(skip)]
     by_tree: HashMap<TreeId, NodeIndex>,
+    /// Every validation task that was ever marked, in the order of its first mark.
+    tasks: Vec<TaskId>,
+    #[serde(skip)]
+    by_task: HashMap<TaskId, u32>,
     /// The current or last run.
     pub run: Option<Run>,
     /// Promotions that stand, the newest last.
@@ -78,6 +86,12 @@ impl PartialEq for Touched {
     }
 }
 
+/// What a variant is judged against: the nearest variant it was bred from by first parents that was examined on all tasks.
+pub(crate) fn reference(lineage: &Lineage, parent: NodeIndex) -> NodeIndex {
+    let mut line = std::iter::successors(Some(parent), |at| lineage.node(*at).parents.first().copied());
+    line.find(|at| lineage.node(*at).whole).unwrap_or(parent)
+}
+
 impl Lineage {
     /// The state as bytes, for a snapshot.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -91,6 +105,7 @@ impl Lineage {
             lineage.by_id.insert(node.id, index);
             lineage.by_tree.insert(node.tree, index);
         }
+        lineage.by_task = lineage.tasks.iter().cloned().zip(0..).collect();
         lineage.touched = Touched((0..lineage.nodes.len() as NodeIndex).collect());
         Some(lineage)
     }
@@ -113,6 +128,19 @@ impl Lineage {
     /// The newest variant with this tree.
     pub fn find_tree(&self, tree: &TreeId) -> Option<NodeIndex> {
         self.by_tree.get(tree).copied()
+    }
+
+    /// Every validation task that was ever marked. Its place here stands for it in [`Node::by_task`] and [`Run::tasks`].
+    pub fn tasks(&self) -> &[TaskId] {
+        &self.tasks
+    }
+
+    /// The run's validation tasks that a variant has no mark of.
+    pub fn unseen<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = u32> + 'a {
+        let tasks = self.run.as_ref().map(|run| run.tasks.as_slice()).unwrap_or_default();
+        let flaky = self.flaky(&node.evaluator.unwrap_or_default());
+        let counts = |task: &u32| flaky.is_empty() || !flaky.contains(&self.tasks[*task as usize]);
+        tasks.iter().copied().filter(move |task| node.by_task.of(*task).is_none() && counts(task))
     }
 
     /// Nodes that changed after the first `from` changes.
@@ -228,7 +256,13 @@ impl Lineage {
                 }
                 self.failed(*step, "was tried before".to_owned(), String::new());
             }
-            Event::Examined { variant, scorecard, .. } => self.examined(variant, scorecard),
+            Event::Examined { step, variant, scorecard } => {
+                // A step that examines a variant further has no bid.
+                if let Some(run) = &mut self.run {
+                    run.last_step = run.last_step.max(*step);
+                }
+                self.examined(variant, scorecard);
+            }
             Event::Judged { step, variant, judgement } => {
                 let Some(index) = self.find(variant) else { return };
                 let node = &mut self.nodes[index as usize];
@@ -236,23 +270,24 @@ impl Lineage {
                 node.grounds.clone_from(&judgement.reason);
                 node.alarms.clone_from(&judgement.alarms);
                 node.cleared = None;
-                let trouble = node.trouble.clone();
+                let (trouble, made) = (node.trouble.clone(), node.step);
                 self.touched.0.push(index);
-                if let Some(run) = &mut self.run {
-                    *run.verdicts.entry(judgement.verdict.to_string()).or_default() += 1;
-                    if judgement.verdict == Verdict::Accepted {
-                        run.accepted += 1;
-                        run.gains.push(judgement.effect);
-                        run.pending.remove(step);
-                    }
-                }
+                self.pay(index);
+                let Some(run) = &mut self.run else { return };
+                *run.verdicts.entry(judgement.verdict.to_string()).or_default() += 1;
+                // A variant that was examined bit by bit is judged in another step than it was made in.
+                let step = if run.pending.contains_key(step) { *step } else { made };
                 if judgement.hopeful()
-                    && let Some(pending) = self.run.as_mut().and_then(|run| run.pending.get_mut(step))
+                    && let Some(pending) = run.pending.get_mut(&step)
                 {
                     pending.idea = None;
                 }
-                if judgement.verdict != Verdict::Accepted {
-                    self.failed(*step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
+                if judgement.verdict == Verdict::Accepted {
+                    run.accepted += 1;
+                    run.gains.push(judgement.effect);
+                    run.pending.remove(&step);
+                } else {
+                    self.failed(step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
                 }
                 if judgement.verdict == Verdict::Suspect {
                     self.quarantine();
@@ -353,6 +388,9 @@ impl Lineage {
         }
         let node = &mut self.nodes[index as usize];
         node.run = run.number;
+        node.born = run.variants;
+        node.arm = run.pending.get(&step).map_or(0, |p| p.arm.min(63) as u8);
+        run.variants += 1;
         if step == 0 {
             // A baseline begins afresh: what an earlier run's proposers had no more to say may differ now.
             run.baseline = Some(index);
@@ -366,6 +404,9 @@ impl Lineage {
         let parents: Vec<NodeIndex> = attempt.parents.iter().filter_map(|p| self.find(p)).collect();
         let Some(run) = &mut self.run else { return };
         let arm = attempt.arm;
+        if !matches!(attempt.outcome, BidOutcome::Exhausted) {
+            run.asked_of(arm, attempt.cost);
+        }
         run.reserved.remove(&attempt.step);
         run.spent += attempt.cost;
         run.last_step = run.last_step.max(attempt.step);
@@ -398,12 +439,28 @@ impl Lineage {
         if node.evaluator != Some(card.evaluator) {
             node.evaluator = Some(card.evaluator);
             (node.examined, node.marks, node.sum) = (0, 0, 0.0);
+            (node.whole, node.by_task) = (false, ByTask::default());
         }
         node.examined += 1;
         let flaky = |task| self.flaky.0 == card.evaluator && self.flaky.1.contains(task);
-        for mark in card.of(Split::Validation).filter(|m| m.status != MarkStatus::Missing && !flaky(&m.task)) {
+        let mut places = Vec::new();
+        for mark in card.of(Split::Validation) {
+            let place = *self.by_task.entry(mark.task.clone()).or_insert_with(|| {
+                self.tasks.push(mark.task.clone());
+                self.tasks.len() as u32 - 1
+            });
+            places.push(place);
+            if mark.status == MarkStatus::Missing || flaky(&mark.task) {
+                continue;
+            }
             node.marks += 1;
             node.sum += mark.score;
+            if mark.score.is_finite() {
+                let score = node.by_task.take(place, mark.score);
+                if let Some(run) = &mut self.run {
+                    run.range = (run.range.0.min(score), run.range.1.max(score));
+                }
+            }
         }
         node.score = (node.marks > 0).then(|| node.sum / f64::from(node.marks));
         if card.of(Split::Train).next().is_some() {
@@ -411,16 +468,39 @@ impl Lineage {
             node.trouble = failed.map(|m| m.detail.chars().take(240).collect()).unwrap_or_default();
         }
         self.touched.0.push(index);
-        if let Some(run) = &mut self.run {
-            run.spent += Cost::evals(run.price_of([card]));
-            run.parts += parts_of(card);
-            run.longest_exam = run.longest_exam.max(card.seconds);
-            if run.baseline == Some(index) && run.best.is_empty() {
-                run.best.push(index);
-            }
-            if run.best.contains(&index) {
-                self.rank(index);
-            }
+        let Some(run) = &mut self.run else { return };
+        run.spent += Cost::evals(run.price_of([card]));
+        run.parts += parts_of(card);
+        run.longest_exam = run.longest_exam.max(card.seconds);
+        if run.baseline == Some(index) && run.tasks.is_empty() {
+            places.sort_unstable();
+            places.dedup();
+            run.tasks = places;
+        }
+        run.keep_features(node, card);
+        let ranked = run.best.contains(&index);
+        if run.baseline == Some(index) && run.best.is_empty() {
+            run.best.push(index);
+        }
+        let whole = card.part_of == 0 || self.unseen(self.node(index)).next().is_none();
+        self.nodes[index as usize].whole |= whole;
+        if ranked {
+            self.rank(index);
+        }
+    }
+
+    /// A judged variant's gain over its parent and the baseline goes to the proposer that made it.
+    fn pay(&mut self, index: NodeIndex) {
+        let node = &self.nodes[index as usize];
+        if matches!(node.verdict, Some(Verdict::Unviable | Verdict::Suspect)) {
+            return;
+        }
+        let Some(run) = &mut self.run else { return };
+        let score = |index: Option<NodeIndex>| index.and_then(|i| self.nodes[i as usize].score);
+        let before = [score(node.parents.first().copied()), score(run.baseline)];
+        let before = before.into_iter().flatten().fold(f64::NEG_INFINITY, f64::max);
+        if let (Some(score), Some(record)) = (node.score, run.arms.get_mut(usize::from(node.arm))) {
+            record.gain(if before.is_finite() { score - before } else { 0.0 });
         }
     }
 
@@ -465,8 +545,10 @@ impl Lineage {
     fn rank(&mut self, index: NodeIndex) {
         let nodes = &self.nodes;
         let Some(run) = &mut self.run else { return };
-        let viable = nodes[index as usize].viable();
-        let Some(score) = nodes[index as usize].score.filter(|_| viable) else { return };
+        let node = &nodes[index as usize];
+        // What a few tasks were enough to reject may have a high mean on them.
+        let early = node.verdict == Some(Verdict::Rejected) && !node.whole;
+        let Some(score) = node.score.filter(|_| node.viable() && !early) else { return };
         run.best.retain(|i| *i != index);
         let place = run.best.partition_point(|i| nodes[*i as usize].score.is_some_and(|s| s >= score));
         if place < KEPT_BEST {

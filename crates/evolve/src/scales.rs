@@ -67,6 +67,19 @@ impl Scales {
         (n > 0).then(|| sum / f64::from(n))
     }
 
+    /// Whether these cards mark every task that counts.
+    pub(crate) fn covered(&self, cards: &[Scorecard]) -> bool {
+        let marked: BTreeSet<&TaskId> =
+            cards.iter().flat_map(|card| card.of(Split::Validation)).map(|mark| &mark.task).collect();
+        self.tasks.iter().all(|task| marked.contains(task))
+    }
+
+    /// The verdict on a first few tasks that show already that the others are not worth it, if they do.
+    pub(crate) fn hopeless(&self, card: &Scorecard, reference: &[&Scorecard]) -> Option<Judgement> {
+        let others = self.tasks.len().saturating_sub(card.of(Split::Validation).count());
+        meliora_judge::hopeless(card, reference, &self.flaky, others)
+    }
+
     /// What the judge says.
     pub(crate) fn weigh(
         &self,
@@ -159,7 +172,7 @@ impl Workshop<'_> {
     }
 
     /// A genome of the archive, if the law still lets it be examined.
-    fn review(&self, genome: &Genome) -> Option<Lawful> {
+    pub(crate) fn review(&self, genome: &Genome) -> Option<Lawful> {
         match self.setup.constitution.review(Subject::Baseline(genome), &[], (self.setup.clock)()) {
             Review::Lawful(lawful) => Some(lawful),
             Review::Refused(_) | Review::NeedsApproval(_) => None,

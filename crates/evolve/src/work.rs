@@ -6,8 +6,8 @@ use std::sync::Arc;
 use meliora_benchmark::Scope;
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    Alarm, BidOutcome, Change, Cost, Edit, Feedback, Genome, GenomePath, Judgement, Request, Scorecard, Split, TaskId,
-    TreeId, VariantId, Word,
+    Alarm, BidOutcome, Change, Cost, Edit, Feedback, Genome, GenomePath, Judgement, Kind, Request, Scorecard, Split,
+    TaskId, TreeId, VariantId, Verdict, Word,
 };
 
 use meliora_judge::suspicion::FileChange;
@@ -19,6 +19,8 @@ use crate::error::EvolveError;
 use crate::evolution::Setup;
 use crate::examine::examine;
 use crate::port::{Bid, Brief};
+use crate::scales::refs;
+use crate::strategy::Exam;
 
 /// What a worker needs; cheap to clone.
 #[derive(Clone)]
@@ -33,8 +35,8 @@ pub struct Workshop<'a> {
 
 /// All that came of a step.
 pub struct Outcome {
-    /// What the proposer came back with.
-    pub bid: BidOutcome,
+    /// What the proposer came back with; none was asked where a variant was examined further.
+    pub bid: Option<BidOutcome>,
     /// Its reason.
     pub reason: String,
     /// What the proposal cost.
@@ -49,6 +51,8 @@ pub struct Outcome {
     pub subject: Option<Lawful>,
     /// Its marks.
     pub cards: Vec<Scorecard>,
+    /// How many of them are in the journal already.
+    pub known: usize,
     /// Marks of parent or champion that its own were held against and that were not there before.
     pub rivals: Vec<(VariantId, Scorecard)>,
     /// What was seen that looks like cheating, until the verdict tells of it.
@@ -62,15 +66,21 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome with nothing but a bid.
     pub fn of(bid: BidOutcome, reason: String, cost: Cost) -> Self {
+        Outcome { bid: Some(bid), reason, cost, ..Outcome::without_bid() }
+    }
+
+    /// An outcome with nothing.
+    pub fn without_bid() -> Self {
         Outcome {
-            bid,
-            reason,
-            cost,
+            bid: None,
+            reason: String::new(),
+            cost: Cost::ZERO,
             refused: None,
             asked: None,
             duplicate: None,
             subject: None,
             cards: Vec::new(),
+            known: 0,
             rivals: Vec::new(),
             alarms: Vec::new(),
             judgement: None,
@@ -82,6 +92,11 @@ impl Outcome {
 impl Workshop<'_> {
     /// Propose, review, examine, judge.
     pub fn carry_out(&self, errand: &Errand) -> Result<Outcome, EvolveError> {
+        if let Some(further) = &errand.further {
+            let mut outcome = self.examine_further(errand, further)?;
+            self.suspect(errand, &mut outcome);
+            return Ok(outcome);
+        }
         let (change, mut outcome) = match self.bid(errand)? {
             Bid::Exhausted => return Ok(Outcome::of(BidOutcome::Exhausted, String::new(), Cost::ZERO)),
             Bid::Unusable { reason, cost } => {
@@ -120,13 +135,35 @@ impl Workshop<'_> {
         }
         outcome.alarms =
             self.setup.vigilance.of_change(&changed(&errand.genome, lawful.genome()), &self.setup.suite.inputs());
-        let (card, seen) = self.examine_first(&lawful, errand.scales.first(self.setup.policy.kind))?;
-        outcome.alarms.extend(seen);
-        outcome.cards.push(card);
-        let judgement = self.judge(errand, &lawful, &mut outcome)?;
-        outcome.judgement = Some(self.suspect(errand, &outcome.cards, std::mem::take(&mut outcome.alarms), judgement));
+        self.examine_and_judge(errand, &lawful, &mut outcome)?;
+        self.suspect(errand, &mut outcome);
         outcome.subject = Some(lawful);
         Ok(outcome)
+    }
+
+    /// Examines a new variant as the strategy says, and judges it unless that is left for later.
+    fn examine_and_judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<(), EvolveError> {
+        let kind = self.setup.policy.kind;
+        let first = match &errand.exam {
+            Exam::Part(tasks) => tasks,
+            // A sample is examined in stages by its judge.
+            Exam::Staged(tasks) if kind == Kind::Exact => tasks,
+            Exam::Staged(_) | Exam::Whole => errand.scales.first(kind),
+        };
+        let (card, alarms) = self.examine_first(lawful, first)?;
+        outcome.alarms.extend(alarms);
+        let early = match &errand.exam {
+            Exam::Staged(_) if kind == Kind::Exact => errand.scales.hopeless(&card, &refs(&errand.cards)),
+            _ => None,
+        };
+        outcome.cards.push(card);
+        let later = matches!(errand.exam, Exam::Part(_)) && !errand.scales.covered(&outcome.cards);
+        outcome.judgement = match early {
+            None if later => None,
+            None => Some(self.judge(errand, lawful, outcome)?),
+            early => early,
+        };
+        Ok(())
     }
 
     /// What is to be tried: what a person said yes to, or what the proposer comes back with.
@@ -190,12 +227,16 @@ impl Workshop<'_> {
     }
 
     /// Whatever the marks prove, alarms make it suspect; what they prove stays in the grounds.
-    fn suspect(&self, errand: &Errand, cards: &[Scorecard], mut alarms: Vec<Alarm>, judgement: Judgement) -> Judgement {
-        let score = cards.iter().filter_map(|c| c.mean(Split::Validation)).reduce(f64::max);
+    fn suspect(&self, errand: &Errand, outcome: &mut Outcome) {
+        let score = outcome.cards.iter().filter_map(|c| c.mean(Split::Validation)).reduce(f64::max);
         let gain = score.zip(errand.score).map(|(now, before)| now - before);
         let vigilance = self.setup.vigilance;
+        let mut alarms = std::mem::take(&mut outcome.alarms);
         alarms.extend(vigilance.of_score(score, gain, self.setup.suite.ceiling(), &errand.gains));
-        vigilance.suspect(judgement, alarms)
+        if !alarms.is_empty() {
+            let open = || Judgement::of(Verdict::Inconclusive, 0.0, "it is not examined whole");
+            outcome.judgement = Some(vigilance.suspect(outcome.judgement.take().unwrap_or_else(open), alarms));
+        }
     }
 
     /// What train tasks tell, with the lines they run.

@@ -26,6 +26,7 @@ fn journal(events: &[(u64, Event)]) -> Lineage {
         baseline: TreeId([0; 20]),
         constitution: Digest::default(),
         tier: None,
+        search: Default::default(),
     };
     let begun = (0, Event::RunStarted(plan));
     let mut lineage = Lineage::default();

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use meliora_domain::{
-    Alarm, Attempt, BidOutcome, Change, Cost, Digest, Edit, Event, Judgement, Mark, MarkStatus, Operation, Proposer,
-    Recorded, Request, RunPlan, Scorecard, Split, TaskId, Timestamp, TreeId, VariantId, Verdict, Word,
+    Alarm, Arms, Attempt, BidOutcome, Change, Cost, DgmPlan, Digest, Edit, Event, IslandsPlan, Judgement, Mark,
+    MarkStatus, Operation, ParetoPlan, Proposer, Recorded, Request, RunPlan, Scale, Scorecard, SearchPlan, Split,
+    TaskId, Timestamp, TreeId, VariantId, Verdict, Word,
 };
 use meliora_evolve::{Action, Budget, Lineage, Rng, StrategyKind};
 use proptest::prelude::*;
@@ -30,6 +31,7 @@ fn plan(strategy: &str, seed: u64) -> RunPlan {
         baseline: TreeId(variant(0).0),
         constitution: Digest::default(),
         tier: None,
+        search: Default::default(),
     }
 }
 
@@ -216,6 +218,17 @@ fn pick() -> impl proptest::strategy::Strategy<Value = Pick> {
     (any::<u8>(), any::<u64>(), any::<u64>()).prop_map(|(kind, a, b)| Pick { kind, a, b })
 }
 
+/// Other settings than the plain ones, with islands that begin anew often.
+fn settings() -> SearchPlan {
+    SearchPlan {
+        arms: Arms::Bandit,
+        dgm: DgmPlan { scale: Scale::Median },
+        islands: IslandsPlan { count: 3, migrate_every: 3, reset_every: 4, ..IslandsPlan::default() },
+        pareto: ParetoPlan { merge: 0.5 },
+        ..SearchPlan::default()
+    }
+}
+
 fn decide(strategy: &str, lineage: &Lineage, seed: u64, step: u64) -> Action {
     let budget = Budget::new(Cost::ZERO, 0.0, Cost::ZERO, 0.0);
     let mut strategy = StrategyKind::named(strategy).unwrap().build();
@@ -247,14 +260,19 @@ proptest! {
         picks in proptest::collection::vec(pick(), 0..40),
         at in any::<proptest::sample::Index>(),
         seed in any::<u64>(),
+        set in any::<bool>(),
     ) {
-        let events = recorded(events(&picks).into_iter().take(250).collect());
+        let mut events = events(&picks);
+        if let (Event::RunStarted(plan), true) = (&mut events[0], set) {
+            plan.search = settings();
+        }
+        let events = recorded(events.into_iter().take(250).collect());
         let whole = replay(Lineage::default(), &events);
         let at = at.index(events.len() + 1);
         let snapshot = replay(Lineage::default(), &events[..at]).to_bytes();
         let tail = replay(Lineage::from_bytes(&snapshot).unwrap(), &events[at..]);
         let budget = Budget::new(Cost::ZERO, 0.0, Cost::ZERO, 0.0);
-        for name in ["greedy", "dgm"] {
+        for name in StrategyKind::ALL.map(StrategyKind::name) {
             // One that watched all along, deciding after every event, must not decide otherwise than a new one.
             let mut watching = StrategyKind::named(name).unwrap().build();
             let mut lineage = Lineage::default();

@@ -27,6 +27,12 @@ impl Pairs {
         Pairs { scores, tasks: all.len() }
     }
 
+    /// The pairs of those tasks alone that both sides have marks of.
+    pub(crate) fn shared(these: &[&Scorecard], those: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Self {
+        let Pairs { scores, .. } = Pairs::of(these, those, flaky);
+        Pairs { tasks: scores.len(), scores }
+    }
+
     /// The tasks' pairs in this order; those without marks on both sides are left out.
     pub(crate) fn in_order(
         these: &[&Scorecard],

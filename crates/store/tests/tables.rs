@@ -52,6 +52,7 @@ fn events() -> Vec<Event> {
         baseline: TreeId([4; 20]),
         constitution: Digest([1; 32]),
         tier: None,
+        search: Default::default(),
     };
     let (granted, denied, waiting) =
         (request("rm a", "deletions"), request("rm b", "deletions"), request("rm c", "all"));

@@ -19,7 +19,7 @@ editable = ["**/*.py"]
 folder = "suite"
 
 [run]
-strategy = "greedy"           # or "dgm"
+strategy = "greedy"           # or "dgm", "hgm", "islands", "pareto"
 proposers = ["mutate"]        # mutate needs no model; rewrite asks one
 seed = 1
 jobs = 2

@@ -163,6 +163,7 @@ fn plan(project: &Project, baseline: &Genome) -> RunPlan {
         baseline: baseline.tree(),
         constitution: law_digest(project),
         tier: Some(project.suite.tier()),
+        search: c.search.plan(c.run.arms),
     }
 }
 

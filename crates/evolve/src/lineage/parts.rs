@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use meliora_domain::{Alarm, Cost, Digest, FinishReason, RunPlan, Scorecard, Split, TreeId, VariantId, Verdict, Word};
 use serde::{Deserialize, Serialize};
 
-use super::{NodeIndex, REMEMBERED_ATTEMPTS};
+use super::{ArmRecord, ByTask, NodeIndex, REMEMBERED_ATTEMPTS};
 
 /// One variant.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub struct Node {
     pub run: u32,
     /// The step it was made in; 0 for a baseline.
     pub step: u64,
+    /// How many variants of its run were admitted before it.
+    pub born: u32,
+    /// Which proposer of the run's plan made it.
+    pub arm: u8,
     /// How many variants were made from it.
     pub children: u32,
     /// Mean score of all validation marks under `evaluator`.
@@ -28,6 +32,13 @@ pub struct Node {
     pub marks: u32,
     /// Sum of their scores.
     pub(super) sum: f64,
+    /// What came of each validation task.
+    pub by_task: ByTask,
+    /// Whether it was examined on all validation tasks.
+    pub whole: bool,
+    /// Figures of the evaluator that the run's search looks at.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, f64>,
     /// How often it was examined under `evaluator`.
     pub examined: u32,
     /// The evaluator of its newest examination.
@@ -97,6 +108,14 @@ pub struct Run {
     pub reserved: BTreeMap<u64, Cost>,
     /// Milliseconds that it was at work.
     pub busy_millis: u64,
+    /// Variants that were admitted, the baseline among them.
+    pub variants: u32,
+    /// Its validation tasks, by their place in the lineage's, rising.
+    pub tasks: Vec<u32>,
+    /// The lowest and the highest score of a validation task so far, zero and one included.
+    pub range: (f32, f32),
+    /// What each proposer brought and cost.
+    pub arms: Vec<ArmRecord>,
     /// Attempts, whatever came of them.
     pub attempts: u64,
     /// Accepted variants.
@@ -150,10 +169,15 @@ impl Node {
             parents,
             run: 0,
             step,
+            born: 0,
+            arm: 0,
             children: 0,
             score: None,
             marks: 0,
             sum: 0.0,
+            by_task: ByTask::default(),
+            whole: false,
+            metrics: BTreeMap::new(),
             examined: 0,
             evaluator: None,
             verdict: None,
@@ -181,6 +205,7 @@ impl Node {
 
 impl Run {
     pub(super) fn new(number: u32, plan: RunPlan) -> Self {
+        let arms = vec![ArmRecord::default(); plan.arms.len()];
         Run {
             number,
             plan,
@@ -191,6 +216,10 @@ impl Run {
             parts: 0,
             reserved: BTreeMap::new(),
             busy_millis: 0,
+            variants: 0,
+            tasks: Vec::new(),
+            range: (0.0, 1.0),
+            arms,
             attempts: 0,
             accepted: 0,
             refused: 0,
@@ -216,6 +245,27 @@ impl Run {
             self.troubles.remove(0);
         }
         self.troubles.push(what);
+    }
+
+    /// A proposer was asked.
+    pub(super) fn asked_of(&mut self, arm: usize, cost: Cost) {
+        let left = self.plan.search.bandit.decay;
+        self.arms.iter_mut().for_each(|record| record.decay(left));
+        if let Some(record) = self.arms.get_mut(arm) {
+            record.attempt(cost);
+        }
+    }
+
+    /// Keeps the figures of a scorecard that the run's search looks at.
+    pub(super) fn keep_features(&self, node: &mut Node, card: &Scorecard) {
+        if self.plan.strategy != "islands" {
+            return;
+        }
+        for feature in &self.plan.search.islands.features {
+            if let Some(value) = card.metrics.get(&feature.name).filter(|value| value.is_finite()) {
+                node.metrics.insert(feature.name.clone(), *value);
+            }
+        }
     }
 
     /// What examinations add to the evaluations spent. One of all tasks counts as one. Those of some tasks only count

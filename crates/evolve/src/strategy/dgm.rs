@@ -4,10 +4,19 @@
 //! arXiv 2505.22954, appendix "Parent selection": with score `a` and `n` children,
 //! `s = 1 / (1 + exp(-10 (a - 0.5)))`, `h = 1 / (1 + n)`, and a parent is drawn with probability proportional to `s h`.
 //! Every viable variant stays in the archive and may be drawn.
+//!
+//! With `scale = "median"`, `s = 1 / (1 + exp(-10 z))` with `z = (a - median) / max(MAD, 10⁻⁶)` over the variants that may be
+//! drawn, as in Lange, Imajuku, Cetin: "ShinkaEvolve", arXiv 2509.19349, section 3.1 "weighted sampling". It does not
+//! matter then what range scores have.
 
-use super::{Action, Strategy, arm_for, inspirations};
+use meliora_domain::Scale;
+
+use super::order::Ordered;
+use super::ranks::Ranks;
+use super::sums::Sums;
+use super::{Action, Strategy, arm_for, breeds, exam, inspirations};
 use crate::budget::Budget;
-use crate::lineage::{Lineage, Node};
+use crate::lineage::{Lineage, Run};
 use crate::rng::Rng;
 
 /// Steepness of the sigmoid (λ in the paper).
@@ -16,6 +25,10 @@ const STEEPNESS: f64 = 10.0;
 const MIDPOINT: f64 = 0.5;
 /// Weights are whole numbers, so that sums are exact in any order: a fresh index equals one kept for long.
 const ONE: f64 = (1u64 << 32) as f64;
+/// Least median absolute deviation, as in the paper's code.
+const LEAST_MAD: f64 = 1e-6;
+/// After so many draws that the sigmoid refused, the last one counts: all that may be drawn lie far below the median.
+const DRAWS: u32 = 1000;
 
 /// Draws parents by score and novelty.
 #[derive(Clone, Debug, Default)]
@@ -23,33 +36,69 @@ pub struct Dgm {
     run: u32,
     seen: usize,
     weights: Sums,
+    /// Scores of the variants that may be drawn, where the scale is their median.
+    scores: Ranks,
+    counted: Vec<Option<Ordered>>,
 }
 
-/// The weight of a variant, in units of 2⁻³², at least 1 where it may be drawn.
-///
-/// A score below 0 or above 1 saturates the sigmoid, as the formula says.
-fn weight(node: &Node, run: u32, arms: usize) -> u64 {
-    let open = arm_for(node, arms, 0).is_some();
-    if node.run != run || !node.viable() || !open {
-        return 0;
-    }
-    let score = node.score.unwrap_or(0.0);
-    let s = 1.0 / (1.0 + (-STEEPNESS * (score - MIDPOINT)).exp());
-    let h = 1.0 / (1.0 + f64::from(node.children));
-    ((s * h * ONE) as u64).max(1)
+fn sigmoid(x: f64) -> f64 {
+    1.0 / (1.0 + (-STEEPNESS * x).exp())
 }
 
 impl Dgm {
     /// Brings the index up to date with the lineage.
-    fn catch_up(&mut self, lineage: &Lineage, run: u32, arms: usize) {
-        if self.run != run {
-            *self = Dgm { run, ..Dgm::default() };
+    fn catch_up(&mut self, lineage: &Lineage, run: &Run) {
+        if self.run != run.number {
+            *self = Dgm { run: run.number, ..Dgm::default() };
         }
+        let scale = run.plan.search.dgm.scale;
         let touched = lineage.touched_since(self.seen);
         self.seen += touched.len();
         for index in touched {
-            self.weights.set(*index as usize, weight(lineage.node(*index), run, arms));
+            let (node, place) = (lineage.node(*index), *index as usize);
+            // Without a finite score it counts as nothing: it may be drawn, but seldom.
+            let score = Ordered::of(node.score).unwrap_or(Ordered(0.0));
+            let fits = breeds(node, run);
+            let s = if scale == Scale::Fixed { sigmoid(score.0 - MIDPOINT) } else { 1.0 };
+            let weight = (s / (1.0 + f64::from(node.children)) * ONE) as u64;
+            self.weights.set(place, if fits { weight.max(1) } else { 0 });
+            if scale == Scale::Median {
+                self.count(place, fits.then_some(score));
+            }
         }
+        self.scores.settle();
+    }
+
+    fn count(&mut self, place: usize, score: Option<Ordered>) {
+        if self.counted.len() <= place {
+            self.counted.resize(place + 1, None);
+        }
+        if self.counted[place] == score {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut self.counted[place], score) {
+            self.scores.remove(before);
+        }
+        if let Some(now) = score {
+            self.scores.insert(now);
+        }
+    }
+
+    /// Draws by novelty, and takes each draw with the chance that the sigmoid gives its score: so each is drawn in proportion
+    /// to the product (von Neumann, 1951), though the median moves with every variant.
+    fn draw_around_median(&self, rng: &mut Rng) -> usize {
+        let Some((median, mad)) = self.scores.median_and_mad() else { return 0 };
+        let mut drawn = 0;
+        for _ in 0..DRAWS {
+            drawn = self.weights.find(rng.below(self.weights.total()));
+            let score = self.counted[drawn].unwrap_or(Ordered(0.0)).0;
+            // Halves first: the distance of huge scores is no number else.
+            let z = (score / 2.0 - median / 2.0) / (mad.max(LEAST_MAD) / 2.0);
+            if rng.unit() < sigmoid(z) {
+                break;
+            }
+        }
+        drawn
     }
 }
 
@@ -60,100 +109,25 @@ impl Strategy for Dgm {
 
     fn next(&mut self, lineage: &Lineage, _budget: &Budget, rng: &mut Rng) -> Action {
         let Some(run) = lineage.unfinished() else { return Action::Stop };
-        let arms = run.plan.arms.len();
-        self.catch_up(lineage, run.number, arms);
+        self.catch_up(lineage, run);
         let total = self.weights.total();
         if total == 0 {
             return Action::Stop;
         }
-        let parent = self.weights.find(rng.below(total));
-        let node = lineage.node(parent as u32);
-        match arm_for(node, arms, rng.bits()) {
-            Some(arm) => {
-                Action::Expand { parents: vec![node.id], inspirations: inspirations(lineage, parent as u32, 3), arm }
-            }
+        let parent = match run.plan.search.dgm.scale {
+            Scale::Fixed => self.weights.find(rng.below(total)),
+            Scale::Median => self.draw_around_median(rng),
+        } as u32;
+        let node = lineage.node(parent);
+        let turn = rng.bits();
+        match arm_for(node, run, turn, rng) {
+            Some(arm) => Action::Expand {
+                parents: vec![node.id],
+                inspirations: inspirations(lineage, parent, 3),
+                arm,
+                exam: exam(lineage, run, rng),
+            },
             None => Action::Stop,
-        }
-    }
-}
-
-/// Sums of weights by prefix (Fenwick, "A New Data Structure for Cumulative Frequency Tables", 1994):
-/// changing a weight and drawing by weight take a number of steps logarithmic in the number of variants.
-#[derive(Clone, Debug, Default)]
-struct Sums {
-    weights: Vec<u64>,
-    tree: Vec<u64>,
-}
-
-impl Sums {
-    fn set(&mut self, index: usize, weight: u64) {
-        if index >= self.weights.len() {
-            let capacity = (index + 1).next_power_of_two().max(64);
-            self.weights.resize(capacity, 0);
-            self.rebuild();
-        }
-        let delta = weight.wrapping_sub(self.weights[index]);
-        self.weights[index] = weight;
-        let mut i = index + 1;
-        while i < self.tree.len() {
-            self.tree[i] = self.tree[i].wrapping_add(delta);
-            i += i & i.wrapping_neg();
-        }
-    }
-
-    fn rebuild(&mut self) {
-        self.tree = vec![0; self.weights.len() + 1];
-        for i in 1..self.tree.len() {
-            self.tree[i] = self.tree[i].wrapping_add(self.weights[i - 1]);
-            let above = i + (i & i.wrapping_neg());
-            if above < self.tree.len() {
-                self.tree[above] = self.tree[above].wrapping_add(self.tree[i]);
-            }
-        }
-    }
-
-    fn total(&self) -> u64 {
-        // The length is a power of two, so the last entry spans all.
-        self.tree.last().copied().unwrap_or(0)
-    }
-
-    /// The index whose weight spans the `at`-th unit; `at` below the total.
-    fn find(&self, mut at: u64) -> usize {
-        let mut index = 0;
-        let mut span = self.weights.len();
-        while span > 0 {
-            let next = index + span;
-            if next < self.tree.len() && self.tree[next] <= at {
-                at -= self.tree[next];
-                index = next;
-            }
-            span /= 2;
-        }
-        index
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn drawing_by_sums_is_drawing_by_weight(weights in proptest::collection::vec(0u64..50, 1..200), at in 0u64..10_000) {
-            let mut sums = Sums::default();
-            for (i, w) in weights.iter().enumerate() {
-                sums.set(i, w + 3);
-                sums.set(i, *w);
-            }
-            let total: u64 = weights.iter().sum();
-            prop_assert_eq!(sums.total(), total);
-            if total > 0 {
-                let at = at % total;
-                let mut before = 0;
-                let expected = weights.iter().position(|w| { before += w; before > at }).unwrap();
-                prop_assert_eq!(sums.find(at), expected);
-            }
         }
     }
 }
