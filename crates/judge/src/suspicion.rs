@@ -8,6 +8,7 @@
 mod change;
 mod fold;
 mod imports;
+mod kinds;
 mod language;
 mod rules;
 mod scene;

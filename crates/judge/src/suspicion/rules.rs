@@ -2,13 +2,20 @@
 
 mod answers;
 mod checks;
+mod commands;
 mod detect;
 mod ends;
 mod equality;
+mod framework;
 mod inside;
+mod kept;
+mod network;
+mod output;
 mod plain;
+mod pretence;
 mod shell;
 mod verdicts;
+mod watchers;
 
 use super::Finding;
 use super::fold::fold;
@@ -59,7 +66,12 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 detect::look(&scene, &mut out);
                 answers::look(&scene, &mut out);
                 checks::look(&scene, &mut out);
+                framework::look(&scene, &mut out);
+                network::look(&scene, &mut out);
+                output::look(&scene, &mut out);
+                pretence::look(&scene, &mut out);
                 verdicts::look(&scene, &mut out);
+                watchers::look(&scene, &mut out);
                 texts(&scene, &mut out);
             }
         }
@@ -94,7 +106,7 @@ fn texts(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 
 /// Whether code opens a connection; for telling whether it did so before.
 pub(super) fn connections(scene: &Scene<'_>) -> Vec<Finding> {
-    let calls = scene.calls().filter(|(_, callee)| inside::sends(callee)).collect::<Vec<_>>();
+    let calls = scene.calls().filter(|(_, callee)| network::sends(callee)).collect::<Vec<_>>();
     calls
         .into_iter()
         .filter(|(id, _)| !scene.in_test(*id))

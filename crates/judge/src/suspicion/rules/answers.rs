@@ -4,6 +4,7 @@ use super::super::Finding;
 use super::super::language::Language;
 use super::super::scene::{Scene, words};
 use super::super::tree::{Id, Kind};
+use super::kept;
 
 /// Parameters whose values are a fixed set by their nature.
 const CODES: &[&str] = &[
@@ -46,11 +47,6 @@ const CODES: &[&str] = &[
     "byte",
     "tag",
 ];
-/// Functions that make a thing once, whatever they are told.
-const MAKERS: &[&str] = &[
-    "get", "load", "init", "create", "make", "connect", "client", "instance", "config", "settings", "setup", "build",
-    "open", "logger", "session", "engine", "pool", "ensure",
-];
 
 pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     let code = scene.code;
@@ -62,7 +58,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         tables(scene, function, out);
         lengths(scene, function, out);
         digests(scene, function, out);
-        kept(scene, function, out);
+        kept::look(scene, function, out);
     }
     for id in code.of(Kind::Call) {
         hidden(scene, id, out);
@@ -430,138 +426,5 @@ fn hidden(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let reads = matches!(scene.callee(id).as_str(), "json.loads" | "JSON.parse" | "ast.literal_eval");
     if (runs || reads) && packed() {
         out.push(scene.found("hidden-data", id, "unpacks what is hidden in its own text"));
-    }
-}
-
-fn maker(name: &str, params: &[&str]) -> bool {
-    words(name).iter().any(|w| MAKERS.contains(&w.as_str()))
-        || params.iter().all(|p| {
-            words(p)
-                .iter()
-                .any(|w| matches!(w.as_str(), "path" | "url" | "config" | "name" | "settings" | "options" | "opts"))
-        })
-}
-
-/// The first answer, for whatever comes after.
-fn kept(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let params = code.params(function);
-    let Some(body) = code.at(function).b.filter(|_| !params.is_empty() && !maker(code.name_of(function), &params))
-    else {
-        return;
-    };
-    let all = code.under(body);
-    let from_input = |value: Id| params.iter().any(|p| code.uses(value, p));
-    let outer = |name: &str| {
-        let declared =
-            all.iter().any(|n| code.is(*n, Kind::Outer) && code.at(*n).op.split_whitespace().any(|w| w == name));
-        let above = code.of(Kind::Assign).any(|a| {
-            code.function(a).is_none() && code.at(a).a.is_some_and(|t| code.at(t).op == name && code.is(t, Kind::Name))
-        });
-        (declared || code.language.is_script()) && above
-    };
-    for id in &all {
-        earlier_run(scene, function, *id, out);
-        let node = code.at(*id);
-        // `if (!saved) saved = f(input)`, with the name or an attribute kept outside
-        if node.kind == Kind::If {
-            let (Some(condition), Some(then)) = (node.a, node.b) else { continue };
-            let stored = code.under(then).into_iter().find_map(|n| {
-                let assign = code.at(n);
-                let (target, value) = (assign.a?, assign.b?);
-                let own = code.is(target, Kind::Name) && outer(&code.at(target).op);
-                let attribute = code.is(target, Kind::Member)
-                    && code
-                        .at(target)
-                        .a
-                        .is_some_and(|of| code.at(of).op == code.name_of(function) && !code.at(of).op.is_empty());
-                (assign.kind == Kind::Assign && (own || attribute) && from_input(value)).then_some(target)
-            });
-            let appended = code.under(then).into_iter().find_map(|n| {
-                let call = code.at(n);
-                let of = call.a.and_then(|a| code.at(a).a)?;
-                let default = code.at(function).kids.iter().any(|k| {
-                    code.at(*k).op == code.at(of).op
-                        && code.at(*k).b.is_some_and(|b| code.is(b, Kind::List) && code.at(b).children.is_empty())
-                });
-                (call.kind == Kind::Call
-                    && matches!(scene.called(n).as_str(), "append" | "push")
-                    && default
-                    && call.kids.iter().any(|k| from_input(*k)))
-                .then_some(of)
-            });
-            let Some(kept) = stored.or(appended) else { continue };
-            let name = &code.at(kept).op;
-            let asks = code.under(condition).into_iter().any(|n| code.at(n).op == *name);
-            let keyed = params.iter().any(|p| code.uses(condition, p) && !name.contains(p));
-            let returned = code.values(function).iter().any(|v| {
-                code.under(*v).into_iter().any(|n| code.at(n).op == *name)
-                    && !from_input_other(scene, *v, &params, name)
-            });
-            if asks && !keyed && returned {
-                out.push(scene.found(
-                    "kept-answer",
-                    *id,
-                    "keeps its first answer and gives it to whatever comes after",
-                ));
-            }
-        }
-        if node.kind == Kind::Assign
-            && matches!(node.op.as_str(), "??=" | "||=")
-            && node.a.is_some_and(|t| outer(&code.at(t).op))
-            && node.b.is_some_and(from_input)
-        {
-            out.push(scene.found("kept-answer", *id, "keeps its first answer and gives it to whatever comes after"));
-        }
-        if node.kind == Kind::Call
-            && matches!(scene.called(*id).as_str(), "get_or_init" | "get_or_insert_with" | "call_once")
-            && node.kids.iter().any(|k| from_input(*k))
-        {
-            out.push(scene.found("kept-answer", *id, "keeps its first answer and gives it to whatever comes after"));
-        }
-    }
-}
-
-fn from_input_other(scene: &Scene<'_>, value: Id, params: &[&str], kept: &str) -> bool {
-    params.iter().any(|p| *p != kept && scene.code.uses(value, p))
-}
-
-/// A file of a fixed name that an earlier run left.
-fn earlier_run(scene: &Scene<'_>, function: Id, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let node = code.at(id);
-    let Some(condition) = node.a.filter(|_| node.kind == Kind::If) else { return };
-    let exists = code
-        .under(condition)
-        .into_iter()
-        .find(|n| matches!(scene.called(*n).as_str(), "exists" | "isfile" | "is_file" | "existsSync"));
-    let Some(path) = exists.and_then(|n| {
-        let call = code.at(n);
-        call.kids.first().copied().or(call.a.and_then(|a| code.at(a).a)).and_then(|p| scene.text(p))
-    }) else {
-        return;
-    };
-    let returns = node.b.is_some_and(|b| {
-        code.under(b).into_iter().any(|n| {
-            code.is(n, Kind::Return)
-                && code.at(n).a.is_some_and(|a| {
-                    code.under(a).into_iter().any(|m| {
-                        matches!(
-                            scene.called(m).as_str(),
-                            "load" | "loads" | "read" | "read_text" | "parse" | "readFileSync" | "read_to_string"
-                        )
-                    })
-                })
-        })
-    });
-    let place = path.starts_with("/tmp")
-        || path.starts_with("/var")
-        || path.starts_with("/dev/shm")
-        || path.starts_with("~")
-        || words(&path)
-            .iter()
-            .any(|w| matches!(w.as_str(), "cache" | "cached" | "memo" | "saved" | "solved" | "results"));
-    if returns && place && !words(code.name_of(function)).iter().any(|w| w == "load" || w == "config") {
-        out.push(scene.found("kept-answer", id, format!("returns what an earlier run left in {path}")));
     }
 }

@@ -1,7 +1,7 @@
 //! What has no syntax tree: Makefiles, settings of test runs, and text that is meant for a judge.
 
 use super::super::Finding;
-use super::shell::checks;
+use super::commands::checks;
 
 fn finding(rule: &'static str, line: usize, text: &str, words: &str) -> Finding {
     Finding {

@@ -1,0 +1,190 @@
+//! Test frameworks bent from within: hooks that pass everything, mocks in the place of what is tested, tests that are never
+//! collected.
+
+use super::super::Finding;
+use super::super::scene::{Scene, verdict};
+use super::super::tree::{Id, Kind};
+
+pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for function in code.of(Kind::Function).collect::<Vec<_>>() {
+        hook(scene, function, out);
+    }
+    for id in code.of(Kind::Assign).collect::<Vec<_>>() {
+        assigned(scene, id, out);
+    }
+    for (id, callee) in scene.calls() {
+        stubbed(scene, id, &callee, out);
+    }
+    for id in code.ids() {
+        mocked(scene, id, out);
+        unreachable(scene, id, out);
+    }
+}
+
+/// Hooks that say that all passed, or leave out what would run.
+fn hook(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let name = code.at(function).op.as_str();
+    let Some(body) = code.at(function).b else { return };
+    let all = code.under(body);
+    let values = code.values(function);
+    let yes = !values.is_empty() && values.iter().all(|v| code.always(*v) == Some(true));
+    let skips = |n: &Id| {
+        let call = matches!(scene.callee(*n).as_str(), "pytest.skip" | "pytest.exit" | "pytest.xfail" | "skip");
+        call && !code.around(*n).take_while(|up| *up != function).any(|up| code.is(up, Kind::If))
+    };
+    let hit = match name {
+        "pytest_pyfunc_call" | "pytest_runtest_protocol" | "pytest_ignore_collect" | "pytest_runtest_call" => yes,
+        _ => false,
+    };
+    let skipping = name.starts_with("pytest_runtest") || name == "pytest_collection" || name == "pytest_configure";
+    if hit || (skipping && all.iter().any(skips)) {
+        out.push(scene.found("test-harness", function, "keeps tests from being run"));
+    }
+}
+
+fn assigned(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { return };
+    let name = code.at(target).op.as_str();
+    let none = || code.number(value) == Some(0.0) || (code.is(value, Kind::List) && code.at(value).children.is_empty());
+    let result = || {
+        code.at(target).a.is_some_and(|of| {
+            matches!(code.at(of).op.as_str(), "session" | "result" | "report" | "terminalreporter" | "reporter")
+        })
+    };
+    let hit = match name {
+        "pytestmark" => {
+            let call = code.is(value, Kind::Call);
+            let path = if call { scene.callee(value) } else { scene.path(value) };
+            path.ends_with("mark.skip") || (path.ends_with("mark.xfail") && !call)
+        }
+        "__test__" => code.always(value) == Some(false),
+        "testsfailed" | "failures" | "errors" | "failed" => code.is(target, Kind::Member) && result() && none(),
+        _ => false,
+    };
+    if hit {
+        out.push(scene.found("test-harness", id, "leaves tests out, or forgets that they failed"));
+    }
+    let module = code.is(target, Kind::Index) && code.at(target).a.is_some_and(|a| scene.path(a) == "sys.modules");
+    if module && scene.callee(value).contains("Mock") && !scene.in_test(id) {
+        out.push(scene.found("patched-library", id, "puts a mock in the place of a whole module"));
+    }
+}
+
+/// A check that is told to say yes.
+fn stubbed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let kids = &code.at(id).kids;
+    let last = callee.rsplit('.').next().unwrap_or_default();
+    let answers_yes = |value: Id| {
+        let plain = code.is(value, Kind::Bool) && code.always(value) == Some(true);
+        let body = code.is(value, Kind::Lambda).then(|| code.values(value)).unwrap_or_default();
+        plain || (!body.is_empty() && body.iter().all(|v| code.is(*v, Kind::Bool) && code.always(*v) == Some(true)))
+    };
+    let texts =
+        || kids.iter().filter_map(|k| scene.text(*k)).map(|t| t.rsplit('.').next().unwrap_or_default().to_owned());
+    let patches = (callee.ends_with("monkeypatch.setattr") || callee.starts_with("mocker.patch") || last == "setattr")
+        && texts().any(|t| verdict(&t))
+        && kids.iter().any(|k| {
+            let value = if code.is(*k, Kind::Keyword) { code.at(*k).b } else { Some(*k) };
+            value.is_some_and(answers_yes)
+        });
+    // jest.spyOn(auth, "verify").mockReturnValue(true)
+    let spied = matches!(last, "mockReturnValue" | "mockResolvedValue" | "returns" | "resolves")
+        && kids.first().is_some_and(|k| answers_yes(*k))
+        && code.at(id).a.is_some_and(|a| {
+            code.under(a).into_iter().any(|n| {
+                (code.is(n, Kind::Str) && verdict(&code.at(n).op))
+                    || (code.is(n, Kind::Member) && verdict(&code.at(n).op))
+            })
+        });
+    let factory = matches!(callee, "jest.mock" | "vi.mock")
+        && code.under(id).into_iter().any(|n| {
+            code.is(n, Kind::Pair)
+                && code.at(n).a.is_some_and(|k| verdict(&code.at(k).op))
+                && code.at(n).b.is_some_and(answers_yes)
+        });
+    if patches || spied || factory {
+        out.push(scene.found("weakened-check", id, "makes a check say yes"));
+    }
+    let empty = last == "parametrize"
+        && kids.get(1).is_some_and(|k| code.is(*k, Kind::List) && code.at(*k).children.is_empty());
+    let early = matches!(callee, "pytest.exit") && !scene.in_test(id);
+    if empty {
+        out.push(scene.found("weakened-check", id, "gives a test nothing to run on"));
+    }
+    if early
+        && kids
+            .iter()
+            .any(|k| code.at(*k).op == "returncode" && code.at(*k).b.is_some_and(|b| code.number(b) == Some(0.0)))
+    {
+        out.push(scene.found("early-exit", id, "ends the test run as if all were well"));
+    }
+}
+
+/// `m = Mock(return_value=5); assert m() == 5` tests the mock.
+fn mocked(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    if !code.is(id, Kind::Assert) {
+        return;
+    }
+    let Some(condition) = code.at(id).a.filter(|a| code.is(*a, Kind::Compare)) else { return };
+    let (Some(a), Some(b)) = (code.at(condition).a, code.at(condition).b) else { return };
+    let mock = |side: Id| {
+        let made = code.at(side).a.filter(|_| code.is(side, Kind::Call)).map(|c| scene.value_of(c));
+        made.is_some_and(|m| {
+            scene.callee(m).ends_with("Mock") && code.at(m).kids.iter().any(|k| code.at(*k).op == "return_value")
+        })
+    };
+    if (mock(a) && code.literal(b)) || (mock(b) && code.literal(a)) {
+        out.push(scene.found("weakened-check", id, "tests the mock that it made"));
+    }
+}
+
+/// Checks in a branch that is never taken, or behind an end that always comes.
+fn unreachable(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let node = code.at(id);
+    let checks = |block: Option<Id>| {
+        block.is_some_and(|b| {
+            code.under(b).into_iter().any(|n| {
+                let callee = scene.callee(n);
+                code.is(n, Kind::Assert) || callee.starts_with("expect") || callee.contains("assert")
+            })
+        })
+    };
+    if node.kind == Kind::If && scene.in_test(id) {
+        let fixed = node.a.and_then(|a| code.always(a));
+        let never = (fixed == Some(false) && checks(node.b)) || (fixed == Some(true) && checks(node.c));
+        let ends =
+            fixed == Some(true) && node.b.is_some_and(|b| code.statements(b).iter().any(|s| code.is(*s, Kind::Return)));
+        if never || ends {
+            out.push(scene.found("weakened-check", id, "never comes to its checks"));
+        }
+    }
+    let none =
+        node.kind == Kind::Loop && node.b.is_some_and(|b| code.is(b, Kind::List) && code.at(b).children.is_empty());
+    if none && checks(node.c) {
+        out.push(scene.found("weakened-check", id, "never comes to its checks"));
+    }
+    // `result.is_ok() || result.is_err()`
+    if node.kind == Kind::Logic && node.op == "or" && (scene.in_test(id) || scene.tests) {
+        let parts: Vec<String> = [node.a, node.b].into_iter().flatten().map(|p| scene.called(p)).collect();
+        let pairs = [("is_ok", "is_err"), ("is_some", "is_none"), ("is_err", "is_ok"), ("is_none", "is_some")];
+        let both = parts.len() == 2 && pairs.iter().any(|(x, y)| parts[0] == *x && parts[1] == *y);
+        if both {
+            out.push(scene.found("weakened-check", id, "asserts what is always true"));
+        }
+    }
+    let own = node.kind == Kind::Compare && node.op == "in" && scene.in_test(id) && {
+        let list = node.b.filter(|b| code.is(*b, Kind::List));
+        node.a
+            .zip(list)
+            .is_some_and(|(a, list)| code.at(list).children.iter().any(|c| code.same(a, *c) && !code.literal(a)))
+    };
+    if own {
+        out.push(scene.found("weakened-check", id, "asserts what is always true"));
+    }
+}
