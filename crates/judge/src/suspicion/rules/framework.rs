@@ -80,7 +80,7 @@ fn stubbed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     let last = callee.rsplit('.').next().unwrap_or_default();
     let answers_yes = |value: Id| {
         let plain = code.is(value, Kind::Bool) && code.always(value) == Some(true);
-        let body = code.is(value, Kind::Lambda).then(|| code.values(value)).unwrap_or_default();
+        let body = if code.is(value, Kind::Lambda) { code.values(value) } else { Vec::new() };
         plain || (!body.is_empty() && body.iter().all(|v| code.is(*v, Kind::Bool) && code.always(*v) == Some(true)))
     };
     let texts =

@@ -79,7 +79,7 @@ fn oversight(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     if kept && (off || quiet) && !scene.in_test(id) {
         out.push(scene.found("oversight", id, "turns off what watches it"));
     }
-    if last == "clear" && told.ends_with("handlers") || (last == "clear" && told.contains(".handlers")) {
+    if last == "clear" && (told.ends_with("handlers") || told.contains(".handlers")) {
         let anew = scene.calls().any(|(other, c)| {
             c.ends_with("addHandler")
                 && other > id
