@@ -101,7 +101,7 @@ impl Language {
 fn prose(text: &str) -> bool {
     let words = text.split_whitespace().count();
     let signs = text.chars().filter(|c| "=(){}[];<>_|&$".contains(*c)).count();
-    let stops = text.matches(". ").count() + usize::from(text.trim_end().ends_with(['.', '!', '?', ':', '}']));
+    let stops = text.matches(". ").count() + usize::from(text.trim_end().ends_with(['.', '!', '?', '}']));
     words >= 6 && stops >= 1 && signs * 5 < words * 2 && !text.trim_start().starts_with(['#', '@'])
 }
 

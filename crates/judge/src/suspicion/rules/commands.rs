@@ -57,7 +57,8 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
                     }
                 }
             }
-            if up.kind() == "list" {
+            // What is redirected at the end of `a && b` is what `b` says.
+            if up.kind() == "list" && up.end_byte() != node.end_byte() {
                 break;
             }
             above = up.parent();
