@@ -94,7 +94,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     show.close();
     let seconds = started.elapsed().as_secs_f64() + busy as f64 / 1000.0;
     let ended = ended?;
-    report(&ended, evolution.journal().lineage(), &archive, &project, seconds, printer)
+    let cage = sandbox.describe();
+    report(&ended, evolution.journal().lineage(), &archive, (&project, cage), seconds, printer)
 }
 
 /// What is said of a project that is paused.
@@ -283,6 +284,8 @@ struct Summary {
     refused: u64,
     asked: u64,
     tier: meliora_domain::Tier,
+    /// What the cages were, in words.
+    cage: String,
     reason: String,
 }
 
@@ -290,7 +293,7 @@ fn report(
     ended: &Ended,
     lineage: &Lineage,
     archive: &dyn Archive,
-    project: &Project,
+    (project, cage): (&Project, String),
     seconds: f64,
     printer: &Printer,
 ) -> Result<Exit, Failure> {
@@ -328,6 +331,7 @@ fn report(
             refused: run.refused,
             asked: run.asked,
             tier: project.suite.tier(),
+            cage,
             reason,
         });
         return Ok(exit);
