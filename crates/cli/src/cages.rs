@@ -51,11 +51,7 @@ impl Backend {
 ///
 /// # Errors
 /// Names what is missing on this machine, and how to mend it.
-pub fn sandbox(
-    settings: &config::Sandbox,
-    tools: &Toolbox,
-    ahead: usize,
-) -> Result<Box<dyn Sandbox + Send>, SandboxError> {
+pub fn sandbox(settings: &config::Sandbox, tools: &Toolbox, ahead: usize) -> Result<Box<dyn Sandbox + Send>, Failure> {
     with(settings, toolbox::warm(tools).as_ref(), ahead)
 }
 
@@ -64,6 +60,24 @@ pub fn sandbox(
 /// # Errors
 /// As [`sandbox`].
 pub fn with(
+    settings: &config::Sandbox,
+    warm: Option<&WarmPython>,
+    ahead: usize,
+) -> Result<Box<dyn Sandbox + Send>, Failure> {
+    open(settings, warm, ahead).map_err(|error| {
+        // A module that the settings ask for and that cannot be had is a matter of the settings, all else of the machine.
+        if warm.is_some_and(|warm| warm.lacks(&error)) {
+            return Failure { code: Exit::Configuration, what: error.to_string(), hint: error.hint };
+        }
+        error.into()
+    })
+}
+
+/// The same, with the error as the backend tells it.
+///
+/// # Errors
+/// As [`sandbox`].
+pub fn open(
     settings: &config::Sandbox,
     warm: Option<&WarmPython>,
     ahead: usize,

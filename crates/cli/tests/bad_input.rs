@@ -31,6 +31,12 @@ fn every_mistake_in_a_project_is_named_with_its_file_and_a_hint() {
         ("meliora.toml", "[\"sums.py\"]", "[\"a[\"]", &["a["]),
         ("meliora.toml", "folder = \"suite\"", "folder = \"elsewhere\"", &["elsewhere"]),
         ("meliora.toml", "root = \"genome\"", "root = \"elsewhere\"", &["elsewhere"]),
+        (
+            "meliora.toml",
+            "[suite]",
+            "[sandbox]\nwarm = [\"nowhere_at_all\"]\n[suite]",
+            &["nowhere_at_all", "ModuleNotFoundError", "[sandbox]"],
+        ),
         ("suite/suite.toml", "exact", "exakt", &["suite.toml", "exakt"]),
         ("suite/suite.toml", "seconds = 5", "seconds = 0", &["seconds"]),
         ("suite/tasks.jsonl", "\"split\":\"validation\"", "\"split\":\"train\"", &["no validation task"]),

@@ -82,6 +82,7 @@ fn the_last_line_has_every_field_and_progress_stays_off_standard_output() {
         "seconds",
         "accepted",
         "refused",
+        "cage",
         "reason",
     ] {
         assert!(!last[field].is_null(), "{field} is missing: {last}");

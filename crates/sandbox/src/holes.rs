@@ -60,3 +60,39 @@ fn fill_heap() {
         libc::free(end);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+
+    /// Holes that are given first, where what is new begins, how far apart that lies, and how often was asked.
+    static MEMORY: Mutex<(Vec<usize>, usize, usize, usize)> = Mutex::new((Vec::new(), 0, 0, 0));
+
+    unsafe extern "C" fn give(_: usize) -> *mut c_void {
+        let mut memory = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+        let (holes, new, apart, asked) = &mut *memory;
+        *asked += 1;
+        let block = holes.pop().unwrap_or_else(|| {
+            *new += *apart;
+            *new - *apart
+        });
+        block as *mut c_void
+    }
+
+    fn filled(holes: &[usize], new: usize, apart: usize) -> (usize, usize) {
+        *MEMORY.lock().unwrap() = (holes.to_vec(), new, apart, 0);
+        fill_blocks(give, 32);
+        let memory = MEMORY.lock().unwrap();
+        (memory.0.len(), memory.3)
+    }
+
+    #[test]
+    fn holes_are_filled_until_what_is_new_begins_and_no_longer_than_patience_lasts() {
+        // Two blocks side by side are not yet what is new.
+        assert_eq!(filled(&[0x9000, 0x5020, 0x5000, 0x1000], 0x10000, 32), (0, 4 + FRESH / 32 + 1));
+        assert_eq!(filled(&[], 0x10000, 64), (0, PATIENCE));
+        assert_eq!(filled(&[], 0, 0), (0, 1), "no memory is left");
+    }
+}

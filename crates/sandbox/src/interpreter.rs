@@ -7,7 +7,9 @@
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::RawFd;
 
+use crate::frozen::{self, ArenaAllocator, Stretch};
 use crate::sys::{self, check};
+use crate::trial;
 use crate::warm::WarmPython;
 
 /// Beginnings of variables that Python, the C library or the libraries that it may have loaded read once and early: a
@@ -87,6 +89,7 @@ api! {
     PyBytes_AsString: fn(Object) -> *const c_char;
     PyLong_AsLong: fn(Object) -> libc::c_long;
     PyObject_Malloc: fn(usize) -> *mut c_void;
+    PyObject_SetArenaAllocator: fn(*const ArenaAllocator);
     PyErr_ExceptionMatches: fn(Object) -> c_int;
     PyErr_Fetch: fn(*mut Object, *mut Object, *mut Object);
     PyErr_NormalizeException: fn(*mut Object, *mut Object, *mut Object);
@@ -134,10 +137,12 @@ pub(crate) struct Interpreter {
     begin: Object,
     code_of_exit: Object,
     end: Object,
-    limber: Object,
+    trial: Object,
     safe_path: bool,
     /// What a command must begin with to go on here: program and flags.
     start: Vec<CString>,
+    /// What commands write to.
+    hot: Vec<Stretch>,
     /// The environment that it was started with.
     pub(crate) env: Vec<(String, String)>,
 }
@@ -170,6 +175,8 @@ impl Interpreter {
         // SAFETY: the calls come in the order that Python asks for: name, start, then everything else, all on this one
         // thread. The name is leaked, as Python keeps the pointer.
         unsafe {
+            let arenas = frozen::ALLOCATOR;
+            (api.PyObject_SetArenaAllocator)(&raw const arenas);
             (api.Py_SetProgramName)(Box::leak(name.into_boxed_slice()).as_ptr());
             if safe_path {
                 libc::setenv(c"PYTHONSAFEPATH".as_ptr(), c"1".as_ptr(), 1);
@@ -187,21 +194,25 @@ impl Interpreter {
             let function = |name: &CStr| (api.PyObject_GetAttrString)(module, name.as_ptr());
             let prepare = function(c"prepare");
             let start = std::iter::once(program).chain(warm.flags.iter().map(String::as_str));
-            let interpreter = Interpreter {
+            let mut interpreter = Interpreter {
                 none: symbol(library, "_Py_NoneStruct\0")?,
                 keyboard_interrupt: symbol(library, "PyExc_KeyboardInterrupt\0")?.cast(),
                 system_exit: symbol(library, "PyExc_SystemExit\0")?.cast(),
                 begin: function(c"begin"),
                 code_of_exit: function(c"code_of_exit"),
                 end: function(c"end"),
-                limber: function(c"limber"),
+                trial: function(c"trial"),
                 start: start.map(text).collect::<Result<_, _>>()?,
                 api,
                 safe_path,
+                hot: Vec::new(),
                 env: warm.env.clone(),
             };
             interpreter.prepare(prepare, warm)?;
             crate::holes::fill(interpreter.api.PyObject_Malloc);
+            // Without it commands are slower, no more.
+            frozen::freeze().ok();
+            interpreter.hot = trial::hot_pages(&interpreter);
             Ok(interpreter)
         }
     }
@@ -320,13 +331,18 @@ impl Interpreter {
         }
     }
 
-    /// In the child of [`Self::fork`], before anything else of Python. One that `waits` for its command uses the time: it
-    /// touches what nearly every command touches.
-    pub(crate) fn forked(&self, waits: bool) {
+    /// In the child of [`Self::fork`], before anything else of Python.
+    pub(crate) fn forked(&self) {
+        frozen::copy_ahead(&self.hot);
         // SAFETY: the child of a fork has the interpreter to itself.
+        unsafe { (self.api.PyOS_AfterFork_Child)() };
+    }
+
+    /// In the child of [`Self::fork`], behind [`Self::forked`]: does what commands do, as far as it has no effect.
+    pub(crate) fn try_out(&self) {
+        // SAFETY: as for `forked`.
         unsafe {
-            (self.api.PyOS_AfterFork_Child)();
-            if waits && (self.api.PyObject_CallObject)(self.limber, (self.api.PyTuple_New)(0)).is_null() {
+            if (self.api.PyObject_CallObject)(self.trial, (self.api.PyTuple_New)(0)).is_null() {
                 (self.api.PyErr_Clear)();
             }
         }

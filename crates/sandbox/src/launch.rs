@@ -71,7 +71,7 @@ fn wait_for_command(plan: &Plan, python: &Interpreter, line: RawFd) -> ! {
     if close_all_but(&[0, 1, 2, line]).is_err() {
         leave(127);
     }
-    python.forked(true);
+    python.forked();
     let Some((Request::Spawn { argc, envc, length, .. }, fds, SPAWN_FDS)) = hear(line) else { leave(0) };
     close(line);
     let [strings, stdin, stdout, stderr, report] = fds;
@@ -195,7 +195,7 @@ fn go_on(launch: &Launch<'_>, python: &Interpreter, report: RawFd, waited: bool)
                 // A command is not, or the host could not see how much memory it holds.
                 libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0);
                 if !waited {
-                    python.forked(false);
+                    python.forked();
                 }
                 python.go_on(launch.argv, launch.environment)
             }

@@ -18,7 +18,7 @@ use crate::init;
 use crate::interpreter::{Interpreter, NotWarm};
 use crate::plan::{Ground, failed, os_failed};
 use crate::sys;
-use crate::warm::WarmPython;
+use crate::warm::{WarmPython, module_words};
 use crate::zygote::{ANSWER, Zygote, contents, decode_error, encode_error, receive, send, serve};
 
 /// The first argument of a process that is to serve cages; no command is called so.
@@ -79,7 +79,7 @@ fn begin(socket: &OwnedFd) {
         Err(NotWarm::Cold(why)) => answer.extend(why.bytes().take(ANSWER / 2)),
         Err(NotWarm::Module { name, why }) => {
             let error = SandboxError {
-                what: format!("the module '{name}', which is to be warm"),
+                what: module_words(&name),
                 cause: why.chars().take(ANSWER / 8).collect(),
                 hint: Some(
                     "install it where the Python of this project finds it, or take it out of `warm` in [sandbox]"

@@ -153,6 +153,7 @@ def prepare(version, names, required, search, *texts):
     shelf.at_fork = at_fork
     sys.meta_path.insert(0, shelf)
     HELPERS["collect"] = gc.collect
+    HELPERS["required"] = [name for name in required.split(",") if name]
     HELPERS["kept"] = dict(modules, **{name: sys.modules[name] for name in FRESH if name != "__main__"})
     HELPERS["folder"] = lambda script, path=os.path: path.dirname(path.realpath(script))
     for _, _, main in CODES.values():
@@ -166,20 +167,10 @@ def prepare(version, names, required, search, *texts):
 def rehearse(main):
     """Lets a script do often what it will do once in each command. What Python notes of code that runs often, it then has
     noted already, in memory that the commands share, and each of them writes to fewer pages of its own."""
-    posix = sys.modules["posix"]
-    modules, path, finders, files = dict(sys.modules), list(sys.path), list(sys.meta_path), []
-
-    def lend(text):
-        """A path by which this process alone reads the text."""
-        files.append(posix.memfd_create("rehearsal"))
-        posix.write(files[-1], text.encode("utf-8"))
-        return "/proc/self/fd/%d" % files[-1]
-
+    modules, path, finders = dict(sys.modules), list(sys.path), list(sys.meta_path)
     try:
         for _ in range(40):
-            main.rehearse(lend)
-            while files:
-                posix.close(files.pop())
+            with_files(main.rehearse)
     except Exception:
         # Its commands are slower then, and nothing else; tests rehearse each driver.
         pass
@@ -187,6 +178,20 @@ def rehearse(main):
     sys.modules.update(modules)
     sys.path[:], sys.meta_path[:] = path, finders
     sys.path_importer_cache.clear()
+
+
+def with_files(work):
+    """Calls it with what lends it a text as a file: gives a path by which this process alone reads it."""
+    posix, files = sys.modules["posix"], []
+
+    def lend(text):
+        files.append(posix.memfd_create("rehearsal"))
+        posix.write(files[-1], text.encode("utf-8"))
+        return "/proc/self/fd/%d" % files[-1]
+
+    work(lend)
+    while files:
+        posix.close(files.pop())
 
 
 def begun(path, text):
@@ -339,7 +344,14 @@ def end():
     return 0
 
 
-LIMBER = """
+SOME = """
+import importlib.util
+import json
+import math
+import os
+import random
+
+
 class Some:
     def __init__(self, given):
         self.given = [float(x) for x in given]
@@ -362,8 +374,16 @@ found = [*found.items()][0][:1] + tuple(isinstance(x, str) and x.split(",") for 
 """
 
 
-def limber():
-    exec(compile(LIMBER, "<limber>", "exec", dont_inherit=True), {"__builtins__": __builtins__, "__name__": "limber"})
+def trial():
+    """Does what commands do, for its traces in memory: known scripts rehearse, the imports that were asked for, a script
+    that nobody knew, and the end."""
+    for _, _, main in CODES.values():
+        if hasattr(main, "rehearse"):
+            with_files(main.rehearse)
+    with_files(lambda lend: exec(begin("1", "", "0", "python", lend(SOME)), sys.modules["__main__"].__dict__))
+    for name in HELPERS["required"]:
+        __import__(name)
+    end()
 
 
 def flush():

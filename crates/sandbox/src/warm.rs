@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use meliora_evolve::SandboxError;
+
 /// A Python whose commands need no interpreter of their own: they go on in a copy of one that has started before.
 ///
 /// It applies to commands `[program, flags…, /path/of/a/script, …]` in cages whose environment is `env`; all others are
@@ -31,6 +33,12 @@ pub struct WarmPython {
 }
 
 impl WarmPython {
+    /// Whether an error of [`crate::Namespaces::warm`] is that a module which this asks for cannot be had: the matter of
+    /// whoever asked for it, not of the machine.
+    pub fn lacks(&self, error: &SandboxError) -> bool {
+        self.required.iter().any(|name| error.what == module_words(name))
+    }
+
     /// As bytes: the lengths of its lists, then every text behind its length.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let library = self.library.as_ref().map_or(&b""[..], |path| path.as_os_str().as_bytes());
@@ -83,6 +91,11 @@ impl WarmPython {
             scripts: (0..scripts).map(|_| Some((text()?, text()?))).collect::<Option<_>>()?,
         })
     }
+}
+
+/// How an error names a module that cannot be had.
+pub(crate) fn module_words(name: &str) -> String {
+    format!("the module '{name}', which is to be warm")
 }
 
 fn behind_length(text: &[u8]) -> Vec<u8> {

@@ -27,6 +27,8 @@ fn main() {
             what_one_command_does_to_its_interpreter_is_gone_for_the_next,
         ),
         ("nothing_of_the_host_is_in_the_memory_of_a_command", nothing_of_the_host_is_in_the_memory_of_a_command),
+        ("a_script_has_rehearsed_before_its_command_begins", a_script_has_rehearsed_before_its_command_begins),
+        ("what_was_made_ahead_is_shared_and_cannot_be_changed", what_was_made_ahead_is_shared_and_cannot_be_changed),
         ("limits_and_kills_are_those_of_any_command", limits_and_kills_are_those_of_any_command),
         ("no_probe_gets_out", no_probe_gets_out),
         ("chance_differs_from_command_to_command", chance_differs_from_command_to_command),
@@ -111,7 +113,11 @@ fn warm_python() -> WarmPython {
         .into(),
         required: Vec::new(),
         search: Vec::new(),
-        scripts: vec![("/work/known.py".to_owned(), KNOWN.to_owned()), ("/work/ahead.py".to_owned(), AHEAD.to_owned())],
+        scripts: vec![
+            ("/work/known.py".to_owned(), KNOWN.to_owned()),
+            ("/work/ahead.py".to_owned(), AHEAD.to_owned()),
+            ("/work/counts.py".to_owned(), COUNTS.to_owned()),
+        ],
     }
 }
 
@@ -121,6 +127,9 @@ const KNOWN: &str =
 
 /// One that is executed beforehand, up to its last lines.
 const AHEAD: &str = "import sys\nimport select\n\n\nclass C:\n    pass\n\n\ndef rehearse(lend):\n    import json\n    with open(lend('text')) as file:\n        assert file.read() == 'text'\n    sys.path.append('/rehearsed')\n\n\ndef main():\n    print(sys.argv, sorted(globals()), __name__, __file__, C.__module__, main.__code__.co_firstlineno, sys.path, 'json' in sys.modules, sys.modules['__main__'].__dict__ is globals(), select.select([], [], [], 0))\n    raise ValueError('here')\n\n\nif __name__ == \"__main__\":\n    main()\n";
+
+/// One that counts its rehearsals.
+const COUNTS: &str = "count = 0\n\n\ndef rehearse(lend):\n    global count\n    count += 1\n\n\ndef main():\n    print(count)\n\n\nif __name__ == \"__main__\":\n    main()\n";
 
 fn sandboxes() -> &'static [(&'static str, Namespaces); 3] {
     static ALL: OnceLock<[(&str, Namespaces); 3]> = OnceLock::new();
@@ -380,6 +389,23 @@ fn a_script_cannot_tell_warm_from_cold() {
         }
     }
     assert!(differ.is_empty(), "cold, warm, waiting: {differ:#?}");
+}
+
+fn a_script_has_rehearsed_before_its_command_begins() {
+    let ran = sandboxes().each_ref().map(|(_, sandbox)| {
+        let files = [("/work/counts.py", COUNTS)];
+        out(&run_in(sandbox, Limits::default(), &files, argv("/work/counts.py", &[]), b""))
+    });
+    assert_eq!(ran, ["0\n", "40\n", "40\n"]);
+}
+
+/// The memory of the zygote is a sealed file, which no command can reach but through copies of its pages.
+fn what_was_made_ahead_is_shared_and_cannot_be_changed() {
+    let code = "import os\nlines = [line.split()[0] for line in open('/proc/self/maps') if 'memfd:frozen' in line]\nopened = []\n\
+                for span in lines:\n    for how in (os.O_RDWR, os.O_RDONLY):\n        try: opened.append(os.open('/proc/self/map_files/' + span, how))\n        except OSError: pass\n\
+                print(len(lines) > 3, opened)";
+    let run = warm(code);
+    assert_eq!(out(&run), "True []\n", "{}", err(&run));
 }
 
 fn what_one_command_does_to_its_interpreter_is_gone_for_the_next() {

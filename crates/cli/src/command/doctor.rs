@@ -91,7 +91,7 @@ fn bad(check: &str, what: impl Into<String>, mend: Option<String>) -> Line {
 
 fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
     let tools = crate::toolbox::find(None, &[]).unwrap_or_default();
-    match cages::sandbox(settings, &tools, 0) {
+    match cages::open(settings, crate::toolbox::warm(&tools).as_ref(), 0) {
         Ok(sandbox) => {
             let mut spec = CageSpec::manual();
             spec.limits = Limits::default();

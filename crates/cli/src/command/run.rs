@@ -105,7 +105,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     if let Some(trouble) = models.trouble() {
         printer.warn(trouble);
     }
-    report(&ended, evolution.journal().lineage(), &archive, &project, (seconds, models.kept()), printer)
+    let cage = sandbox.describe();
+    report(&ended, evolution.journal().lineage(), &archive, (&project, cage), (seconds, models.kept()), printer)
 }
 
 /// What is said of a project that is paused.
@@ -313,6 +314,8 @@ struct Summary {
     asked: u64,
     waiting: usize,
     tier: meliora_domain::Tier,
+    /// What the cages were, in words.
+    cage: String,
     reason: String,
 }
 
@@ -320,7 +323,7 @@ fn report(
     ended: &Ended,
     lineage: &Lineage,
     archive: &dyn Archive,
-    project: &Project,
+    (project, cage): (&Project, String),
     (seconds, kept): (f64, (u64, u64)),
     printer: &Printer,
 ) -> Result<Exit, Failure> {
@@ -361,6 +364,7 @@ fn report(
             asked: run.asked,
             waiting: lineage.asks.open(&project.constitution.digest(), now()),
             tier: project.suite.tier(),
+            cage,
             reason,
         });
         return Ok(exit);
