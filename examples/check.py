@@ -5,6 +5,8 @@ A plain second reading of the suite contract. For each native project: the
 suite is well formed, its tasks fail with the genome as the README says, all of
 them pass with the corrected files of bench/solutions, and the two differ in
 single lines. For the OpenEvolve task: the evaluator scores its own program.
+For the problems: the first score is what the README says, and each way to
+cheat that is written down here is turned away by evaluator or checker.
 
     python3 examples/check.py [--each]
 
@@ -37,6 +39,64 @@ PROJECT_KEYS = {
     "suite": {"folder"},
     "run": {"strategy", "proposers", "seed", "jobs"},
     "budget": {"evals", "minutes", "tokens", "usd"},
+}
+
+# Problems with the score of their first program, and programs in place of it that must score nothing.
+NAN, HUGE = "float('nan')", "float('inf')"
+CIRCLES = "[(0.1 + 0.2 * (i % 5), 0.1 + 0.2 * (i // 5), 0.1) for i in range(25)]"
+FIRST = {
+    "circle-packing": (2.136276, [
+        # The circle between four others, by the last digit too large.
+        f"def run(): return {CIRCLES} + [(0.2, 0.2, 0.04142135623730952)]",
+        f"def run(): return {CIRCLES} + [(0.5, 0.5, -1.0)]",
+        f"def run(): return {CIRCLES} + [(0.5, 0.5, {NAN})]",
+        f"def run(): return {CIRCLES} + [(0.5, 0.5, True)]",
+        f"def run(): return {CIRCLES} + [(0.2, 0.2, 0.01), (0.4, 0.4, 0.01)]",
+        "class Loud(float):\n    def __lt__(self, other): return False\n    def __gt__(self, other): return False\n"
+        "def run(): return [(Loud(0.5), Loud(0.5), Loud(0.5))] * 26",
+        "def run(): return 2.7",
+    ]),
+    "heilbronn-triangle": (0.0006, [
+        "def run(): return [(0.1 * i, (0.3 * i * i) % 1.0) for i in range(11)]",
+        f"def run(): return [({HUGE}, 0.0)] * 11",
+        "def run(): return [(0.01 * i, 0.01 * i * i) for i in range(12)]",
+        "def run(): return [('0.1', '0.2')] * 11",
+    ]),
+    "function-minimum": (0.807599, [
+        "def run(height, low, high):\n    for n in range(1000): height(0.0, n / 100)\n    return 0.0, 0.0",
+        f"def run(height, low, high): return {NAN}, 0.0",
+        "def run(height, low, high): return -1.519",
+    ]),
+    "symbolic-regression": (0.160835, [
+        "def run(times): return [0.0]",
+        f"def run(times): return [{NAN}] * len(times)",
+        "class Same(float):\n    def __sub__(self, other): return 0.0\ndef run(times): return [Same(0.0)] * len(times)",
+    ]),
+    "tour": (0.883351, [
+        "def run(cities): return [0]",
+        "def run(cities): return [0] * len(cities)",
+        "def run(cities): return [True, False] + list(range(2, len(cities)))",
+        "def run(cities): return [float(k) for k in range(len(cities))]",
+    ]),
+}
+# The checkers of native problems: what is asked, what an answer scores, and answers that must score nothing.
+CHECKED = {
+    "combination-lock": [
+        ({"inputs": [[]], "data": [3, 1, 4, 2]}, [[0, 0, 0, 0]], 0.75),
+        ({"inputs": [[]], "data": [3, 1, 4, 2]}, [[3, 1, 4, 0]], 0.0),
+        ({"inputs": [[]], "data": [3, 1, 4, 2]}, [[3, 1, 4, 2]], 1.0),
+        ({"inputs": [[]], "data": [3, 1, 4, 2]}, [[3.0, 1, 4, 2]], 0.0),
+        ({"inputs": [[]], "data": [3, 1, 4, 2]}, [[True, 1, 1, 1]], 0.0),
+        ({"inputs": [[]], "data": [3, 1, 4, 2]}, ["3142"], 0.0),
+    ],
+    "sort-gaps": [
+        ({"stdin": "w\n2 0 1\n", "data": None}, "w\n1 2 0\n0<1 0<2 1<2 1<0\n", math.log2(6) / 4),
+        # Without the word, not sorted, or with a log that leaves out what any sort must have compared.
+        ({"stdin": "w\n2 0 1\n", "data": None}, "v\n1 2 0\n0<1 0<2 1<2\n", 0.0),
+        ({"stdin": "w\n2 0 1\n", "data": None}, "w\n0 1 2\n0<1 0<2 1<2\n", 0.0),
+        ({"stdin": "w\n2 0 1\n", "data": None}, "w\n1 2 0\n0<1\n", 0.0),
+        ({"stdin": "w\n2 0 1\n", "data": None}, "w\n1 2 0\n1<2 2<0\n", 0.0),
+    ],
 }
 
 PYTHON_DRIVER = """
@@ -238,6 +298,46 @@ def check_openevolve(folder):
     return problems
 
 
+def check_problem(folder):
+    """Problems of a problem: its first score, and cheats that its evaluator does not turn away."""
+    problems = []
+    expected, cheats = FIRST[folder.name]
+    code = ("import json, sys; sys.path.insert(0, sys.argv[1]); import evaluator;"
+            "print(json.dumps(evaluator.evaluate(sys.argv[2])['combined_score']))")
+
+    def score(program):
+        argv = [sys.executable, "-B", "-c", code, str(folder), str(program)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=4 * SECONDS)
+        return float(done.stdout) if done.returncode == 0 else None
+
+    first = score(folder / "initial_program.py")
+    if first is None or abs(first - expected) > 1e-6 or score(folder / "initial_program.py") != first:
+        problems.append(f"the first score is {first} and not {expected}")
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, text in enumerate(cheats):
+            program = Path(scratch) / f"cheat_{number}.py"
+            program.write_text(text + "\n")
+            found = score(program)
+            if found is not None and found > expected:
+                problems.append(f"a cheat scores {found}: {text.splitlines()[-1]}")
+    print(f"{folder.name:22} first score {first}, {len(cheats)} cheats turned away")
+    return problems
+
+
+def check_checker(folder):
+    """Problems of a native problem: what its checker says of some answers."""
+    problems = []
+    for asked, outputs, expected in CHECKED[folder.name]:
+        exam = json.dumps({**asked, "outputs": outputs})
+        done = subprocess.run([sys.executable, "-B", str(folder / "suite/check.py")], input=exam, capture_output=True,
+                              text=True, timeout=SECONDS)
+        found = json.loads(done.stdout)["score"] if done.returncode == 0 else None
+        if found is None or abs(found - expected) > 1e-9:
+            problems.append(f"the checker gives {found} and not {expected} for {outputs!r:.60}")
+    print(f"{folder.name:22} {len(CHECKED[folder.name])} answers checked")
+    return problems
+
+
 def main():
     broken = 0
     checked = 0
@@ -245,6 +345,10 @@ def main():
         tool = {"first-fix-rust": "rustc", "first-fix-js": "node"}.get(folder.name)
         if tool and not shutil.which(tool):
             problems = [f"{tool} is not installed"]
+        elif folder.name in FIRST:
+            problems = check_problem(folder)
+        elif folder.name in CHECKED:
+            problems = check_checker(folder)
         elif (folder / "meliora.toml").is_file():
             problems = check_project(folder, "--each" in sys.argv)
         elif (folder / "evaluator.py").is_file():

@@ -188,37 +188,44 @@ def main():
     parser.add_argument("--venv", default=str(HERE / ".venv"), help="where OpenEvolve is installed")
     parser.add_argument("--minutes", type=float, default=60, help="limit of one run")
     parser.add_argument("--at-least", type=int, default=0, help="exit with 2 where fewer tasks are won or drawn")
-    parser.add_argument("--out", help="append each run to this file, a JSON object a line")
+    parser.add_argument("--out", help="append each run to this file, a JSON object a line; runs that stand there are not made again")
     options = parser.parse_args()
     options.scratch = tempfile.mkdtemp(prefix="meliora-compare-")
-    failed, held = [], 0
+    failed, held, known = [], 0, {}
+    if options.out and Path(options.out).exists():
+        for line in Path(options.out).read_text().splitlines():
+            run = json.loads(line)
+            known[run["task"], run["engine"], run["seed"]] = run
     try:
         python = python_with_openevolve(Path(options.venv).resolve())
         print(f"{'task':22} {'engine':12} {'median':>10} {'worst':>10} {'best':>10}   at 25      50      100   tokens/run  seconds/run")
+        engines = {"openevolve": lambda task, seed: openevolve(python, task, seed, options),
+                   "meliora": lambda task, seed: meliora(options.meliora, task, seed, options)}
         for task in options.tasks.split(","):
-            medians = {}
-            for name, run in (("openevolve", lambda seed: openevolve(python, task, seed, options)),
-                              ("meliora", lambda seed: meliora(options.meliora, task, seed, options))):
-                runs = []
-                for seed in range(1, options.seeds + 1):
+            runs = {name: [] for name in engines}
+            for seed in range(1, options.seeds + 1):
+                for name, run in engines.items():
                     try:
-                        runs.append(run(seed))
+                        found = known.get((task, name, seed)) or run(task, seed)
                     except (Failed, subprocess.TimeoutExpired) as why:
                         failed.append(str(why))
                         print(f"!!! {why}", file=sys.stderr, flush=True)
                         continue
-                    if options.out:
+                    runs[name].append(found)
+                    if options.out and (task, name, seed) not in known:
                         with open(options.out, "a") as file:
-                            file.write(json.dumps({"task": task, "engine": name, "seed": seed, **runs[-1]}) + "\n")
-                if not runs:
+                            file.write(json.dumps({"task": task, "engine": name, "seed": seed, **found}) + "\n")
+            medians = {}
+            for name, made in runs.items():
+                if not made:
                     continue
-                ends = [r["line"][-1] for r in runs]
+                ends = [r["line"][-1] for r in made]
                 medians[name] = statistics.median(ends)
-                at = [statistics.median(r["line"][k - 1] for r in runs) for k in (25, 50, 100) if k <= options.evaluations]
-                tokens = [r["tokens"] for r in runs if r["tokens"] is not None]
+                at = [statistics.median(r["line"][k - 1] for r in made) for k in (25, 50, 100) if k <= options.evaluations]
+                tokens = [r["tokens"] for r in made if r["tokens"] is not None]
                 print(f"{task:22} {name:12} {medians[name]:10.6f} {min(ends):10.6f} {max(ends):10.6f}   "
                       + " ".join(f"{value:7.4f}" for value in at)
-                      + f"  {statistics.median(tokens) if tokens else 0:10,.0f}  {statistics.median(r['seconds'] for r in runs):10.1f}", flush=True)
+                      + f"  {statistics.median(tokens) if tokens else 0:10,.0f}  {statistics.median(r['seconds'] for r in made):10.1f}", flush=True)
             if len(medians) == 2:
                 held += medians["meliora"] >= medians["openevolve"]
     except Failed as why:
