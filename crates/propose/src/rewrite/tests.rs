@@ -102,6 +102,18 @@ fn ask_with(
     tried: &[TreeId],
     tokens: u64,
 ) -> (Result<Bid, ProposeError>, Vec<Chat>) {
+    ask_by(Settings::default(), feedback, answers, genome, attempts, tried, tokens)
+}
+
+fn ask_by(
+    settings: Settings,
+    feedback: &[Feedback],
+    answers: &[Result<Reply, ModelError>],
+    genome: &Genome,
+    attempts: &[PastAttempt],
+    tried: &[TreeId],
+    tokens: u64,
+) -> (Result<Bid, ProposeError>, Vec<Chat>) {
     let model = Arc::new(Says::new(answers));
     let brief = Brief {
         goal: "add the numbers up",
@@ -118,7 +130,7 @@ fn ask_with(
         tried: &Trees(tried.to_vec()),
         reserved: Cost { tokens, usd: MicroUsd(1000), ..Cost::ZERO },
     };
-    let bid = Rewrite::new(model.clone(), Settings::default()).propose(&brief);
+    let bid = Rewrite::new(model.clone(), settings).propose(&brief);
     let asked = model.asked.lock().unwrap().clone();
     (bid, asked)
 }
@@ -219,6 +231,27 @@ fn a_line_is_asked_for_after_worked_examples() {
     for words in ["add the numbers up", FILE, "f([1]): expected 1, got -1"] {
         assert!(text.contains(words), "{words} is missing in:\n{text}");
     }
+}
+
+#[test]
+fn a_model_that_is_not_small_is_always_shown_the_program_with_its_failing_tests() {
+    let large = || Settings { small: false, ..Settings::default() };
+    for attempts in [FUNCTION, LINE, HALF, FIRST, MISSING, AGAIN] {
+        let genome = genome(&[("a.py", FILE)]);
+        let (_, asked) = ask_by(large(), &feedback(), &[reply("no idea")], &genome, &failed(attempts), &[], 50_000);
+        assert_eq!(asked.len(), CALLS);
+        for chat in &asked {
+            let text = question(chat);
+            assert!(text.contains("b -= x") && text.contains("Failing tests:") && text.contains("whole"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_prompt_that_is_too_long_is_an_outcome() {
+    let (bid, asked) = ask(Err(ModelError::TooLong("about 9000 tokens".into())), &genome(&[("a.py", FILE)]), &[]);
+    assert!(matches!(bid, Ok(Bid::Unusable { reason, .. }) if reason.contains("about 9000 tokens")));
+    assert_eq!(asked.len(), 1);
 }
 
 #[test]
