@@ -238,6 +238,19 @@ def check_openevolve(folder):
     return problems
 
 
+def check_prompts(folder):
+    """A prompt, and rows whose inputs differ from what is expected of them."""
+    suite = tomllib.loads((folder / "suite" / "suite.toml").read_text())
+    lines = (folder / "suite" / suite["prompt"]["data"]).read_text().splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    problems = [f"row {i}: {row}" for i, row in enumerate(rows) if set(row) != {"input", "expected"}]
+    problems += [f"row {i} is right already" for i, row in enumerate(rows) if row.get("input") == row.get("expected")]
+    if len({row["input"] for row in rows}) != len(rows) or not rows:
+        problems.append("no rows, or two of the same input")
+    print(f"{folder.name:22} {len(rows)} rows")
+    return problems
+
+
 def main():
     broken = 0
     checked = 0
@@ -245,6 +258,8 @@ def main():
         tool = {"first-fix-rust": "rustc", "first-fix-js": "node"}.get(folder.name)
         if tool and not shutil.which(tool):
             problems = [f"{tool} is not installed"]
+        elif (folder / "genome" / "prompt.txt").is_file():
+            problems = check_prompts(folder)
         elif (folder / "meliora.toml").is_file():
             problems = check_project(folder, "--each" in sys.argv)
         elif (folder / "evaluator.py").is_file():

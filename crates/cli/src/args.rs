@@ -34,6 +34,12 @@ pub enum Command {
     },
     /// Evolve: continue an unfinished run, or start anew from the champion.
     Run(Run),
+    /// Prompts: optimize them.
+    Prompt {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Prompt,
+    },
     /// Examine once, without evolution.
     Bench(Bench),
     /// What happened, newest last.
@@ -289,7 +295,7 @@ pub struct Overrides {
 }
 
 /// `meliora run`.
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Debug, Clone)]
 pub struct Run {
     /// Folder of the project: with a meliora.toml, or an OpenEvolve task.
     #[arg(default_value = ".")]
@@ -298,7 +304,10 @@ pub struct Run {
     #[arg(long, value_parser = ["greedy", "dgm"])]
     pub strategy: Option<String>,
     /// Who proposes; may be given several times, they take turns.
-    #[arg(long = "proposer", value_parser = ["mutate", "rewrite", "replay", "command"])]
+    #[arg(long = "proposer", value_parser = [
+        "mutate", "rewrite", "replay", "command", "reword", "labeled-few-shot", "bootstrap-few-shot",
+        "bootstrap-random-search", "copro", "gepa", "mipro-v2",
+    ])]
     pub proposers: Vec<String>,
     /// At most this many examinations.
     #[arg(long, value_name = "N")]
@@ -330,6 +339,22 @@ pub struct Run {
     /// Leave an unfinished run behind and start anew from the tree as it stands.
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// What to do with prompts.
+#[derive(Subcommand, Debug)]
+pub enum Prompt {
+    /// Search for better prompts: `meliora run` with an optimizer.
+    Optimize {
+        /// Which optimizer; without it, those of meliora.toml, or `reword`.
+        #[arg(long, value_parser = [
+            "reword", "labeled-few-shot", "bootstrap-few-shot", "bootstrap-random-search", "copro", "gepa", "mipro-v2",
+        ])]
+        optimizer: Option<String>,
+        /// As for a run.
+        #[command(flatten)]
+        run: Box<Run>,
+    },
 }
 
 /// `meliora bench`.

@@ -11,6 +11,7 @@ mod init;
 mod lineage;
 mod log;
 mod promote;
+mod prompt;
 mod proposers;
 mod resume;
 mod review;
@@ -30,6 +31,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     match &args.command {
         Command::Init { dir } => init::init(dir, printer),
         Command::Run(run) => run::run(run, printer),
+        Command::Prompt { command } => prompt::prompt(command, printer),
         Command::Bench(bench) => bench::bench(bench, printer),
         Command::Log(log) => log::log(log, printer),
         Command::Show { id, dir } => show::show(id, dir, printer),

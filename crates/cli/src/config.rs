@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use meliora_propose::optimize::NAMES;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -36,6 +37,9 @@ pub struct Config {
     /// The language model.
     #[serde(default)]
     pub model: Model,
+    /// The model that answers in examinations of prompts; `[model]` where it names no server.
+    #[serde(default)]
+    pub student: Student,
     /// The outside proposer.
     #[serde(default)]
     pub command: OutsideCommand,
@@ -91,7 +95,7 @@ impl Default for Suite {
 pub struct Run {
     /// How parents are chosen: `greedy` or `dgm`.
     pub strategy: String,
-    /// Who proposes, in turns: `mutate`, `rewrite`, `replay`, `command`.
+    /// Who proposes, in turns: `mutate`, `rewrite`, `replay`, `command`; for prompts, the optimizers of docs/prompts.md.
     pub proposers: Vec<String>,
     /// Seed of every random choice.
     pub seed: u64,
@@ -221,6 +225,46 @@ impl Default for Model {
     }
 }
 
+/// `[student]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Student {
+    /// Address of the server; empty to take the server and model of `[model]`.
+    pub base_url: String,
+    /// Name of the model; empty to ask the server.
+    pub name: String,
+    /// Name of the environment variable that holds the key.
+    pub key_env: Option<String>,
+    /// US dollars per million tokens read.
+    pub price_prompt: f64,
+    /// US dollars per million tokens written.
+    pub price_completion: f64,
+    /// Sampling temperature. At 0 an equal question is asked once.
+    pub temperature: f64,
+    /// Most tokens an answer may have.
+    pub max_tokens: u32,
+    /// Seed of its answers, for servers that take one.
+    pub seed: u64,
+    /// How many questions are asked at once.
+    pub at_once: usize,
+}
+
+impl Default for Student {
+    fn default() -> Self {
+        Student {
+            base_url: String::new(),
+            name: String::new(),
+            key_env: None,
+            price_prompt: 0.0,
+            price_completion: 0.0,
+            temperature: 0.0,
+            max_tokens: 512,
+            seed: 0,
+            at_once: 4,
+        }
+    }
+}
+
 /// `[command]`
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -343,6 +387,10 @@ pub fn check(config: &Config) -> Result<(), String> {
     if !(0.0..=600.0).contains(&a.wait_seconds) || a.retries > 20 {
         return Err("[alerts] wait_seconds lies between 0 and 600, retries between 0 and 20".into());
     }
+    let s = &config.student;
+    if !(0.0..=2.0).contains(&s.temperature) || s.max_tokens == 0 || !(1..=512).contains(&s.at_once) {
+        return Err("[student] temperature lies between 0 and 2, at_once between 1 and 512, max_tokens above 0".into());
+    }
     if config.run.jobs == 0 || config.run.jobs > 256 {
         return Err("[run] jobs lies between 1 and 256".into());
     }
@@ -350,9 +398,12 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("[run] proposers names none".into());
     }
     for proposer in &config.run.proposers {
-        if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
+        let known = ["mutate", "rewrite", "replay", "command"];
+        if !known.contains(&proposer.as_str()) && !NAMES.contains(&proposer.as_str()) {
             return Err(format!(
-                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"
+                "[run] proposers: there is no '{proposer}'; there are {}; for prompts {}",
+                known.join(", "),
+                NAMES.join(", ")
             ));
         }
     }
@@ -397,8 +448,10 @@ fn user_file() -> Option<PathBuf> {
 
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
-    let sections =
-        ["genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store"];
+    let sections = [
+        "genome", "suite", "run", "budget", "sandbox", "model", "student", "command", "replay", "judge", "alerts",
+        "store",
+    ];
     let mut table = toml::Table::new();
     for (name, value) in vars {
         let Some(key) = name.strip_prefix("MELIORA_").map(str::to_lowercase) else { continue };

@@ -16,7 +16,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sandbox", &["domain", "evolve"]),
     ("store", &["domain", "evolve"]),
     ("serve", &["domain", "evolve"]),
-    ("cli", &["domain", "prompt", "judge", "constitution", "benchmark", "evolve", "llm", "propose", "sandbox", "store", "serve"]),
+    (
+        "cli",
+        &[
+            "domain",
+            "prompt",
+            "judge",
+            "constitution",
+            "benchmark",
+            "evolve",
+            "llm",
+            "propose",
+            "sandbox",
+            "store",
+            "serve",
+        ],
+    ),
 ];
 
 fn crates() -> PathBuf {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId,
+    BidOutcome, Cost, Digest, Event, Example, Feedback, Genome, MarkStatus, Scorecard, Split, TreeId, VariantId,
 };
 
 use crate::approval::Approved;
@@ -32,6 +32,8 @@ pub struct Errand {
     pub arm: Arm,
     /// What is set aside for the proposal.
     pub price: Cost,
+    /// What is set aside for models that answer in its examination.
+    pub exam: Cost,
     /// The first parent's files.
     pub genome: Arc<Genome>,
     /// Its mean validation score.
@@ -40,6 +42,8 @@ pub struct Errand {
     pub cards: Vec<Arc<Scorecard>>,
     /// What train tasks told of it.
     pub feedback: Arc<Vec<Feedback>>,
+    /// For prompts: the train rows, and what it made of each.
+    pub examples: Arc<Vec<Example>>,
     /// What the first parent was made from, the nearest first; only for proposers that look at it.
     pub ancestors: Vec<Ancestor>,
     /// Others to learn from.
@@ -48,6 +52,13 @@ pub struct Errand {
     pub attempts: Vec<PastAttempt>,
     /// What is to be tried, where a person said yes to it: then nobody is asked for a proposal.
     pub approved: Option<Approved>,
+}
+
+impl Errand {
+    /// All that is set aside for it beside evaluations.
+    pub fn aside(&self) -> Cost {
+        self.price + self.exam
+    }
 }
 
 /// Trees and ideas that were tried, those under way included. Shared by all workers.
@@ -84,6 +95,7 @@ pub struct Memory<'a> {
     genomes: Shelf<Arc<Genome>>,
     cards: Shelf<Vec<Arc<Scorecard>>>,
     feedback: Shelf<Arc<Vec<Feedback>>>,
+    examples: Shelf<Arc<Vec<Example>>>,
 }
 
 impl<'a> Memory<'a> {
@@ -96,6 +108,7 @@ impl<'a> Memory<'a> {
             genomes: Shelf::default(),
             cards: Shelf::default(),
             feedback: Shelf::default(),
+            examples: Shelf::default(),
         }
     }
 
@@ -133,6 +146,7 @@ impl<'a> Memory<'a> {
         let evaluator = node.and_then(|n| n.evaluator).unwrap_or_default();
         let cards = self.cards(&parent, &evaluator)?;
         let feedback = self.feedback(&parent, &cards)?;
+        let examples = self.examples.get(&parent).cloned().unwrap_or_default();
         let inspirations = inspirations
             .iter()
             .map(|id| {
@@ -154,10 +168,12 @@ impl<'a> Memory<'a> {
             parents,
             arm,
             price,
+            exam: Cost::ZERO,
             genome,
             score,
             cards,
             feedback,
+            examples,
             ancestors,
             inspirations,
             attempts,
@@ -212,20 +228,21 @@ impl<'a> Memory<'a> {
         }
         let mut found = None;
         for recorded in self.archive.about(id)? {
-            if let Event::Traced { feedback, .. } = recorded.event {
-                found = Some(feedback);
+            if let Event::Traced { feedback, examples, .. } = recorded.event {
+                found = Some((feedback, examples));
             }
         }
         let known = found.is_some();
-        if let Some(feedback) = found {
-            self.feedback.put(*id, Arc::new(feedback));
+        if let Some((feedback, examples)) = found {
+            self.keep_feedback(*id, feedback, examples);
         }
         Ok(known)
     }
 
     /// Keeps what was gathered.
-    pub fn keep_feedback(&mut self, id: VariantId, feedback: Vec<Feedback>) {
+    pub fn keep_feedback(&mut self, id: VariantId, feedback: Vec<Feedback>, examples: Vec<Example>) {
         self.feedback.put(id, Arc::new(feedback));
+        self.examples.put(id, Arc::new(examples));
     }
 
     /// Keeps a new variant's files and marks.

@@ -20,6 +20,7 @@ mod relay;
 mod requirement;
 mod rng;
 mod strategy;
+mod student;
 mod work;
 
 pub use approval::{answer, granted, pause_in_force, resume};
@@ -29,7 +30,7 @@ pub use crew::tell_of_pause;
 pub use diagnosis::{Circumstances, Finding, diagnose};
 pub use error::EvolveError;
 pub use evolution::{Ended, Evolution, Setup};
-pub use examine::{Nonce, examine};
+pub use examine::{Means, Nonce, examine};
 pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
 pub use lineage::{Answer, Ask, Asks, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
@@ -37,6 +38,7 @@ pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
 pub use strategy::{Action, Arm, Strategy, StrategyKind};
+pub use student::{Purse, Student};
 
 /// How a run stands, for whoever shows it. Not journalled.
 #[derive(Clone, PartialEq, Debug, Default)]

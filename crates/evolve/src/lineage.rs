@@ -200,6 +200,15 @@ impl Lineage {
                     run.last_step = run.last_step.max(*step);
                 }
             }
+            Event::Spent { step, cost } => {
+                if let Some(run) = &mut self.run {
+                    run.spent += *cost;
+                    // A baseline has no bid that would settle what was set aside for it.
+                    if *step == 0 {
+                        run.reserved.remove(step);
+                    }
+                }
+            }
             Event::Bid(attempt) => self.bid(attempt),
             Event::Refused { step, article, reason, .. } => {
                 if let Some(run) = &mut self.run {

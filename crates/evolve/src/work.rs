@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    BidOutcome, Change, Cost, Edit, Feedback, Judgement, Request, Scorecard, Split, TreeId, Verdict, Word,
+    BidOutcome, Change, Cost, Edit, Example, Feedback, Judgement, Request, Scorecard, Split, TaskId, TreeId, Verdict,
+    Word,
 };
 
 use crate::approval::Approved;
@@ -12,8 +13,9 @@ use crate::brief::{Errand, Seen};
 use crate::budget::Budget;
 use crate::error::EvolveError;
 use crate::evolution::Setup;
-use crate::examine::examine;
-use crate::port::{Bid, Brief};
+use crate::examine::{Means, answer, examine};
+use crate::port::{Bid, Brief, ProposeError, Pupil, Trial, Tryout};
+use crate::student::{Purse, Student};
 
 /// What a worker needs; cheap to clone.
 #[derive(Clone)]
@@ -48,6 +50,8 @@ pub struct Outcome {
     pub judgement: Option<Judgement>,
     /// Examinations that were set aside beyond the first.
     pub extra_reserved: u64,
+    /// What models cost that answered in its examinations.
+    pub answers: Cost,
 }
 
 impl Outcome {
@@ -64,6 +68,7 @@ impl Outcome {
             cards: Vec::new(),
             judgement: None,
             extra_reserved: 0,
+            answers: Cost::ZERO,
         }
     }
 }
@@ -107,10 +112,27 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
-        outcome.cards.push(self.examine(&lawful)?);
-        outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
+        let purse = self.purse(errand.exam);
+        let spent = outcome.cost;
+        let judged = self.examine(&lawful, &purse).and_then(|card| {
+            outcome.cards.push(card);
+            self.judge(errand, &lawful, &mut outcome, &purse)
+        });
+        outcome.judgement = Some(judged.map_err(|e| e.after(spent))?);
+        outcome.answers = purse.spent();
         outcome.subject = Some(lawful);
         Ok(outcome)
+    }
+
+    /// What was set aside, as far as the run has a limit at all.
+    pub fn purse(&self, aside: Cost) -> Purse {
+        let limit = self.budget.limit();
+        Purse::new((limit.tokens > 0 || limit.usd.0 > 0).then_some(aside))
+    }
+
+    fn means(&self) -> Means<'_> {
+        let Setup { suite, sandbox, student, nonce, .. } = *self.setup;
+        Means { suite, sandbox, student, nonce }
     }
 
     /// What is to be tried: what a person said yes to, or what the proposer comes back with.
@@ -130,6 +152,7 @@ impl Workshop<'_> {
 
     fn propose(&self, errand: &Errand) -> Result<Bid, EvolveError> {
         let proposer = self.setup.proposers.get(errand.arm).ok_or(EvolveError::NoArm(errand.arm))?;
+        let bench = Bench { workshop: self, errand };
         let brief = Brief {
             goal: self.setup.goal,
             step: errand.step,
@@ -138,6 +161,8 @@ impl Workshop<'_> {
             genome: &errand.genome,
             score: errand.score,
             feedback: &errand.feedback,
+            examples: &errand.examples,
+            trial: &bench,
             ancestors: &errand.ancestors,
             inspirations: &errand.inspirations,
             attempts: &errand.attempts,
@@ -149,7 +174,13 @@ impl Workshop<'_> {
     }
 
     /// Judges, examining again for as long as the judge asks and the budget allows.
-    fn judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<Judgement, EvolveError> {
+    fn judge(
+        &self,
+        errand: &Errand,
+        lawful: &Lawful,
+        outcome: &mut Outcome,
+        purse: &Purse,
+    ) -> Result<Judgement, EvolveError> {
         let reference: Vec<&Scorecard> = errand.cards.iter().map(Arc::as_ref).collect();
         loop {
             let cards: Vec<&Scorecard> = outcome.cards.iter().collect();
@@ -166,20 +197,71 @@ impl Workshop<'_> {
                 });
             }
             outcome.extra_reserved += 1;
-            let card = self.examine(lawful)?;
+            let card = self.examine(lawful, purse)?;
             outcome.cards.push(card);
         }
     }
 
     /// One examination: on validation, and on train too if somebody will read what it says.
-    pub fn examine(&self, lawful: &Lawful) -> Result<Scorecard, EvolveError> {
+    pub fn examine(&self, lawful: &Lawful, purse: &Purse) -> Result<Scorecard, EvolveError> {
         let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
         let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, splits, false, self.setup.nonce)?.scorecard)
+        Ok(examine(&self.means(), lawful, splits, false, purse)?.scorecard)
     }
 
-    /// What train tasks tell, with the lines they run.
-    pub fn feedback(&self, lawful: &Lawful) -> Result<Vec<Feedback>, EvolveError> {
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &[Split::Train], true, self.setup.nonce)?.feedback)
+    /// What train tasks tell, with the lines they run; of prompts, with what was made of each row.
+    pub fn feedback(&self, lawful: &Lawful, purse: &Purse) -> Result<(Vec<Feedback>, Vec<Example>), EvolveError> {
+        let graded = examine(&self.means(), lawful, &[Split::Train], true, purse)?;
+        Ok((graded.feedback, graded.examples))
+    }
+}
+
+/// Where a proposer tries changes on train rows while it makes its bid. Nothing is tried that the law does not let through.
+struct Bench<'a> {
+    workshop: &'a Workshop<'a>,
+    errand: &'a Errand,
+}
+
+impl Bench<'_> {
+    fn pupil(&self, pupil: Pupil) -> Option<&Student<'_>> {
+        let setup = self.workshop.setup;
+        match pupil {
+            Pupil::Student => setup.student,
+            Pupil::Teacher => setup.teacher.or(setup.student),
+        }
+    }
+}
+
+impl Trial for Bench<'_> {
+    fn on(&self, change: &Change, tasks: &[TaskId], pupil: Pupil, most: Cost) -> Result<Tryout, ProposeError> {
+        let setup = self.workshop.setup;
+        let (Some(prompts), Some(student)) = (setup.suite.prompts(), self.pupil(pupil)) else {
+            return Ok(Tryout::Refused("nothing but prompts can be tried on train rows".into()));
+        };
+        let subject = match change.edits.is_empty() {
+            true => Subject::Baseline(&self.errand.genome),
+            false => Subject::Proposal { variant: self.errand.parents[0], parent: &self.errand.genome, change },
+        };
+        let lawful = match setup.constitution.review(subject, &[], (setup.clock)()) {
+            Ruling::Lawful(lawful) => lawful,
+            Ruling::Refused(refusal) => return Ok(Tryout::Refused(refusal.reason)),
+            Ruling::NeedsApproval(request) => return Ok(Tryout::Refused(request.reason)),
+        };
+        let means = Means { student: Some(student), ..self.workshop.means() };
+        let purse = self.workshop.purse(most);
+        let graded = answer(&means, &lawful, &prompts.train(tasks), &purse).map_err(|e| ProposeError {
+            hint: e.hint(),
+            what: e.to_string(),
+            spent: purse.spent(),
+        })?;
+        Ok(Tryout::Done { examples: graded.examples, cost: purse.spent() })
+    }
+
+    fn estimate(&self, tasks: &[TaskId], pupil: Pupil) -> Cost {
+        let (Some(prompts), Some(student)) = (self.workshop.setup.suite.prompts(), self.pupil(pupil)) else {
+            return Cost::ZERO;
+        };
+        crate::examine::program(prompts, &self.errand.genome)
+            .map_or(Cost::ZERO, |file| student.estimate(&file.program, &prompts.train(tasks)))
     }
 }

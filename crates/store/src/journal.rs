@@ -39,7 +39,7 @@ pub(crate) fn lasting(event: &Event) -> bool {
     match event {
         Event::Promoted { .. } | Event::RolledBack { .. } | Event::HoldoutOpened { .. } => true,
         Event::Answered(_) | Event::Used { .. } | Event::Paused { .. } | Event::Resumed { .. } => true,
-        Event::Reserved { cost, .. } => paid(cost),
+        Event::Reserved { cost, .. } | Event::Spent { cost, .. } => paid(cost),
         Event::Bid(attempt) => paid(&attempt.cost),
         _ => false,
     }

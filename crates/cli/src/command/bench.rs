@@ -14,12 +14,17 @@ use crate::project::{Project, nonce, now, resolve};
 
 /// Examines once and prints the marks.
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
-    let project = Project::open(&args.dir, &args.overrides, printer)?;
+    let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     let sandbox = cages::tested(&project.config.sandbox, &project.tools, 0)?;
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
     }
     let _lock = project.lock("meliora bench")?;
+    let models = super::proposers::models(&project, None, printer)?;
+    let student = models.student(&project.config.student);
+    if let Some(student) = &student {
+        project.suite.answered_by(&student.describe());
+    }
     let archive = project.archive()?;
     let mut journal = Journal::open(&archive, &Silent, &now)?;
     let policy = project.policy();
@@ -27,6 +32,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         constitution: &project.constitution,
         suite: &project.suite,
         sandbox: sandbox.as_ref(),
+        student: student.as_ref(),
         policy: &policy,
         nonce: &nonce,
     };

@@ -1,16 +1,20 @@
 //! Builds the proposers of a run from its configuration. Keys come from the environment, here and nowhere else.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use meliora_domain::{Proposer as Name, RunPlan};
-use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly, Sandbox};
+use meliora_domain::{Genome, Proposer as Name, RunPlan};
+use meliora_evolve::{CageSpec, Chat, Message, Model, Proposer, ReadOnly, Role, Sandbox, Student};
 use meliora_llm::{Api, Cassette, CassetteError, HttpModel, ModelConfig, Recorder, Secret};
+use meliora_prompt::ProgramFile;
 use meliora_propose::command::CommandProposer;
 use meliora_propose::mutate::Mutate;
+use meliora_propose::optimize;
 use meliora_propose::rewrite::{Rewrite, Settings};
 
 use crate::args;
+use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
@@ -23,7 +27,7 @@ pub type Named<'a> = (Name, Box<dyn Proposer + 'a>);
 pub fn build<'a>(
     project: &Project,
     sandbox: &'a dyn Sandbox,
-    args: &args::Run,
+    (args, models): (&args::Run, &Models),
     unfinished: Option<&RunPlan>,
     until: Option<Instant>,
     printer: &Printer,
@@ -32,17 +36,20 @@ pub fn build<'a>(
         Some(plan) => plan.arms.iter().map(|a| a.kind.clone()).collect(),
         None => project.config.run.proposers.clone(),
     };
-    kinds.iter().map(|kind| one(kind, project, sandbox, args, until, printer)).collect()
+    kinds.iter().map(|kind| one(kind, project, sandbox, (args, models), until, printer)).collect()
 }
 
 fn one<'a>(
     kind: &str,
     project: &Project,
     sandbox: &'a dyn Sandbox,
-    args: &args::Run,
+    (args, models): (&args::Run, &Models),
     until: Option<Instant>,
     printer: &Printer,
 ) -> Result<Named<'a>, Failure> {
+    if let Some(proposer) = optimizer(kind, project, models) {
+        return Ok(proposer);
+    }
     let named = |model: Option<&str>| Name { kind: kind.to_owned(), model: model.map(str::to_owned) };
     match kind {
         "mutate" => Ok((named(None), Box::new(Mutate::new()))),
@@ -70,6 +77,129 @@ fn one<'a>(
     }
 }
 
+/// The models of prompts: who answers in examinations, and who proposes.
+#[derive(Default)]
+pub struct Models {
+    main: Option<Arc<dyn Model>>,
+    student: Option<Arc<dyn Model>>,
+}
+
+impl Models {
+    /// Who answers.
+    pub fn student(&self, c: &config::Student) -> Option<Student<'_>> {
+        let model = self.student.as_ref().or(self.main.as_ref())?;
+        Some(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once))
+    }
+
+    /// Who answers better, where the student has a model of its own.
+    pub fn teacher(&self, c: &config::Student) -> Option<Student<'_>> {
+        self.student.as_ref()?;
+        let model = self.main.as_ref()?;
+        Some(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once))
+    }
+}
+
+/// The models that a suite of prompts needs; none for other suites.
+pub fn models(project: &Project, record: Option<&Path>, printer: &Printer) -> Result<Models, Failure> {
+    if project.suite.prompts().is_none() {
+        return Ok(Models::default());
+    }
+    let c = &project.config;
+    let main = one_model(project, &c.model, record, printer)?;
+    let student = match c.student.base_url.is_empty() && c.student.name.is_empty() {
+        true => None,
+        false => {
+            let own = config::Model {
+                base_url: if c.student.base_url.is_empty() {
+                    c.model.base_url.clone()
+                } else {
+                    c.student.base_url.clone()
+                },
+                name: c.student.name.clone(),
+                key_env: c.student.key_env.clone(),
+                price_prompt: c.student.price_prompt,
+                price_completion: c.student.price_completion,
+                ..c.model.clone()
+            };
+            Some(one_model(project, &own, record, printer)?)
+        }
+    };
+    Ok(Models { main: Some(main), student })
+}
+
+/// A model behind its server, or from the project's cassette where no server is named.
+fn one_model(
+    project: &Project,
+    c: &config::Model,
+    record: Option<&Path>,
+    printer: &Printer,
+) -> Result<Arc<dyn Model>, Failure> {
+    let cassette = &project.config.replay.cassette;
+    if c.base_url.is_empty() && !cassette.as_os_str().is_empty() {
+        let name = Some(c.name.as_str()).filter(|n| !n.is_empty());
+        let cassette = Cassette::load(&project.dir.join(cassette), name).map_err(cassette_failure)?;
+        return Ok(Arc::new(cassette));
+    }
+    let model = connect(c, None, printer)?;
+    Ok(match record {
+        Some(file) => Arc::new(Recorder::new(model, file).map_err(cassette_failure)?),
+        None => Arc::new(model),
+    })
+}
+
+/// An optimizer of prompts, by its name.
+fn optimizer<'a>(kind: &str, project: &Project, models: &Models) -> Option<Named<'a>> {
+    let model = models.main.clone()?;
+    let student = models.student.as_ref().or(models.main.as_ref())?;
+    let c = &project.config;
+    let question = Message::new(Role::User, "abc".repeat(ROW_TOKENS));
+    let chat = Chat { messages: vec![question], temperature: 0.0, max_tokens: c.student.max_tokens, seed: 0 };
+    let once = student.estimate(&chat);
+    let settings = optimize::Settings {
+        max_tokens: c.model.max_tokens,
+        context_tokens: Settings::default().context_tokens,
+        temperature: c.model.temperature,
+        row: once + once,
+    };
+    let name = Name { kind: kind.to_owned(), model: Some(model.name().to_owned()) };
+    Some((name, optimize::named(kind, model, settings)?))
+}
+
+/// Whether the proposers can do anything with this genome and suite.
+pub fn fit(project: &Project, genome: &Genome) -> Result<(), Failure> {
+    let proposers = &project.config.run.proposers;
+    let optimizers = proposers.iter().any(|name| optimize::NAMES.contains(&name.as_str()));
+    let Some(suite) = project.suite.prompts() else {
+        return match optimizers {
+            true => Err(Failure::new(
+                Exit::Configuration,
+                "the suite of this project is none of prompts, which optimizers need",
+            )
+            .hint("docs/prompts.md tells what such a suite looks like")),
+            false => Ok(()),
+        };
+    };
+    let texts = genome.files().filter_map(|(path, body)| Some((path.to_string(), body.text()?.to_owned())));
+    let columns: Vec<&str> = suite.inputs().collect();
+    let file = ProgramFile::read(&texts.collect(), &columns)
+        .map_err(|e| Failure::new(Exit::Configuration, e.what).hint(e.hint))?;
+    let wanted: Vec<&str> = file.program.inputs().iter().map(|f| f.name.as_str()).collect();
+    suite.has(&wanted).map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
+    if let Some(name) = proposers.iter().find(|name| file.is_plain() && DEMOS.contains(&name.as_str())) {
+        return Err(Failure::new(
+            Exit::Configuration,
+            format!("'{name}' adds demos, and a plain prompt has no place for them"),
+        )
+        .hint("write program.toml (docs/prompts.md), or choose reword, copro or gepa"));
+    }
+    Ok(())
+}
+
+/// Optimizers that choose demos.
+const DEMOS: [&str; 3] = ["labeled-few-shot", "bootstrap-few-shot", "bootstrap-random-search"];
+/// Tokens of a question that optimizers set aside for each train row that they try.
+const ROW_TOKENS: usize = 2500;
+
 fn settings(project: &Project) -> Settings {
     let model = &project.config.model;
     Settings { max_tokens: model.max_tokens, temperature: model.temperature, ..Settings::default() }
@@ -81,11 +211,18 @@ fn cassette_failure(e: CassetteError) -> Failure {
 
 /// A model behind a server, whose calls end with the run's time.
 pub fn live(project: &Project, until: Option<Instant>, printer: &Printer) -> Result<HttpModel, Failure> {
-    let c = &project.config.model;
-    if c.base_url.is_empty() {
+    if project.config.model.base_url.is_empty() {
         return Err(Failure::new(Exit::Configuration, "the rewrite proposer has no model server").hint(
             "`--base-url http://127.0.0.1:8080/v1`, or `[model] base_url = …`; without a model, `--proposer mutate` works",
         ));
+    }
+    connect(&project.config.model, until, printer)
+}
+
+fn connect(c: &config::Model, until: Option<Instant>, printer: &Printer) -> Result<HttpModel, Failure> {
+    if c.base_url.is_empty() {
+        return Err(Failure::new(Exit::Configuration, "prompts are answered by a model, and no server is named")
+            .hint("`--base-url http://127.0.0.1:8080/v1`, or `[model] base_url = …`; docs/models.md lists servers"));
     }
     let api = if c.api == "anthropic" { Api::Anthropic } else { Api::OpenAi };
     let variable = c.key_env.clone().unwrap_or_else(|| {

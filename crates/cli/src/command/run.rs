@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use meliora_domain::{Cost, Event, FinishReason, Genome, MicroUsd, Proposer, RunPlan, Split};
 use meliora_evolve::{
     Alert, Archive, Ended, Evolution, Examiner, Journal, Lineage, Pause, Reexamination, Run, Sandbox, Setup,
-    StrategyKind, Target, pause_in_force, reexamine, tell_of_pause,
+    StrategyKind, Student, Target, pause_in_force, reexamine, tell_of_pause,
 };
+
+use meliora_propose::optimize::NAMES;
 
 use super::proposers;
 use crate::alerts::Alerts;
@@ -26,15 +28,39 @@ const AHEAD: usize = 2;
 
 /// Evolves to the end of the budget, a perfect score, or Ctrl-C.
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
+    evolve(Project::open(&args.dir, &args.overrides, printer)?, args, printer)
+}
+
+/// The same for prompts: with an optimizer, whatever the project's proposers are.
+pub fn optimize(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
+    if project.suite.prompts().is_none() {
+        return Err(Failure::new(Exit::Configuration, "the suite of this project is none of prompts")
+            .hint("its suite.toml has no [prompt]; `meliora run` evolves other genomes"));
+    }
+    project.config.run.proposers.retain(|name| NAMES.contains(&name.as_str()));
+    if project.config.run.proposers.is_empty() {
+        project.config.run.proposers = vec!["reword".into()];
+    }
+    evolve(project, args, printer)
+}
+
+fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     // Before keys and archives are read; cages are no copies of this process, but it need not come to that.
     let sandbox = cages::tested(&project.config.sandbox, &project.tools, AHEAD)?;
     let sandbox = sandbox.as_ref();
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;
     let genome = project.genome()?;
+    proposers::fit(&project, &genome)?;
     let _lock = project.lock("meliora run")?;
     let archive = project.archive()?;
+    let models = proposers::models(&project, args.record.as_deref(), printer)?;
+    let student = models.student(&project.config.student);
+    let teacher = models.teacher(&project.config.student);
+    if let Some(student) = &student {
+        project.suite.answered_by(&student.describe());
+    }
     let show = Show::new(*printer, project.config.budget.evals);
     let mut journal = Journal::open(&archive, &show, &now)?;
     let tell = |alert: &Alert| show.alert(alert);
@@ -44,7 +70,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         return Ok(still_paused(&pause, printer));
     }
     if !args.fresh {
-        look_again(&mut journal, &archive, &project, sandbox, printer)?;
+        look_again(&mut journal, &archive, &project, (sandbox, student.as_ref()), printer)?;
     }
     // The automatic rollback may just have changed the tree.
     let genome = if journal.lineage().rollbacks > 0 { project.genome()? } else { genome };
@@ -56,7 +82,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut plan = plan(&project, &baseline);
     let busy = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
     let until = end_of(plan.minutes, busy);
-    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), until, printer)?;
+    let proposers = proposers::build(&project, sandbox, (args, &models), unfinished.as_ref(), until, printer)?;
     plan.arms = proposers.iter().map(|(name, _)| name.clone()).collect();
     if let Some(begun) = unfinished {
         plan = RunPlan { budget: plan.budget, minutes: plan.minutes, ..begun };
@@ -76,6 +102,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         suite: &project.suite,
         policy: project.policy(),
         sandbox,
+        student: student.as_ref(),
+        teacher: teacher.as_ref(),
         archive: &archive,
         proposers: &boxed,
         observer: &show,
@@ -133,7 +161,9 @@ fn apply_flags(config: &mut Config, args: &args::Run) {
     budget.minutes = args.minutes.unwrap_or(budget.minutes);
     if let Some(cassette) = &args.cassette {
         config.replay.cassette = std::path::absolute(cassette).unwrap_or_else(|_| cassette.clone());
-        if args.proposers.is_empty() {
+        // Prompts are answered from the cassette, whoever proposes.
+        let prompts = run.proposers.iter().any(|name| NAMES.contains(&name.as_str()));
+        if args.proposers.is_empty() && !prompts {
             run.proposers = vec!["replay".into()];
         }
     }
@@ -159,7 +189,7 @@ fn look_again(
     journal: &mut Journal<'_>,
     archive: &dyn Archive,
     project: &Project,
-    sandbox: &dyn Sandbox,
+    (sandbox, student): (&dyn Sandbox, Option<&Student<'_>>),
     printer: &Printer,
 ) -> Result<(), Failure> {
     if journal.lineage().unfinished().is_some() || journal.lineage().standing.is_empty() {
@@ -170,6 +200,7 @@ fn look_again(
         constitution: &project.constitution,
         suite: &project.suite,
         sandbox,
+        student,
         policy: &policy,
         nonce: &nonce,
     };

@@ -111,6 +111,8 @@ fn ask_with(
         genome,
         score: Some(0.5),
         feedback,
+        examples: &[],
+        trial: &meliora_evolve::Untried,
         ancestors: &[],
         inspirations: &[],
         attempts,
