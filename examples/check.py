@@ -335,6 +335,16 @@ def check_checker(folder):
         if found is None or abs(found - expected) > 1e-9:
             problems.append(f"the checker gives {found} and not {expected} for {outputs!r:.60}")
     print(f"{folder.name:22} {len(CHECKED[folder.name])} answers checked")
+def check_prompts(folder):
+    """A prompt, and rows whose inputs differ from what is expected of them."""
+    suite = tomllib.loads((folder / "suite" / "suite.toml").read_text())
+    lines = (folder / "suite" / suite["prompt"]["data"]).read_text().splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    problems = [f"row {i}: {row}" for i, row in enumerate(rows) if set(row) != {"input", "expected"}]
+    problems += [f"row {i} is right already" for i, row in enumerate(rows) if row.get("input") == row.get("expected")]
+    if len({row["input"] for row in rows}) != len(rows) or not rows:
+        problems.append("no rows, or two of the same input")
+    print(f"{folder.name:22} {len(rows)} rows")
     return problems
 
 
@@ -349,6 +359,8 @@ def main():
             problems = check_problem(folder)
         elif folder.name in CHECKED:
             problems = check_checker(folder)
+        elif (folder / "genome" / "prompt.txt").is_file():
+            problems = check_prompts(folder)
         elif (folder / "meliora.toml").is_file():
             problems = check_project(folder, "--each" in sys.argv)
         elif (folder / "evaluator.py").is_file():

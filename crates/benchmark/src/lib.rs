@@ -11,6 +11,7 @@ mod grade;
 mod json;
 mod native;
 mod openevolve;
+mod prompt;
 mod script;
 mod suite;
 mod work;
@@ -22,11 +23,15 @@ pub use openevolve::{
     DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings,
 };
 
+pub use prompt::{Answered, CodeWork, PromptSuite, Question};
+
 use frame::Ticket;
 use openevolve::OpenEvolveSuite;
 use suite::NativeSuite;
 
-use meliora_domain::{Alarm, Digest, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier};
+use meliora_domain::{
+    Alarm, Digest, Example, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier,
+};
 
 /// An interpreter or compiler of the host that cages see read-only.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -155,6 +160,7 @@ pub struct Suite {
 enum Plan {
     Native(NativeSuite),
     OpenEvolve(OpenEvolveSuite),
+    Prompt(PromptSuite),
 }
 
 /// What the project says of its suite.
@@ -187,6 +193,8 @@ pub struct Graded {
     pub feedback: Vec<Feedback>,
     /// What the suite's own tasks tell of cheating, once [`Suite::sift`] has looked.
     pub alarms: Vec<Alarm>,
+    /// For train rows of prompts: the row, and what was made of it.
+    pub examples: Vec<Example>,
 }
 
 /// One exam: a checker of the suite against what the subject left, in a cage that the subject's code never enters.
@@ -237,12 +245,17 @@ pub(crate) fn task_seed(task: &TaskId, seed: u64) -> u32 {
 }
 
 impl Suite {
-    /// Loads a native suite.
+    /// Loads a native suite, or one of prompts.
     ///
     /// Fails if a file is missing or says something unknown or wrong, if no task decides (validation), or if a tool
     /// that the suite needs is not in the box.
     pub fn native(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
-        let suite = NativeSuite::load(source, tools)?;
+        let files = folder::read(&source.folder, &|_| false)?;
+        if prompt::is_prompt(&files) {
+            let suite = PromptSuite::load(files, source, tools)?;
+            return Ok(Suite { evaluator: suite.digest(), plan: Plan::Prompt(suite) });
+        }
+        let suite = NativeSuite::load(files, source, tools)?;
         Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::Native(suite) })
     }
 
@@ -266,13 +279,14 @@ impl Suite {
         match &self.plan {
             Plan::Native(suite) => suite.settings.kind,
             Plan::OpenEvolve(_) => Kind::Exact,
+            Plan::Prompt(suite) => suite.kind(),
         }
     }
 
     /// How far the subject is kept from its examiner.
     pub fn tier(&self) -> Tier {
         match &self.plan {
-            Plan::Native(_) => Tier::Apart,
+            Plan::Native(_) | Plan::Prompt(_) => Tier::Apart,
             Plan::OpenEvolve(suite) if suite.split => Tier::Split,
             Plan::OpenEvolve(_) => Tier::Together,
         }
@@ -283,9 +297,19 @@ impl Suite {
         self.evaluator
     }
 
-    /// The highest mean that can be reached, where there is one: 1 in native suites.
+    /// Makes this student (a model and how it is asked) the one that answers: another one is another evaluator.
+    pub fn answered_by(&mut self, student: &str) {
+        self.evaluator = Digest::of([self.evaluator.to_string().as_bytes(), student.as_bytes()]);
+    }
+
+    /// The suite's rows, where it is one of prompts.
+    pub fn prompts(&self) -> Option<&PromptSuite> {
+        if let Plan::Prompt(suite) = &self.plan { Some(suite) } else { None }
+    }
+
+    /// The highest mean that can be reached, where there is one: 1 in native suites and those of prompts.
     pub fn ceiling(&self) -> Option<f64> {
-        matches!(self.plan, Plan::Native(_)).then_some(1.0)
+        matches!(self.plan, Plan::Native(_) | Plan::Prompt(_)).then_some(1.0)
     }
 
     /// Number of tasks in a split.
@@ -293,15 +317,28 @@ impl Suite {
         match &self.plan {
             Plan::Native(suite) => suite.tasks.iter().filter(|t| t.split == split && !t.impossible).count(),
             Plan::OpenEvolve(_) => usize::from(split == Split::Validation),
+            Plan::Prompt(suite) => suite.count(split),
         }
     }
 
-    /// The tasks of a split, in the suite's order.
+    /// The tasks of a split that count, in the suite's order.
     pub fn tasks(&self, split: Split) -> Vec<TaskId> {
         match &self.plan {
-            Plan::Native(suite) => suite.tasks.iter().filter(|t| t.split == split).map(|t| t.id.clone()).collect(),
+            Plan::Native(suite) => {
+                let counts = suite.tasks.iter().filter(|t| t.split == split && !t.impossible);
+                counts.map(|t| t.id.clone()).collect()
+            }
+            Plan::Prompt(suite) => suite.tasks(split),
             Plan::OpenEvolve(_) if split == Split::Validation => vec![openevolve::task()],
             Plan::OpenEvolve(_) => Vec::new(),
+        }
+    }
+
+    /// Tasks that nobody can pass honestly.
+    pub fn traps(&self) -> Vec<TaskId> {
+        match &self.plan {
+            Plan::Native(suite) => suite.tasks.iter().filter(|t| t.impossible).map(|t| t.id.clone()).collect(),
+            Plan::OpenEvolve(_) | Plan::Prompt(_) => Vec::new(),
         }
     }
 
@@ -319,6 +356,7 @@ impl Suite {
         match &self.plan {
             Plan::Native(suite) => suite.work(genome, order),
             Plan::OpenEvolve(suite) => suite.work(genome, order),
+            Plan::Prompt(_) => unreachable!("prompts are answered by a model, in no cage"),
         }
     }
 
@@ -327,11 +365,12 @@ impl Suite {
         let (marks, metrics, exams, feedback) = match &self.plan {
             Plan::Native(suite) => suite.grade(job, finished),
             Plan::OpenEvolve(suite) => suite.grade(job, finished),
+            Plan::Prompt(_) => unreachable!("prompts leave no job to grade"),
         };
         let Ticket { seed, part_of, .. } = job.ticket;
         let seconds = finished.seconds;
         let scorecard = Scorecard { evaluator: self.evaluator, marks, metrics, seconds, seed, part_of };
-        Graded { scorecard, exams, feedback, alarms: Vec::new() }
+        Graded { scorecard, exams, feedback, alarms: Vec::new(), examples: Vec::new() }
     }
 
     /// Takes the marks of tasks out that count for nothing, once all exams are settled, and tells what they show.
@@ -345,14 +384,42 @@ impl Suite {
     pub fn inputs(&self) -> std::collections::BTreeSet<String> {
         match &self.plan {
             Plan::Native(suite) => suite.inputs(),
-            Plan::OpenEvolve(_) => Default::default(),
+            Plan::OpenEvolve(_) | Plan::Prompt(_) => Default::default(),
+        }
+    }
+
+    /// Marks what a program of prompts answered; in other suites, nothing.
+    pub fn grade_answers(&self, answers: &[Answered], order: &Order<'_>) -> Graded {
+        let ((marks, metrics, exams, feedback), examples) = match &self.plan {
+            Plan::Prompt(suite) => suite.grade(answers, order),
+            Plan::Native(_) | Plan::OpenEvolve(_) => Default::default(),
+        };
+        let (here, all) =
+            (marks.iter().filter(|m| m.split == Split::Validation).count(), self.count(Split::Validation));
+        let part_of = if here > 0 && here < all { all as u64 } else { 0 };
+        let scorecard =
+            Scorecard { evaluator: self.evaluator, marks, metrics, seconds: 0.0, seed: order.scope.seed, part_of };
+        Graded { scorecard, exams, feedback, alarms: Vec::new(), examples }
+    }
+
+    /// What a cage must do with answers that are code, where the metric runs it. No expected result is in it.
+    pub fn code_work(&self, answers: &[Answered], order: &Order<'_>) -> Option<CodeWork> {
+        self.prompts().filter(|suite| suite.runs_code())?.code_work(answers, order)
+    }
+
+    /// Enters what that cage left.
+    pub fn settle_code(&self, graded: &mut Graded, work: &CodeWork, finished: &Finished) {
+        if let Plan::Prompt(suite) = &self.plan {
+            suite.settle_code(graded, work, finished);
         }
     }
 
     /// Enters an exam's result into the graded marks. Entering the same exam twice changes nothing.
     pub fn settle(&self, graded: &mut Graded, exam: &Exam, finished: &Finished) {
-        if let Plan::Native(suite) = &self.plan {
-            suite.settle(graded, exam, finished);
+        match &self.plan {
+            Plan::Native(suite) => suite.settle(graded, exam, finished),
+            Plan::Prompt(suite) => suite.settle(graded, exam, finished),
+            Plan::OpenEvolve(_) => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use meliora_domain::{Digest, Limits};
 
-use crate::folder::{self, Files, error};
+use crate::folder::{Files, error};
 use crate::native::{self, Assignment, Key, Language, Settings, Task, ToolName};
 use crate::{CageFile, SuiteError, SuiteSource, Tool, Toolbox};
 
@@ -26,8 +26,7 @@ pub(crate) struct NativeSuite {
 }
 
 impl NativeSuite {
-    pub(crate) fn load(source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
-        let files = folder::read(&source.folder, &|_| false)?;
+    pub(crate) fn load(files: Files, source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
         let (settings, tasks) = native::read(&files)?;
         let language = tasks.iter().find_map(Task::language);
         let checked = tasks.iter().any(|t| matches!(t.key, Key::Check { .. }));

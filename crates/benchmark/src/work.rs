@@ -37,8 +37,9 @@ impl NativeSuite {
         // A hanging subject must not cost the sum of all limits: the examination as a whole has the cage's time.
         let sum = self.settings.seconds * tasks.len() as f64;
         let budget = sum.min(self.limits.wall.as_secs_f64().max(self.settings.seconds));
-        let validation =
-            |tasks: &mut dyn Iterator<Item = &Task>| tasks.filter(|t| t.split == Split::Validation).count();
+        let validation = |tasks: &mut dyn Iterator<Item = &Task>| {
+            tasks.filter(|t| t.split == Split::Validation && !t.impossible).count()
+        };
         let all = validation(&mut self.tasks.iter());
         let here = validation(&mut tasks.iter().map(|i| &self.tasks[*i]));
         let part_of = if here > 0 && here < all { all as u64 } else { 0 };

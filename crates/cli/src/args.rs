@@ -38,6 +38,12 @@ pub enum Command {
     },
     /// Evolve: continue an unfinished run, or start anew from the champion.
     Run(Run),
+    /// Prompts: optimize them, take them to other tools and back.
+    Prompt {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: Prompt,
+    },
     /// Examine once, without evolution.
     Bench(Bench),
     /// What happened, newest last.
@@ -166,12 +172,6 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: Models,
-    },
-    /// Prompts as programs: to and from other tools.
-    Prompt {
-        /// What to do.
-        #[command(subcommand)]
-        command: Prompt,
     },
     /// What the law says of an operation before it happens: exit 0 allowed, 10 a person decides, 11 forbidden.
     Review(Review),
@@ -335,7 +335,7 @@ pub struct Overrides {
 }
 
 /// `meliora run`.
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Debug, Clone)]
 pub struct Run {
     /// Folder of the project: with a meliora.toml, or an OpenEvolve task.
     #[arg(default_value = ".")]
@@ -343,8 +343,8 @@ pub struct Run {
     /// How parents are chosen.
     #[arg(long, value_parser = ["greedy", "dgm"])]
     pub strategy: Option<String>,
-    /// Who proposes: mutate, rewrite, rewrite:NAME (with the model [models.NAME]), replay, command; may be given several
-    /// times, they take turns.
+    /// Who proposes: mutate, rewrite, rewrite:NAME (with the model [models.NAME]), replay, command, or an optimizer of
+    /// prompts; may be given several times, they take turns.
     #[arg(long = "proposer", value_name = "PROPOSER")]
     pub proposers: Vec<String>,
     /// At most this many examinations.

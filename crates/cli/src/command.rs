@@ -34,6 +34,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
     match &args.command {
         Command::Init { dir } => init::init(dir, printer),
         Command::Run(run) => run::run(run, printer),
+        Command::Prompt { command } => prompt::prompt(command, printer),
         Command::Bench(bench) => bench::bench(bench, printer),
         Command::Log(log) => log::log(log, printer),
         Command::Show { id, dir } => show::show(id, dir, printer),
@@ -51,7 +52,6 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Audit { command } => audit::audit(command, printer),
         Command::Store { command } => store::store(command, printer),
         Command::Models { command } => models::models(command, printer),
-        Command::Prompt { command } => prompt::prompt(command, printer),
         Command::Review(review) => review::review(review, printer),
         Command::Simulate(simulate) => simulate::simulate(simulate, printer),
         Command::Schema => {

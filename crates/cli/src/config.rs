@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use meliora_judge::{SCORE_RULES, Vigilance, suspicion::RULES};
+use meliora_propose::optimize::NAMES;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -47,6 +48,9 @@ pub struct Config {
     /// Further language models, by names of your own.
     #[serde(default)]
     pub models: BTreeMap<String, Model>,
+    /// The model that answers in examinations of prompts; `[model]` where it names no server.
+    #[serde(default)]
+    pub student: Student,
     /// The outside proposer.
     #[serde(default)]
     pub command: OutsideCommand,
@@ -105,7 +109,8 @@ impl Default for Suite {
 pub struct Run {
     /// How parents are chosen: `greedy`, `dgm`, `hgm`, `islands` or `pareto`.
     pub strategy: String,
-    /// Who proposes, in turns: `mutate`, `rewrite`, `rewrite:NAME` with the model `[models.NAME]`, `replay`, `command`.
+    /// Who proposes, in turns: `mutate`, `rewrite`, `rewrite:NAME` with the model `[models.NAME]`, `replay`, `command`; for
+    /// prompts, the optimizers of docs/prompts.md.
     pub proposers: Vec<String>,
     /// How a proposer is chosen where there are several: `turns` or `bandit`.
     pub arms: Turns,
@@ -191,6 +196,28 @@ impl Default for Sandbox {
             warm: Vec::new(),
             e2b: E2b::default(),
         }
+    }
+}
+
+/// `[student]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Student {
+    /// The model `[models.NAME]`; absent for `[model]`.
+    pub model: Option<String>,
+    /// Sampling temperature. At 0 an equal question is asked once.
+    pub temperature: f64,
+    /// Most tokens an answer may have.
+    pub max_tokens: u32,
+    /// Seed of its answers, for servers that take one.
+    pub seed: u64,
+    /// How many questions are asked at once.
+    pub at_once: usize,
+}
+
+impl Default for Student {
+    fn default() -> Self {
+        Student { model: None, temperature: 0.0, max_tokens: 512, seed: 0, at_once: 4 }
     }
 }
 
@@ -394,6 +421,10 @@ pub fn check(config: &Config) -> Result<(), String> {
     if !(0.0..=600.0).contains(&a.wait_seconds) || a.retries > 20 {
         return Err("[alerts] wait_seconds lies between 0 and 600, retries between 0 and 20".into());
     }
+    let s = &config.student;
+    if !(0.0..=2.0).contains(&s.temperature) || s.max_tokens == 0 || !(1..=512).contains(&s.at_once) {
+        return Err("[student] temperature lies between 0 and 2, at_once between 1 and 512, max_tokens above 0".into());
+    }
     if config.run.jobs == 0 || config.run.jobs > 256 {
         return Err("[run] jobs lies between 1 and 256".into());
     }
@@ -401,12 +432,15 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("[run] proposers names none".into());
     }
     for proposer in &config.run.proposers {
+        let known = ["mutate", "rewrite", "replay", "command"];
         if let Some(("rewrite", name)) = proposer.split_once(':') {
             model::named(&config.model, &config.models, Some(name))
                 .map_err(|e| format!("[run] proposers: '{proposer}': {e}"))?;
-        } else if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
+        } else if !known.contains(&proposer.as_str()) && !NAMES.contains(&proposer.as_str()) {
             return Err(format!(
-                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, rewrite:NAME, replay, command"
+                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, rewrite:NAME, replay, command; for \
+                 prompts {}",
+                NAMES.join(", ")
             ));
         }
     }
@@ -454,8 +488,8 @@ const SEARCHES: [&str; 5] = ["dgm_", "hgm_", "islands_", "pareto_", "bandit_"];
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {
     let sections = [
-        "genome", "suite", "run", "budget", "sandbox", "model", "command", "replay", "judge", "alerts", "store",
-        "search",
+        "genome", "suite", "run", "budget", "sandbox", "model", "student", "command", "replay", "judge", "alerts",
+        "store", "search",
     ];
     let mut table = toml::Table::new();
     for (name, value) in vars {

@@ -111,6 +111,16 @@ impl From<EvolveError> for Failure {
                 .hint("`meliora doctor` tells likely causes; the state is saved, `meliora run` goes on"),
             EvolveError::NoArm(_) => Failure::new(Exit::Configuration, e.to_string())
                 .hint("run with the same proposers as before, or with `--fresh`"),
+            EvolveError::Model { what, hint, .. } => Failure {
+                code: Exit::Machinery,
+                what: format!("the model that answers cannot work: {what}"),
+                hint: Some(format!(
+                    "{}what was earned so far is saved",
+                    hint.map(|h| format!("{h}; ")).unwrap_or_default()
+                )),
+            },
+            EvolveError::NoStudent => Failure::new(Exit::Configuration, e.to_string())
+                .hint("`--base-url http://127.0.0.1:8080/v1`, or `[model] base_url = …`"),
             EvolveError::Worker => Failure::new(Exit::Machinery, e.to_string())
                 .hint("the state is saved; `meliora run` goes on. Please report how it came about"),
             EvolveError::NotAllowed { what, hint } => Failure { code: Exit::Usage, what, hint },

@@ -15,6 +15,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::Printer;
 
+/// Folder of kept answers, in the project's state.
+pub const ANSWERS: &str = "answers";
+
 /// The models of a run. Each is made once, so that its limits hold for all who ask it.
 pub struct Models<'a> {
     config: &'a Config,

@@ -55,6 +55,11 @@ impl Cost {
     /// Nothing.
     pub const ZERO: Cost = Cost { evals: 0, tokens: 0, usd: MicroUsd(0) };
 
+    /// Whether it is nothing.
+    pub fn is_zero(&self) -> bool {
+        *self == Cost::ZERO
+    }
+
     /// So many examinations and nothing else.
     pub fn evals(evals: u64) -> Self {
         Cost { evals, ..Cost::ZERO }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Change, Cost, Decision, Digest, Feedback, Judgement, Operation, Request, Scorecard, SearchPlan, TaskId, Tier,
-    TreeId, VariantId, Word,
+    Change, Cost, Decision, Digest, Example, Feedback, Judgement, Operation, Request, Scorecard, SearchPlan, TaskId,
+    Tier, TreeId, VariantId, Word,
 };
 
 /// Milliseconds since 1970-01-01 UTC.
@@ -127,6 +127,13 @@ pub enum Event {
         /// At most this is spent.
         cost: Cost,
     },
+    /// What models cost that answered in the examinations of a step.
+    Spent {
+        /// The step; 0 for a baseline.
+        step: u64,
+        /// Tokens and money.
+        cost: Cost,
+    },
     /// A proposer answered; its reservation is settled by the attempt's cost.
     Bid(Attempt),
     /// The law refused a proposal.
@@ -199,6 +206,9 @@ pub enum Event {
         variant: VariantId,
         /// One entry a train task.
         feedback: Vec<Feedback>,
+        /// For prompts: the train rows, and what the variant made of each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        examples: Vec<Example>,
     },
     /// The holdout was opened for a variant.
     HoldoutOpened {

@@ -22,11 +22,19 @@ impl Evolution<'_> {
         };
         let mut events = vec![Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() }];
         let mut cards = Vec::new();
+        let price = self.answers_price(genome, &[Split::Train, Split::Validation]);
         for seed in 0..2 {
-            if self.budget.reserve(Cost::evals(1)).is_err() {
+            if self.budget.reserve(Cost::evals(1) + price).is_err() {
                 break;
             }
-            let (card, alarms) = self.workshop().examine(&lawful, &[], seed)?;
+            self.set_aside(0, price)?;
+            let purse = self.workshop().purse(price);
+            let examined = self.workshop().examine(&lawful, &[], seed, &purse);
+            self.budget.settle(price, purse.spent());
+            if price != Cost::ZERO {
+                self.journal.record(&[Event::Spent { step: 0, cost: purse.spent() }])?;
+            }
+            let (card, alarms) = examined?;
             cards.push(card);
             let told = alarms.into_iter().map(|a| format!("the genome as it stands: {} ({})", a.words, a.place));
             events.extend(told.map(|message| Event::Warned { message }));
@@ -84,16 +92,36 @@ impl Evolution<'_> {
         proposer: &dyn Proposer,
         parent: &VariantId,
         genome: &Genome,
+        (step, aside): (u64, Cost),
     ) -> Result<(), EvolveError> {
         let wanted = proposer.wants_lines() && self.setup.suite.count(Split::Train) > 0;
-        if !wanted || self.memory.traced(parent)? || self.budget.reserve(Cost::evals(1)).is_err() {
+        if !wanted || self.memory.traced(parent)? {
+            return Ok(());
+        }
+        let price = self.answers_price(genome, &[Split::Train]);
+        if self.budget.reserve(Cost::evals(1) + price).is_err() {
             return Ok(());
         }
         let ruling = self.setup.constitution.review(Subject::Baseline(genome), &[], (self.setup.clock)());
         let Ruling::Lawful(lawful) = ruling else { return Ok(()) };
-        let feedback = self.workshop().feedback(&lawful)?;
-        self.memory.keep_feedback(*parent, feedback.clone());
-        self.journal.record(&[Event::Traced { variant: *parent, feedback }])?;
-        Ok(())
+        if price != Cost::ZERO {
+            self.set_aside(step, aside + price)?;
+        }
+        let purse = self.workshop().purse(price);
+        let told = self.workshop().feedback(&lawful, &purse);
+        self.budget.settle(price, purse.spent());
+        let mut events = Vec::new();
+        if price != Cost::ZERO {
+            // What is set aside for the step itself stays so, if there is to be one.
+            let cost = if told.is_ok() { aside } else { Cost::ZERO };
+            events.extend([Event::Spent { step, cost: purse.spent() }, Event::Reserved { step, cost }]);
+        }
+        if let Ok((feedback, examples)) = &told {
+            self.memory.keep_feedback(*parent, feedback.clone(), examples.clone());
+            let (feedback, examples) = (feedback.clone(), examples.clone());
+            events.push(Event::Traced { variant: *parent, feedback, examples });
+        }
+        self.journal.record(&events)?;
+        told.map(|_| ())
     }
 }

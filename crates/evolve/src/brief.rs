@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, Feedback, Genome, Judgement, MarkStatus, Scorecard, Split, TreeId, VariantId,
-    Verdict,
+    BidOutcome, Cost, Digest, Event, Example, Feedback, Genome, Judgement, MarkStatus, Scorecard, Split, TreeId,
+    VariantId, Verdict,
 };
 
 use crate::approval::Approved;
@@ -35,6 +35,8 @@ pub struct Errand {
     pub arm: Arm,
     /// What is set aside for the proposal.
     pub price: Cost,
+    /// What is set aside for models that answer in its examination.
+    pub answers: Cost,
     /// The first parent's files.
     pub genome: Arc<Genome>,
     /// Its mean validation score.
@@ -47,6 +49,8 @@ pub struct Errand {
     pub scales: Scales,
     /// What train tasks told of it.
     pub feedback: Arc<Vec<Feedback>>,
+    /// For prompts: the train rows, and what it made of each.
+    pub examples: Arc<Vec<Example>>,
     /// What the first parent was made from, the nearest first; only for proposers that look at it.
     pub ancestors: Vec<Ancestor>,
     /// Others to learn from.
@@ -61,6 +65,13 @@ pub struct Errand {
     pub further: Option<Further>,
     /// What is to be tried, where a person said yes to it: then nobody is asked for a proposal.
     pub approved: Option<Approved>,
+}
+
+impl Errand {
+    /// All that is set aside for it beside evaluations.
+    pub fn aside(&self) -> Cost {
+        self.price + self.answers
+    }
 }
 
 /// Trees and ideas that were tried, those under way included. Shared by all workers.
@@ -99,6 +110,7 @@ pub struct Memory<'a> {
     genomes: Shelf<Arc<Genome>>,
     cards: Shelf<Vec<Arc<Scorecard>>>,
     feedback: Shelf<Arc<Vec<Feedback>>>,
+    examples: Shelf<Arc<Vec<Example>>>,
 }
 
 impl<'a> Memory<'a> {
@@ -112,6 +124,7 @@ impl<'a> Memory<'a> {
             genomes: Shelf::default(),
             cards: Shelf::default(),
             feedback: Shelf::default(),
+            examples: Shelf::default(),
         }
     }
 
@@ -156,6 +169,7 @@ impl<'a> Memory<'a> {
                 Ok::<_, EvolveError>(Rival { variant, genome, cards })
             })
             .transpose()?;
+        let examples = self.examples.get(&parent).cloned().unwrap_or_default();
         let inspirations = inspirations
             .iter()
             .map(|id| {
@@ -177,12 +191,14 @@ impl<'a> Memory<'a> {
             parents,
             arm,
             price,
+            answers: Cost::ZERO,
             genome,
             score,
             cards,
             champion,
             scales: Scales::default(),
             feedback,
+            examples,
             ancestors,
             inspirations,
             attempts,
@@ -260,20 +276,21 @@ impl<'a> Memory<'a> {
         }
         let mut found = None;
         for recorded in self.archive.about(id)? {
-            if let Event::Traced { feedback, .. } = recorded.event {
-                found = Some(feedback);
+            if let Event::Traced { feedback, examples, .. } = recorded.event {
+                found = Some((feedback, examples));
             }
         }
         let known = found.is_some();
-        if let Some(feedback) = found {
-            self.feedback.put(*id, Arc::new(feedback));
+        if let Some((feedback, examples)) = found {
+            self.keep_feedback(*id, feedback, examples);
         }
         Ok(known)
     }
 
     /// Keeps what was gathered.
-    pub fn keep_feedback(&mut self, id: VariantId, feedback: Vec<Feedback>) {
+    pub fn keep_feedback(&mut self, id: VariantId, feedback: Vec<Feedback>, examples: Vec<Example>) {
         self.feedback.put(id, Arc::new(feedback));
+        self.examples.put(id, Arc::new(examples));
     }
 
     /// Keeps a new variant's files and marks.

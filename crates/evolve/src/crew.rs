@@ -244,9 +244,9 @@ impl Evolution<'_> {
     fn redo(&mut self, shift: &mut Shift<'_>, errand: &Shared, reason: String) -> Result<(), EvolveError> {
         let step = errand.step;
         let mut events = vec![Event::Restarted { step, reason }];
-        let affordable = self.budget.reserve(errand.price).is_ok();
-        if affordable && errand.price != Cost::ZERO {
-            events.push(Event::Reserved { step, cost: errand.price });
+        let affordable = self.budget.reserve(errand.aside()).is_ok();
+        if affordable && errand.aside() != Cost::ZERO {
+            events.push(Event::Reserved { step, cost: errand.aside() });
         }
         self.journal.record(&events)?;
         if affordable {
@@ -336,6 +336,7 @@ impl Evolution<'_> {
             constitution: self.setup.constitution,
             suite: self.setup.suite,
             sandbox: self.setup.sandbox,
+            student: self.setup.student,
             policy: &policy,
             nonce: self.setup.nonce,
         };
@@ -345,7 +346,7 @@ impl Evolution<'_> {
                 self.journal.record(&[Event::Warned { message }]).map(|_| ())
             }
             // What cannot be looked at now is looked at later.
-            Ok(_) | Err(EvolveError::Target(_) | EvolveError::Sandbox(_)) => Ok(()),
+            Ok(_) | Err(EvolveError::Target(_) | EvolveError::Sandbox(_) | EvolveError::Model { .. }) => Ok(()),
             Err(e) => Err(e),
         }
     }

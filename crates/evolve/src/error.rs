@@ -1,6 +1,9 @@
 //! Errors: our own machinery broke, or what we were given cannot be worked with. Never what a subject did.
 
-use crate::port::{ArchiveError, ProposeError, SandboxError, TargetError};
+use meliora_domain::Cost;
+
+use crate::port::{ArchiveError, ModelError, ProposeError, SandboxError, TargetError};
+use crate::student::Purse;
 
 /// Why the engine stopped. What was journalled before is kept.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,19 @@ pub enum EvolveError {
     /// The plan names a proposer that is not there.
     #[error("the run's plan needs proposer number {0}, which is not configured now")]
     NoArm(usize),
+    /// The model that answers in examinations broke.
+    #[error("{what}")]
+    Model {
+        /// What broke.
+        what: String,
+        /// What a person can do about it.
+        hint: Option<String>,
+        /// What was spent before.
+        spent: Cost,
+    },
+    /// The suite is one of prompts, and there is no model to answer.
+    #[error("the suite is one of prompts, and no model is there to answer")]
+    NoStudent,
     /// A worker thread died.
     #[error("a worker thread died")]
     Worker,
@@ -60,6 +76,37 @@ pub enum EvolveError {
 }
 
 impl EvolveError {
+    /// The student's model broke.
+    pub(crate) fn model(error: &ModelError, purse: &Purse) -> Self {
+        let hint = match error {
+            ModelError::Unreachable { .. } => {
+                "is the server running? its address is given with --base-url; `meliora run` goes on"
+            }
+            ModelError::NotRecorded(_) => {
+                "record the cassette again, or run with the files and the seed it was recorded with"
+            }
+            _ => "check --base-url, --model and the key; `meliora run` goes on",
+        };
+        EvolveError::Model { what: error.to_string(), hint: Some(hint.into()), spent: purse.spent() }
+    }
+
+    /// The same, where so much had been spent before it happened.
+    pub(crate) fn after(self, before: Cost) -> Self {
+        match self {
+            EvolveError::Model { what, hint, spent } => EvolveError::Model { what, hint, spent: before + spent },
+            other => other,
+        }
+    }
+
+    /// What a person can do about it, where the error itself knows.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            EvolveError::Model { hint, .. } => hint.clone(),
+            EvolveError::Sandbox(e) => e.hint.clone(),
+            _ => None,
+        }
+    }
+
     /// A person's own genome as it stands is asked about by no law; should one do so, it stops.
     pub(crate) fn baseline_asks(request: &meliora_domain::Request) -> Self {
         EvolveError::Baseline(meliora_constitution::Refusal {

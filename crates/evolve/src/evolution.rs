@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use meliora_benchmark::Suite;
+use meliora_benchmark::{Scope, Suite};
 use meliora_constitution::{Constitution, GuardianRules};
 use meliora_domain::{
-    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Timestamp,
+    Attempt, BidOutcome, Cost, Digest, Event, FinishReason, Genome, Judgement, RunPlan, Scorecard, Split, Timestamp,
     VariantId, Verdict,
 };
 use meliora_judge::{Policy, Vigilance};
@@ -26,6 +26,7 @@ use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Tar
 use crate::rng::Rng;
 use crate::scales::{Scales, refs};
 use crate::strategy::{Action, Strategy};
+use crate::student::Student;
 use crate::work::{Outcome, Workshop};
 
 /// Seconds between the dates of two steps' commits; dates derive from seed and step, so that equal runs make equal ids.
@@ -34,6 +35,8 @@ const STEP_MILLIS: u64 = 1000;
 const FIRST_DATE: u64 = 1_767_225_600_000;
 /// So many answers in a row without a usable proposal, and the run stops with their reasons instead of spending on.
 const PATIENCE: u32 = 25;
+/// Examinations of a variant that are set aside where an equal question may get another answer.
+const RERUNS: u32 = 3;
 /// So many proposals in a row that were all refused or tried before, and the proposers count as having nothing more: such
 /// steps cost no evaluation, so a budget of evaluations alone would never end them.
 const STALE: u64 = 50;
@@ -52,6 +55,10 @@ pub struct Setup<'a> {
     pub vigilance: &'a Vigilance,
     /// Where cages come from.
     pub sandbox: &'a dyn Sandbox,
+    /// Who answers, where the suite is one of prompts.
+    pub student: Option<&'a Student<'a>>,
+    /// A better one to learn from, where there is one.
+    pub teacher: Option<&'a Student<'a>>,
     /// Journal and variants.
     pub archive: &'a dyn Archive,
     /// The proposers, in the order of the plan's arms.
@@ -185,10 +192,12 @@ impl<'a> Evolution<'a> {
         }
         let run = self.run();
         self.budget.clock(run.busy_millis as f64 / 1000.0, run.longest_exam);
-        if let Some(errand) = self.approved_errand()? {
-            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
+        if let Some(mut errand) = self.approved_errand()? {
+            errand.answers = self.exam_price(&errand.genome);
+            if let Err(over) = self.budget.reserve(Cost::evals(1) + errand.answers) {
                 return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
             }
+            self.set_aside(errand.step, errand.answers)?;
             self.dealing.extend(errand.approved.iter().map(|approved| approved.request));
             return Ok(Next::Errand(Box::new(errand)));
         }
@@ -214,23 +223,30 @@ impl<'a> Evolution<'a> {
         let proposer = self.setup.proposers.get(arm).ok_or(EvolveError::NoArm(arm))?;
         let genome = self.memory.genome(&parents[0])?;
         let price = proposer.estimate(&genome);
-        let reserved = price + Cost::evals(1);
+        let answers = self.exam_price(&genome);
+        let reserved = price + answers + Cost::evals(1);
         if let Err(over) = self.budget.reserve(reserved) {
             return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
         }
-        if price != Cost::ZERO {
-            // Journalled before it is spent: a crash cannot make a paid call free.
-            self.journal.record(&[Event::Reserved { step, cost: price }])?;
-        }
-        self.trace(proposer.as_ref(), &parents[0], &genome)?;
+        self.set_aside(step, price + answers)?;
+        self.trace(proposer.as_ref(), &parents[0], &genome, (step, price + answers))?;
         let mut errand =
             self.memory.errand(self.journal.lineage(), step, rng.bits(), parents, &inspirations, arm, price)?;
         errand.scales = self.scales(step, errand.seed)?;
         errand.exam = exam;
+        errand.answers = answers;
         if proposer.reads_ancestors() {
             errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
         }
         Ok(Next::Errand(Box::new(errand)))
+    }
+
+    /// Journals what is set aside before it is spent: a crash cannot make a paid call free.
+    pub(crate) fn set_aside(&mut self, step: u64, cost: Cost) -> Result<(), EvolveError> {
+        if cost != Cost::ZERO {
+            self.journal.record(&[Event::Reserved { step, cost }])?;
+        }
+        Ok(())
     }
 
     /// Nothing more happens under a law that was altered since it was loaded, or that has expired.
@@ -253,13 +269,18 @@ impl<'a> Evolution<'a> {
                 self.record(errand, Outcome::of(BidOutcome::Unusable { reason }, String::new(), e.spent))?;
                 Err(EvolveError::Propose(e))
             }
+            Err(EvolveError::Model { what, hint, spent }) => {
+                let reason = format!("the model that answers broke: {what}");
+                self.record(errand, Outcome::of(BidOutcome::Unusable { reason }, String::new(), spent))?;
+                Err(EvolveError::Model { what, hint, spent })
+            }
             Err(e) => Err(e),
         }
     }
 
     /// Journals all that came of a step as one unit.
     fn record(&mut self, errand: &Errand, mut outcome: Outcome) -> Result<(), EvolveError> {
-        self.budget.settle(errand.price, outcome.cost);
+        self.budget.settle(errand.aside(), outcome.cost + outcome.answers);
         let examined = outcome.cards[outcome.known..].iter().chain(outcome.rivals.iter().map(|(_, card)| card));
         let price = self.run().price_of(examined);
         self.budget.settle(Cost::evals(1 + outcome.extra_reserved), Cost::evals(price));
@@ -283,6 +304,10 @@ impl<'a> Evolution<'a> {
                 outcome: bid,
             })
         }));
+        // Without a bid, this alone settles what was set aside.
+        if outcome.answers != Cost::ZERO || errand.further.is_some() && errand.answers != Cost::ZERO {
+            events.push(Event::Spent { step, cost: outcome.answers });
+        }
         if let Some((refusal, change)) = outcome.refused {
             events.push(Event::Refused { step, article: refusal.article, reason: refusal.reason, change });
         }
@@ -392,6 +417,19 @@ impl<'a> Evolution<'a> {
     fn solved(&self) -> bool {
         let score = self.journal.lineage().champion().and_then(|n| n.score);
         score.zip(self.setup.suite.ceiling()).is_some_and(|(score, ceiling)| score >= ceiling)
+    }
+
+    /// What the examination of a change of this genome may cost in tokens and money: more than one where answers vary.
+    pub(crate) fn exam_price(&self, genome: &Genome) -> Cost {
+        self.answers_price(genome, &[Split::Train, Split::Validation])
+    }
+
+    pub(crate) fn answers_price(&self, genome: &Genome, splits: &[Split]) -> Cost {
+        let (Some(student), Some(suite)) = (self.setup.student, self.setup.suite.prompts()) else { return Cost::ZERO };
+        let Ok(file) = crate::examine::program(suite, genome) else { return Cost::ZERO };
+        let once = student.estimate(&file.program, &suite.questions(&Scope { splits, ..Scope::default() }));
+        let times = if student.temperature == 0.0 { 1 } else { RERUNS };
+        (0..times).fold(Cost::ZERO, |sum, _| sum + once)
     }
 
     fn resume_ledgers(&mut self, plan: &RunPlan) {

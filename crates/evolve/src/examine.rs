@@ -1,27 +1,41 @@
 //! Examine: a lawful genome works in one cage; what it left is graded where it cannot reach.
 
-use meliora_benchmark::{Graded, Job, Order, Scope, Suite};
+use meliora_benchmark::{Answered, Graded, Job, Order, PromptSuite, Question, Scope, Suite};
 use meliora_constitution::Lawful;
-use meliora_domain::Finished;
+use meliora_domain::{Finished, Genome, MarkStatus};
+use meliora_prompt::ProgramFile;
 
+use crate::error::EvolveError;
 use crate::port::{Cage, CageError, CageSpec, Command, ReadOnly, Sandbox, SandboxError, run_to_end};
 use crate::relay;
+use crate::student::{Purse, Student};
 
 /// Source of secrets: sixteen fresh random bytes.
 pub type Nonce<'a> = &'a (dyn Fn() -> [u8; 16] + Sync);
 
-/// Examines a genome on what the scope holds: on all tasks of its splits, or on some, with its seed.
+/// What an examination needs.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// The exam.
+    pub suite: &'a Suite,
+    /// Cages.
+    pub sandbox: &'a dyn Sandbox,
+    /// Who answers, where the suite is one of prompts.
+    pub student: Option<&'a Student<'a>>,
+    /// Secrets.
+    pub nonce: Nonce<'a>,
+}
+
+/// Examines a genome on what the scope holds: on all tasks of its splits, or on some, with its seed. What a student costs comes out of the purse.
 ///
 /// # Errors
-/// Only when a cage cannot be had or breaks; whatever the subject does is a mark.
-pub fn examine(
-    suite: &Suite,
-    sandbox: &dyn Sandbox,
-    subject: &Lawful,
-    scope: &Scope<'_>,
-    nonce: Nonce<'_>,
-) -> Result<Graded, SandboxError> {
-    let nonce: String = nonce().iter().map(|b| format!("{b:02x}")).collect();
+/// Only when a cage cannot be had or breaks, or the student cannot be reached; whatever the subject does is a mark.
+pub fn examine(means: &Means<'_>, subject: &Lawful, scope: &Scope<'_>, purse: &Purse) -> Result<Graded, EvolveError> {
+    if let Some(prompts) = means.suite.prompts() {
+        return answer(means, subject, &prompts.questions(scope), scope.seed, purse);
+    }
+    let Means { suite, sandbox, .. } = *means;
+    let nonce = fresh(means.nonce);
     let start = std::time::Instant::now();
     let order = Order { scope: *scope, nonce: &nonce };
     let (job, finished) = match suite.split(subject.genome(), &order) {
@@ -35,14 +49,66 @@ pub fn examine(
             (job, finished)
         }
     };
-    let mut graded = suite.grade(&job, &finished);
-    for exam in graded.exams.clone() {
-        let finished = run(sandbox, CageSpec::exam(suite), &exam.job)?;
-        suite.settle(&mut graded, &exam, &finished);
+    checked(means, suite.grade(&job, &finished), start)
+}
+
+/// Examines a genome of prompts on these rows: the student answers as the genome's program tells it to.
+pub(crate) fn answer(
+    means: &Means<'_>,
+    subject: &Lawful,
+    questions: &[Question<'_>],
+    seed: u64,
+    purse: &Purse,
+) -> Result<Graded, EvolveError> {
+    let Some(student) = means.student else { return Err(EvolveError::NoStudent) };
+    let start = std::time::Instant::now();
+    let answers = match means.suite.prompts().map(|suite| program(suite, subject.genome())) {
+        Some(Ok(file)) => {
+            student.answer(&file.program, questions, seed, purse).map_err(|e| EvolveError::model(&e, purse))?
+        }
+        Some(Err(why)) => {
+            let crashed = |q: &Question<'_>| Answered {
+                row: q.row,
+                answer: Err((MarkStatus::Crashed, why.clone())),
+                trace: Vec::new(),
+            };
+            questions.iter().map(crashed).collect()
+        }
+        None => Vec::new(),
+    };
+    let nonce = fresh(means.nonce);
+    let order = Order { scope: Scope { seed, ..Scope::default() }, nonce: &nonce };
+    let mut graded = means.suite.grade_answers(&answers, &order);
+    if let Some(work) = means.suite.code_work(&answers, &order) {
+        let finished = run(means.sandbox, CageSpec::work(subject), &work.job)?;
+        means.suite.settle_code(&mut graded, &work, &finished);
     }
-    suite.sift(&mut graded);
+    checked(means, graded, start)
+}
+
+/// The program of a genome of prompts, if it can be run on the suite's rows; `Err` says why not.
+pub(crate) fn program(suite: &PromptSuite, genome: &Genome) -> Result<ProgramFile, String> {
+    let texts = genome.files().filter_map(|(path, body)| Some((path.to_string(), body.text()?.to_owned())));
+    let columns: Vec<&str> = suite.inputs().collect();
+    let file = ProgramFile::read(&texts.collect(), &columns).map_err(|e| e.what)?;
+    let wanted: Vec<&str> = file.program.inputs().iter().map(|f| f.name.as_str()).collect();
+    suite.has(&wanted).map_err(|e| e.what)?;
+    Ok(file)
+}
+
+/// Runs the exams that are still to run.
+fn checked(means: &Means<'_>, mut graded: Graded, start: std::time::Instant) -> Result<Graded, EvolveError> {
+    for exam in graded.exams.clone() {
+        let finished = run(means.sandbox, CageSpec::exam(means.suite), &exam.job)?;
+        means.suite.settle(&mut graded, &exam, &finished);
+    }
+    means.suite.sift(&mut graded);
     graded.scorecard.seconds = start.elapsed().as_secs_f64();
     Ok(graded)
+}
+
+fn fresh(nonce: Nonce<'_>) -> String {
+    nonce().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Runs one job in a cage of its own, which is gone afterwards.

@@ -9,6 +9,7 @@ use crate::error::EvolveError;
 use crate::evolution::{Ended, Evolution, Next};
 use crate::lineage::reference;
 use crate::rng::Rng;
+use crate::student::Purse;
 use crate::work::{Outcome, Workshop};
 
 /// A variant that is examined further.
@@ -44,14 +45,18 @@ impl Evolution<'_> {
             return Ok(Next::Wait);
         };
         let (against, born) = (lineage.node(reference(lineage, *parent)).id, node.born);
-        if let Err(over) = self.budget.reserve(Cost::evals(1)) {
+        let genome = self.memory.genome(&variant)?;
+        let answers = self.exam_price(&genome);
+        if let Err(over) = self.budget.reserve(Cost::evals(1) + answers) {
             return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
         }
         let evaluator = self.setup.suite.evaluator();
         let mut errand = self.memory.errand(lineage, step, rng.bits(), vec![against], &[], 0, Cost::ZERO)?;
         // Its share of what luck may do is that of one candidate, however many steps it takes.
         errand.scales = self.scales(born.into(), errand.seed)?;
-        let (genome, cards) = (self.memory.genome(&variant)?, self.memory.cards(&variant, &evaluator)?);
+        let cards = self.memory.cards(&variant, &evaluator)?;
+        errand.answers = answers;
+        self.set_aside(step, answers)?;
         errand.further = Some(Further { variant, genome, cards, tasks });
         self.examining.insert(variant);
         Ok(Next::Errand(Box::new(errand)))
@@ -60,7 +65,12 @@ impl Evolution<'_> {
 
 impl Workshop<'_> {
     /// Examines, and judges where all tasks are marked then.
-    pub(crate) fn examine_further(&self, errand: &Errand, further: &Further) -> Result<Outcome, EvolveError> {
+    pub(crate) fn examine_further(
+        &self,
+        errand: &Errand,
+        further: &Further,
+        purse: &Purse,
+    ) -> Result<Outcome, EvolveError> {
         let mut outcome = Outcome::without_bid();
         outcome.cards = further.cards.iter().map(|card| Scorecard::clone(card)).collect();
         outcome.known = outcome.cards.len();
@@ -69,11 +79,11 @@ impl Workshop<'_> {
             outcome.judgement = Some(Judgement::of(Verdict::Inconclusive, 0.0, reason));
             return Ok(outcome);
         };
-        let (card, alarms) = self.examine(&lawful, &further.tasks, 0)?;
+        let (card, alarms) = self.examine(&lawful, &further.tasks, 0, purse)?;
         outcome.alarms = alarms;
         outcome.cards.push(card);
         if errand.scales.covered(&outcome.cards) {
-            outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome)?);
+            outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome, purse)?);
         }
         Ok(outcome)
     }

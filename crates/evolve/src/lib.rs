@@ -23,6 +23,7 @@ mod rng;
 mod scales;
 pub mod simulate;
 mod strategy;
+mod student;
 mod suspects;
 mod work;
 
@@ -33,7 +34,7 @@ pub use crew::tell_of_pause;
 pub use diagnosis::{Circumstances, Finding, diagnose};
 pub use error::EvolveError;
 pub use evolution::{Ended, Evolution, Setup};
-pub use examine::{Nonce, examine};
+pub use examine::{Means, Nonce, examine};
 pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
 pub use lineage::{Answer, ArmRecord, Ask, Asks, ByTask, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
@@ -41,6 +42,7 @@ pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
 pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
+pub use student::{Purse, Student};
 pub use suspects::{clear, clearance, suspect};
 
 /// How a run stands, for whoever shows it. Not journalled.

@@ -241,6 +241,13 @@ impl Lineage {
                     run.last_step = run.last_step.max(*step);
                 }
             }
+            Event::Spent { step, cost } => {
+                if let Some(run) = &mut self.run {
+                    run.spent += *cost;
+                    // A baseline, and a variant that is examined further, has no bid that would settle what was set aside.
+                    run.reserved.remove(step);
+                }
+            }
             Event::Bid(attempt) => self.bid(attempt),
             Event::Refused { step, article, reason, .. } => {
                 if let Some(run) = &mut self.run {

@@ -10,7 +10,9 @@ pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target,
 pub use meliora_domain::{Message, Role};
 pub use model::{Chat, Model, ModelError, Reply, Reservation, Usage};
 pub use people::{Alert, Delivery, Desk, Herald, Letter, Nobody};
-pub use proposer::{Ancestor, Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Tried};
+pub use proposer::{
+    Ancestor, Bid, Brief, Inspiration, PastAttempt, ProposeError, Proposer, Pupil, Trial, Tried, Tryout, Untried,
+};
 pub use sandbox::{
     Cage, CageEntry, CageError, CageSpec, CageUsage, Command, EntryKind, Happening, Process, Purpose, ReadOnly,
     Sandbox, SandboxError, Terminal, run_to_end,

@@ -7,11 +7,12 @@ use meliora_judge::{Policy, Regression, Standing};
 
 use crate::brief::{judgement, scorecards};
 use crate::error::EvolveError;
-use crate::examine::{Nonce, examine};
+use crate::examine::{Means, Nonce, examine};
 use crate::journal::Journal;
 use crate::lineage::Lineage;
 use crate::port::{Archive, PromotionNote, Sandbox, Target, TargetError};
 use crate::requirement::Succession;
+use crate::student::{Purse, Student};
 
 /// Makes a variant stand in the user's tree as a commit. Returns the commit. Where the law let it happen for a person's
 /// word alone, that is `yes`, and used up with it.
@@ -223,6 +224,8 @@ pub struct Examiner<'a> {
     pub suite: &'a Suite,
     /// Cages.
     pub sandbox: &'a dyn Sandbox,
+    /// Who answers, where the suite is one of prompts.
+    pub student: Option<&'a Student<'a>>,
     /// What decides.
     pub policy: &'a Policy,
     /// Secrets.
@@ -230,10 +233,14 @@ pub struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    /// One examination of a genome.
+    /// One examination of a genome, whatever its answers cost.
     pub fn card(&self, genome: &Genome, scope: &Scope<'_>) -> Result<Scorecard, EvolveError> {
         match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
-            Ruling::Lawful(lawful) => Ok(examine(self.suite, self.sandbox, &lawful, scope, self.nonce)?.scorecard),
+            Ruling::Lawful(lawful) => {
+                let Examiner { suite, sandbox, student, nonce, .. } = *self;
+                let means = Means { suite, sandbox, student, nonce };
+                Ok(examine(&means, &lawful, scope, &Purse::new(None))?.scorecard)
+            }
             Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),
             Ruling::NeedsApproval(request) => Err(EvolveError::baseline_asks(&request)),
         }

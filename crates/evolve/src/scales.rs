@@ -11,6 +11,7 @@ use meliora_judge::{Evidence, Policy, Ruling, Side};
 use crate::brief::Errand;
 use crate::error::EvolveError;
 use crate::rng::Rng;
+use crate::student::Purse;
 use crate::work::{Outcome, Workshop};
 
 /// On what terms a step's variant is weighed. It is set when the step is chosen, and no mark of the step bears on it.
@@ -102,12 +103,13 @@ impl Workshop<'_> {
         errand: &Errand,
         lawful: &Lawful,
         outcome: &mut Outcome,
+        purse: &Purse,
     ) -> Result<Judgement, EvolveError> {
         let (variant, genome, cards) = (errand.parents[0], errand.genome.clone(), errand.cards.clone());
         let parent = Rival { variant, genome, cards };
-        let judgement = self.against(errand, lawful, outcome, parent, errand.champion.as_ref())?;
+        let judgement = self.against((errand, lawful), outcome, parent, errand.champion.as_ref(), purse)?;
         if let Some(champion) = errand.champion.as_ref().filter(|_| judgement.verdict == Verdict::Accepted) {
-            self.against(errand, lawful, outcome, champion.clone(), None)?;
+            self.against((errand, lawful), outcome, champion.clone(), None, purse)?;
         }
         Ok(judgement)
     }
@@ -116,11 +118,11 @@ impl Workshop<'_> {
     /// where it could not, they would decide nothing.
     fn against(
         &self,
-        errand: &Errand,
-        lawful: &Lawful,
+        (errand, lawful): (&Errand, &Lawful),
         outcome: &mut Outcome,
         mut rival: Rival,
         champion: Option<&Rival>,
+        purse: &Purse,
     ) -> Result<Judgement, EvolveError> {
         let policy = &self.setup.policy;
         loop {
@@ -149,9 +151,9 @@ impl Workshop<'_> {
             }
             outcome.extra_reserved += 1;
             let (card, alarms) = match of {
-                Side::Variant => self.examine(lawful, &tasks, seed)?,
+                Side::Variant => self.examine(lawful, &tasks, seed, purse)?,
                 Side::Reference => match self.review(&rival.genome) {
-                    Some(lawful) => self.examine(&lawful, &tasks, seed)?,
+                    Some(lawful) => self.examine(&lawful, &tasks, seed, purse)?,
                     None => return Ok(unconfirmed("the law does not let its rival be examined again".into())),
                 },
             };

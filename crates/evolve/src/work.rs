@@ -6,8 +6,8 @@ use std::sync::Arc;
 use meliora_benchmark::Scope;
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
 use meliora_domain::{
-    Alarm, BidOutcome, Change, Cost, Edit, Feedback, Genome, GenomePath, Judgement, Kind, Request, Scorecard, Split,
-    TaskId, TreeId, VariantId, Verdict, Word,
+    Alarm, BidOutcome, Change, Cost, Edit, Example, Feedback, Genome, GenomePath, Judgement, Kind, Request, Scorecard,
+    Split, TaskId, TreeId, VariantId, Verdict, Word,
 };
 
 use meliora_judge::suspicion::FileChange;
@@ -17,10 +17,11 @@ use crate::brief::{Errand, Seen};
 use crate::budget::Budget;
 use crate::error::EvolveError;
 use crate::evolution::Setup;
-use crate::examine::examine;
-use crate::port::{Bid, Brief};
+use crate::examine::{Means, answer, examine};
+use crate::port::{Bid, Brief, ProposeError, Pupil, Trial, Tryout};
 use crate::scales::refs;
 use crate::strategy::Exam;
+use crate::student::{Purse, Student};
 
 /// What a worker needs; cheap to clone.
 #[derive(Clone)]
@@ -61,6 +62,8 @@ pub struct Outcome {
     pub judgement: Option<Judgement>,
     /// Examinations that were set aside beyond the first.
     pub extra_reserved: u64,
+    /// What models cost that answered in its examinations.
+    pub answers: Cost,
 }
 
 impl Outcome {
@@ -85,6 +88,7 @@ impl Outcome {
             alarms: Vec::new(),
             judgement: None,
             extra_reserved: 0,
+            answers: Cost::ZERO,
         }
     }
 }
@@ -93,7 +97,9 @@ impl Workshop<'_> {
     /// Propose, review, examine, judge.
     pub fn carry_out(&self, errand: &Errand) -> Result<Outcome, EvolveError> {
         if let Some(further) = &errand.further {
-            let mut outcome = self.examine_further(errand, further)?;
+            let purse = self.purse(errand.answers);
+            let mut outcome = self.examine_further(errand, further, &purse)?;
+            outcome.answers = purse.spent();
             self.suspect(errand, &mut outcome);
             return Ok(outcome);
         }
@@ -135,14 +141,23 @@ impl Workshop<'_> {
         }
         outcome.alarms =
             self.setup.vigilance.of_change(&changed(&errand.genome, lawful.genome()), &self.setup.suite.inputs());
-        self.examine_and_judge(errand, &lawful, &mut outcome)?;
+        let purse = self.purse(errand.answers);
+        let spent = outcome.cost;
+        self.examine_and_judge(errand, &lawful, &mut outcome, &purse).map_err(|e| e.after(spent))?;
+        outcome.answers = purse.spent();
         self.suspect(errand, &mut outcome);
         outcome.subject = Some(lawful);
         Ok(outcome)
     }
 
     /// Examines a new variant as the strategy says, and judges it unless that is left for later.
-    fn examine_and_judge(&self, errand: &Errand, lawful: &Lawful, outcome: &mut Outcome) -> Result<(), EvolveError> {
+    fn examine_and_judge(
+        &self,
+        errand: &Errand,
+        lawful: &Lawful,
+        outcome: &mut Outcome,
+        purse: &Purse,
+    ) -> Result<(), EvolveError> {
         let kind = self.setup.policy.kind;
         let first = match &errand.exam {
             Exam::Part(tasks) => tasks,
@@ -150,7 +165,7 @@ impl Workshop<'_> {
             Exam::Staged(tasks) if kind == Kind::Exact => tasks,
             Exam::Staged(_) | Exam::Whole => errand.scales.first(kind),
         };
-        let (card, alarms) = self.examine_first(lawful, first)?;
+        let (card, alarms) = self.examine_first(lawful, first, purse)?;
         outcome.alarms.extend(alarms);
         let early = match &errand.exam {
             Exam::Staged(_) if kind == Kind::Exact => errand.scales.hopeless(&card, &refs(&errand.cards)),
@@ -160,10 +175,21 @@ impl Workshop<'_> {
         let later = matches!(errand.exam, Exam::Part(_)) && !errand.scales.covered(&outcome.cards);
         outcome.judgement = match early {
             None if later => None,
-            None => Some(self.judge(errand, lawful, outcome)?),
+            None => Some(self.judge(errand, lawful, outcome, purse)?),
             early => early,
         };
         Ok(())
+    }
+
+    /// What was set aside, as far as the run has a limit at all.
+    pub fn purse(&self, aside: Cost) -> Purse {
+        let limit = self.budget.limit();
+        Purse::new((limit.tokens > 0 || limit.usd.0 > 0).then_some(aside))
+    }
+
+    fn means(&self) -> Means<'_> {
+        let Setup { suite, sandbox, student, nonce, .. } = *self.setup;
+        Means { suite, sandbox, student, nonce }
     }
 
     /// What is to be tried: what a person said yes to, or what the proposer comes back with.
@@ -183,6 +209,7 @@ impl Workshop<'_> {
 
     fn propose(&self, errand: &Errand) -> Result<Bid, EvolveError> {
         let proposer = self.setup.proposers.get(errand.arm).ok_or(EvolveError::NoArm(errand.arm))?;
+        let bench = Bench { workshop: self, errand };
         let brief = Brief {
             goal: self.setup.goal,
             step: errand.step,
@@ -191,6 +218,8 @@ impl Workshop<'_> {
             genome: &errand.genome,
             score: errand.score,
             feedback: &errand.feedback,
+            examples: &errand.examples,
+            trial: &bench,
             ancestors: &errand.ancestors,
             inspirations: &errand.inspirations,
             attempts: &errand.attempts,
@@ -203,12 +232,18 @@ impl Workshop<'_> {
 
     /// The first examination of a variant: of these validation tasks, all if none is named, and on train too if somebody
     /// will read what it says.
-    fn examine_first(&self, lawful: &Lawful, tasks: &[TaskId]) -> Result<(Scorecard, Vec<Alarm>), EvolveError> {
+    fn examine_first(
+        &self,
+        lawful: &Lawful,
+        tasks: &[TaskId],
+        purse: &Purse,
+    ) -> Result<(Scorecard, Vec<Alarm>), EvolveError> {
         let mut tasks = tasks.to_vec();
         if !tasks.is_empty() {
             tasks.extend(self.setup.suite.tasks(Split::Train));
+            tasks.extend(self.setup.suite.traps());
         }
-        self.examine(lawful, &tasks, 0)
+        self.examine(lawful, &tasks, 0, purse)
     }
 
     /// One examination with this seed: of the tasks that are named, or of all validation tasks, and of train tasks too if
@@ -218,11 +253,12 @@ impl Workshop<'_> {
         lawful: &Lawful,
         tasks: &[TaskId],
         seed: u64,
+        purse: &Purse,
     ) -> Result<(Scorecard, Vec<Alarm>), EvolveError> {
         let read = self.setup.proposers.iter().any(|p| p.reads_attempts());
         let splits: &[Split] = if read { &[Split::Train, Split::Validation] } else { &[Split::Validation] };
         let scope = Scope { splits, tasks, seed, lines: false };
-        let graded = examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?;
+        let graded = examine(&self.means(), lawful, &scope, purse)?;
         Ok((graded.scorecard, self.setup.vigilance.heeded(graded.alarms)))
     }
 
@@ -239,10 +275,61 @@ impl Workshop<'_> {
         }
     }
 
-    /// What train tasks tell, with the lines they run.
-    pub fn feedback(&self, lawful: &Lawful) -> Result<Vec<Feedback>, EvolveError> {
+    /// What train tasks tell, with the lines they run; of prompts, with what was made of each row.
+    pub fn feedback(&self, lawful: &Lawful, purse: &Purse) -> Result<(Vec<Feedback>, Vec<Example>), EvolveError> {
         let scope = Scope { splits: &[Split::Train], lines: true, ..Scope::default() };
-        Ok(examine(self.setup.suite, self.setup.sandbox, lawful, &scope, self.setup.nonce)?.feedback)
+        let graded = examine(&self.means(), lawful, &scope, purse)?;
+        Ok((graded.feedback, graded.examples))
+    }
+}
+
+/// Where a proposer tries changes on train rows while it makes its bid. Nothing is tried that the law does not let through.
+struct Bench<'a> {
+    workshop: &'a Workshop<'a>,
+    errand: &'a Errand,
+}
+
+impl Bench<'_> {
+    fn pupil(&self, pupil: Pupil) -> Option<&Student<'_>> {
+        let setup = self.workshop.setup;
+        match pupil {
+            Pupil::Student => setup.student,
+            Pupil::Teacher => setup.teacher.or(setup.student),
+        }
+    }
+}
+
+impl Trial for Bench<'_> {
+    fn on(&self, change: &Change, tasks: &[TaskId], pupil: Pupil, most: Cost) -> Result<Tryout, ProposeError> {
+        let setup = self.workshop.setup;
+        let (Some(prompts), Some(student)) = (setup.suite.prompts(), self.pupil(pupil)) else {
+            return Ok(Tryout::Refused("nothing but prompts can be tried on train rows".into()));
+        };
+        let subject = match change.edits.is_empty() {
+            true => Subject::Baseline(&self.errand.genome),
+            false => Subject::Proposal { variant: self.errand.parents[0], parent: &self.errand.genome, change },
+        };
+        let lawful = match setup.constitution.review(subject, &[], (setup.clock)()) {
+            Ruling::Lawful(lawful) => lawful,
+            Ruling::Refused(refusal) => return Ok(Tryout::Refused(refusal.reason)),
+            Ruling::NeedsApproval(request) => return Ok(Tryout::Refused(request.reason)),
+        };
+        let means = Means { student: Some(student), ..self.workshop.means() };
+        let purse = self.workshop.purse(most);
+        let graded = answer(&means, &lawful, &prompts.train(tasks), 0, &purse).map_err(|e| ProposeError {
+            hint: e.hint(),
+            what: e.to_string(),
+            spent: purse.spent(),
+        })?;
+        Ok(Tryout::Done { examples: graded.examples, cost: purse.spent() })
+    }
+
+    fn estimate(&self, tasks: &[TaskId], pupil: Pupil) -> Cost {
+        let (Some(prompts), Some(student)) = (self.workshop.setup.suite.prompts(), self.pupil(pupil)) else {
+            return Cost::ZERO;
+        };
+        crate::examine::program(prompts, &self.errand.genome)
+            .map_or(Cost::ZERO, |file| student.estimate(&file.program, &prompts.train(tasks)))
     }
 }
 

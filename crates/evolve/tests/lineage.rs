@@ -119,7 +119,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 commit: "c".into(),
                 reason: "manual: asked for".into(),
             }),
-            13 => out.push(Event::Traced { variant: old, feedback: vec![] }),
+            13 => out.push(Event::Traced { variant: old, feedback: vec![], examples: vec![] }),
             14..=15 => {
                 out.push(proposed());
                 let step = b.is_multiple_of(4).then_some(step + 1).or(Some(step));

@@ -287,6 +287,8 @@ mod tests {
             genome: &genome,
             score: Some(0.5),
             feedback: &[],
+            examples: &[],
+            trial: &meliora_evolve::Untried,
             ancestors: &[],
             inspirations: &[],
             attempts: &[],

@@ -234,7 +234,7 @@ fn shorten(chat: &mut Chat, most: u64) {
     message.content = format!("{}\n(…)\n{}", lines[..front].join("\n"), lines[back..].join("\n"));
 }
 
-fn broken(error: &ModelError) -> ProposeError {
+pub(crate) fn broken(error: &ModelError) -> ProposeError {
     let hint = match error {
         ModelError::Unreachable { .. } => "is the server running? its address is given with --base-url",
         ModelError::Refused(told) if told.contains("401") || told.contains("403") => {

@@ -43,7 +43,7 @@ pub(crate) fn lasting(event: &Event) -> bool {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::Cleared { .. } => true,
-        Event::Reserved { cost, .. } => paid(cost),
+        Event::Reserved { cost, .. } | Event::Spent { cost, .. } => paid(cost),
         Event::Bid(attempt) => paid(&attempt.cost),
         _ => false,
     }

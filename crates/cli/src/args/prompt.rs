@@ -4,9 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::Run;
+
 /// What to do with prompts.
 #[derive(Subcommand, Debug)]
 pub enum Prompt {
+    /// Search for better prompts: `meliora run` with an optimizer.
+    Optimize {
+        /// Which optimizer; without it, those of meliora.toml, or `reword`.
+        #[arg(long, value_parser = [
+            "reword", "labeled-few-shot", "bootstrap-few-shot", "bootstrap-random-search", "copro", "gepa", "mipro-v2",
+        ])]
+        optimizer: Option<String>,
+        /// As for a run.
+        #[command(flatten)]
+        run: Box<Run>,
+    },
     /// Say a program in the form of another tool.
     Export(PromptExport),
     /// Make a program of what DSPy saved.

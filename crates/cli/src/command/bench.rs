@@ -6,23 +6,34 @@ use meliora_evolve::{Archive, Examiner, Journal, Lineage, Reexamination, reexami
 use meliora_judge::TaskRepeats;
 
 use super::promote::Silent;
+use super::proposers::Answerers;
 use super::show::mark_row;
 use crate::args;
 use crate::cages;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::models::{ANSWERS, Models};
 use crate::observer::quarantined;
 use crate::printer::{BAD, BOLD, FAINT, Printer, paint, table};
-use crate::project::{Project, nonce, now, resolve};
+use crate::project::{Project, STATE, nonce, now, resolve};
 
 /// Examines once and prints the marks.
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
-    let project = Project::open(&args.dir, &args.overrides, printer)?;
+    let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     let sandbox = cages::tested(&project.config.sandbox, &project.tools, 0)?;
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
     }
     let _lock = project.lock("meliora bench")?;
+    let models = Models::new(&project.config, project.dir.join(STATE).join(ANSWERS), None, printer);
+    let answerers = match project.suite.prompts() {
+        Some(_) => super::proposers::answerers(&project.dir, &project.config, &models, None)?,
+        None => Answerers::default(),
+    };
+    let student = answerers.student(&project.config.student);
+    if let Some(student) = &student {
+        project.suite.answered_by(&student.describe());
+    }
     let archive = project.archive()?;
     let mut journal = Journal::open(&archive, &Silent, &now)?;
     let policy = project.policy();
@@ -30,6 +41,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         constitution: &project.constitution,
         suite: &project.suite,
         sandbox: sandbox.as_ref(),
+        student: student.as_ref(),
         policy: &policy,
         nonce: &nonce,
     };

@@ -45,7 +45,7 @@ fn matters(event: &Event) -> bool {
             judgement.verdict != Verdict::Rejected && judgement.verdict != Verdict::Unviable
         }
         Event::Bid(_) | Event::Admitted { .. } | Event::Examined { .. } | Event::Duplicate { .. } => false,
-        Event::Traced { .. } | Event::Reserved { .. } => false,
+        Event::Traced { .. } | Event::Reserved { .. } | Event::Spent { .. } => false,
         _ => true,
     }
 }
@@ -65,6 +65,7 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         Event::RunContinued => "run continued".into(),
         Event::Admitted { step, variant, .. } => format!("step {step}: variant {}", variant.short()),
         Event::Reserved { step, cost } => format!("step {step}: {} tokens, {} set aside", cost.tokens, cost.usd),
+        Event::Spent { step, cost } => format!("step {step}: answers took {} tokens, {}", cost.tokens, cost.usd),
         Event::Bid(attempt) => {
             let what = match &attempt.outcome {
                 BidOutcome::Proposed { reason, .. } => reason.lines().next().unwrap_or_default().to_owned(),

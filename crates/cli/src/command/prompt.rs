@@ -1,4 +1,4 @@
-//! `meliora prompt export` and `import`: programs to and from other tools.
+//! `meliora prompt`: optimize prompts, and take programs to and from other tools.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -7,9 +7,10 @@ use std::path::Path;
 use meliora_domain::Genome;
 use meliora_evolve::{Archive as _, lineage_of};
 use meliora_prompt::{Asked, Files, Format, Program, ProgramFile, PromptError, Signature, dspy, export, file_text};
+use meliora_propose::optimize::NAMES;
 use meliora_store::Globs;
 
-use crate::args::{Prompt, PromptExport, PromptImport};
+use crate::args::{Prompt, PromptExport, PromptImport, Run};
 use crate::config;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -22,9 +23,20 @@ const PARTS: [&str; 8] = ["*.md", "*.txt", "*.prompt", "*.py", "*/*.md", "*/*.tx
 /// Does what was asked of prompts.
 pub fn prompt(command: &Prompt, printer: &Printer) -> Result<Exit, Failure> {
     match command {
+        Prompt::Optimize { optimizer, run } => optimize(optimizer.as_deref(), run, printer),
         Prompt::Export(args) => export_program(args, printer),
         Prompt::Import(args) => import_program(args, printer),
     }
+}
+
+fn optimize(optimizer: Option<&str>, run: &Run, printer: &Printer) -> Result<Exit, Failure> {
+    let mut run = run.clone();
+    if let Some(other) = run.proposers.iter().find(|name| !NAMES.contains(&name.as_str())) {
+        return Err(Failure::new(Exit::Usage, format!("'{other}' is no optimizer of prompts"))
+            .hint(format!("there are {}", NAMES.join(", "))));
+    }
+    run.proposers.extend(optimizer.map(str::to_owned));
+    super::run::optimize(&run, printer)
 }
 
 fn unusable(e: PromptError) -> Failure {

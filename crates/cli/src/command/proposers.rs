@@ -1,12 +1,15 @@
 //! Builds the proposers of a run from its configuration.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use meliora_domain::{Proposer as Name, RunPlan};
-use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly, Sandbox};
+use meliora_domain::{Genome, Proposer as Name, RunPlan};
+use meliora_evolve::{CageSpec, Chat, Message, Model, Proposer, ReadOnly, Role, Sandbox, Student};
 use meliora_llm::{Cassette, CassetteError, Recorder};
+use meliora_prompt::ProgramFile;
 use meliora_propose::command::CommandProposer;
 use meliora_propose::mutate::Mutate;
+use meliora_propose::optimize;
 use meliora_propose::rewrite::{Rewrite, Settings};
 
 use crate::args;
@@ -23,15 +26,14 @@ pub type Named<'a> = (Name, Box<dyn Proposer + 'a>);
 pub fn build<'a>(
     project: &Project,
     sandbox: &'a dyn Sandbox,
-    args: &args::Run,
+    (args, models, answerers): (&args::Run, &Models<'_>, &Answerers),
     unfinished: Option<&RunPlan>,
-    models: &Models<'_>,
 ) -> Result<Vec<Named<'a>>, Failure> {
     let kinds: Vec<String> = match unfinished {
         Some(plan) => plan.arms.iter().map(|a| a.kind.clone()).collect(),
         None => project.config.run.proposers.clone(),
     };
-    kinds.iter().map(|kind| one(kind, project, sandbox, args, models)).collect()
+    kinds.iter().map(|kind| one(kind, project, sandbox, args, (models, answerers))).collect()
 }
 
 fn one<'a>(
@@ -39,8 +41,11 @@ fn one<'a>(
     project: &Project,
     sandbox: &'a dyn Sandbox,
     args: &args::Run,
-    models: &Models<'_>,
+    (models, answerers): (&Models<'_>, &Answerers),
 ) -> Result<Named<'a>, Failure> {
+    if let Some(proposer) = optimizer(kind, project, answerers) {
+        return Ok(proposer);
+    }
     let named = |model: Option<&str>| Name { kind: kind.to_owned(), model: model.map(str::to_owned) };
     let (what, which) = kind.split_once(':').map_or((kind, None), |(what, which)| (what, Some(which)));
     match what {
@@ -84,6 +89,123 @@ fn settings(model: &config::Model, name: &str) -> Settings {
     };
     Settings { context_tokens, max_tokens: model.max_tokens, temperature: model.temperature, small, ..plain }
 }
+
+/// Who answers prompts in examinations, and who proposes and teaches.
+#[derive(Default)]
+pub struct Answerers {
+    main: Option<Arc<dyn Model>>,
+    student: Option<Arc<dyn Model>>,
+}
+
+impl Answerers {
+    /// Who answers.
+    pub fn student(&self, c: &config::Student) -> Option<Student<'_>> {
+        let model = self.student.as_ref().or(self.main.as_ref())?;
+        Some(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once))
+    }
+
+    /// Who answers better, where the student has a model of its own.
+    pub fn teacher(&self, c: &config::Student) -> Option<Student<'_>> {
+        self.student.as_ref()?;
+        let model = self.main.as_ref()?;
+        Some(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once))
+    }
+}
+
+/// The models that a suite of prompts needs; none for other suites.
+pub fn answerers(
+    dir: &Path,
+    config: &config::Config,
+    models: &Models<'_>,
+    record: Option<&Path>,
+) -> Result<Answerers, Failure> {
+    let main = answerer(dir, config, models, (None, record))?;
+    let student = config.student.model.as_deref();
+    let student = student.map(|name| answerer(dir, config, models, (Some(name), record))).transpose()?;
+    Ok(Answerers { main: Some(main), student })
+}
+
+/// A model behind its server, or from the project's cassette where no server is named.
+fn answerer(
+    dir: &Path,
+    config: &config::Config,
+    models: &Models<'_>,
+    (name, record): (Option<&str>, Option<&Path>),
+) -> Result<Arc<dyn Model>, Failure> {
+    let (settings, cassette) = (models.settings(name)?, &config.replay.cassette);
+    if settings.base_url.is_empty() && !cassette.as_os_str().is_empty() {
+        let name = Some(settings.name.as_str()).filter(|n| !n.is_empty());
+        return Ok(Arc::new(Cassette::load(&dir.join(cassette), name).map_err(cassette_failure)?));
+    }
+    if settings.base_url.is_empty() {
+        return Err(Failure::new(Exit::Configuration, "prompts are answered by a model, and no server is named")
+            .hint("`--base-url http://127.0.0.1:8080/v1`, or `[model] base_url = …`; docs/models.md lists servers"));
+    }
+    let model = models.get(name)?;
+    Ok(match record {
+        Some(file) => Arc::new(Recorder::new(model, file).map_err(cassette_failure)?),
+        None => model,
+    })
+}
+
+/// An optimizer of prompts, by its name.
+fn optimizer<'a>(kind: &str, project: &Project, answerers: &Answerers) -> Option<Named<'a>> {
+    let model = answerers.main.clone()?;
+    let student = answerers.student.as_ref().or(answerers.main.as_ref())?;
+    let c = &project.config;
+    let question = Message::new(Role::User, "abc".repeat(ROW_TOKENS));
+    let chat = Chat {
+        messages: vec![question],
+        temperature: 0.0,
+        max_tokens: c.student.max_tokens,
+        seed: 0,
+        ..Chat::default()
+    };
+    let once = student.estimate(&chat);
+    let settings = optimize::Settings {
+        max_tokens: c.model.max_tokens,
+        context_tokens: Settings::default().context_tokens,
+        temperature: c.model.temperature,
+        row: once + once,
+    };
+    let name = Name { kind: kind.to_owned(), model: Some(model.name().to_owned()) };
+    Some((name, optimize::named(kind, model, settings)?))
+}
+
+/// Whether the proposers can do anything with this genome and suite.
+pub fn fit(project: &Project, genome: &Genome) -> Result<(), Failure> {
+    let proposers = &project.config.run.proposers;
+    let optimizers = proposers.iter().any(|name| optimize::NAMES.contains(&name.as_str()));
+    let Some(suite) = project.suite.prompts() else {
+        return match optimizers {
+            true => Err(Failure::new(
+                Exit::Configuration,
+                "the suite of this project is none of prompts, which optimizers need",
+            )
+            .hint("docs/prompts.md tells what such a suite looks like")),
+            false => Ok(()),
+        };
+    };
+    let texts = genome.files().filter_map(|(path, body)| Some((path.to_string(), body.text()?.to_owned())));
+    let columns: Vec<&str> = suite.inputs().collect();
+    let file = ProgramFile::read(&texts.collect(), &columns)
+        .map_err(|e| Failure::new(Exit::Configuration, e.what).hint(e.hint))?;
+    let wanted: Vec<&str> = file.program.inputs().iter().map(|f| f.name.as_str()).collect();
+    suite.has(&wanted).map_err(|e| Failure { code: Exit::Configuration, what: e.what, hint: e.hint })?;
+    if let Some(name) = proposers.iter().find(|name| file.is_plain() && DEMOS.contains(&name.as_str())) {
+        return Err(Failure::new(
+            Exit::Configuration,
+            format!("'{name}' adds demos, and a plain prompt has no place for them"),
+        )
+        .hint("write program.toml (docs/prompts.md), or choose reword, copro or gepa"));
+    }
+    Ok(())
+}
+
+/// Optimizers that choose demos.
+const DEMOS: [&str; 3] = ["labeled-few-shot", "bootstrap-few-shot", "bootstrap-random-search"];
+/// Tokens of a question that optimizers set aside for each train row that they try.
+const ROW_TOKENS: usize = 2500;
 
 fn cassette_failure(e: CassetteError) -> Failure {
     Failure { code: Exit::Configuration, what: e.to_string(), hint: e.hint }

@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use meliora_domain::{Cost, Event, FinishReason, Genome, MicroUsd, Proposer, RunPlan, Split};
 use meliora_evolve::{
     Alert, Archive, Ended, Evolution, Examiner, Journal, Lineage, Pause, Reexamination, Run, Sandbox, Setup,
-    StrategyKind, Target, pause_in_force, reexamine, tell_of_pause,
+    StrategyKind, Student, Target, pause_in_force, reexamine, tell_of_pause,
 };
 
-use super::proposers;
+use meliora_propose::optimize::NAMES;
+
+use super::proposers::{self, Answerers};
 use crate::alerts::Alerts;
 use crate::args;
 use crate::cages;
@@ -19,27 +21,55 @@ use crate::custody::{self, Place};
 use crate::desk::Words;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::models::Models;
+use crate::models::{ANSWERS, Models};
 use crate::observer::Show;
 use crate::printer::{BAD, BOLD, FAINT, GOOD, Printer, behind, diff_lines, paint, table};
 use crate::project::{Project, STATE, law_digest, nonce, now};
 
-/// Folder of the models' kept answers, in the project's state.
-const ANSWERS: &str = "answers";
 /// Cages of each kind that wait to be used: enough for two jobs at once.
 const AHEAD: usize = 2;
 
 /// Evolves to the end of the budget, a perfect score, or Ctrl-C.
 pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
+    evolve(Project::open(&args.dir, &args.overrides, printer)?, args, printer)
+}
+
+/// The same for prompts: with an optimizer, whatever the project's proposers are.
+pub fn optimize(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
+    if project.suite.prompts().is_none() {
+        return Err(Failure::new(Exit::Configuration, "the suite of this project is none of prompts")
+            .hint("its suite.toml has no [prompt]; `meliora run` evolves other genomes"));
+    }
+    project.config.run.proposers.retain(|name| NAMES.contains(&name.as_str()));
+    if project.config.run.proposers.is_empty() {
+        project.config.run.proposers = vec!["reword".into()];
+    }
+    evolve(project, args, printer)
+}
+
+fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     // Before keys and archives are read; cages are no copies of this process, but it need not come to that.
     let sandbox = cages::tested(&project.config.sandbox, &project.tools, AHEAD)?;
     let sandbox = sandbox.as_ref();
     apply_flags(&mut project.config, args);
     crate::config::check(&project.config).map_err(|what| Failure::new(Exit::Usage, what))?;
     let genome = project.genome()?;
+    proposers::fit(&project, &genome)?;
     let _lock = project.lock("meliora run")?;
     let archive = project.archive()?;
+    let answers = project.dir.join(STATE).join(ANSWERS);
+    let models = |until| Models::new(&project.config, answers.clone(), until, printer);
+    let untimed = models(None);
+    let answerers = match project.suite.prompts() {
+        Some(_) => proposers::answerers(&project.dir, &project.config, &untimed, args.record.as_deref())?,
+        None => Answerers::default(),
+    };
+    let student = answerers.student(&project.config.student);
+    let teacher = answerers.teacher(&project.config.student);
+    if let Some(student) = &student {
+        project.suite.answered_by(&student.describe());
+    }
     let show = Show::new(*printer, project.config.budget.evals);
     untampered(&project)?;
     let mut journal = Journal::open(&archive, &show, &now)?;
@@ -50,7 +80,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         return Ok(still_paused(&pause, &args.dir, printer));
     }
     if !args.fresh {
-        look_again(&mut journal, &archive, &project, sandbox, printer)?;
+        look_again(&mut journal, &archive, &project, (sandbox, student.as_ref()), printer)?;
     }
     // The automatic rollback may just have changed the tree.
     let genome = if journal.lineage().rollbacks > 0 { project.genome()? } else { genome };
@@ -62,8 +92,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut plan = plan(&project, &baseline);
     let busy = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
     let until = end_of(plan.minutes, busy);
-    let models = Models::new(&project.config, project.dir.join(STATE).join(ANSWERS), until, printer);
-    let proposers = proposers::build(&project, sandbox, args, unfinished.as_ref(), &models)?;
+    let models = models(until);
+    let proposers = proposers::build(&project, sandbox, (args, &models, &answerers), unfinished.as_ref())?;
     plan.arms = proposers.iter().map(|(name, _)| name.clone()).collect();
     if let Some(begun) = unfinished {
         plan = RunPlan { budget: plan.budget, minutes: plan.minutes, ..begun };
@@ -84,6 +114,8 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         policy: project.policy(),
         vigilance: &project.config.judge.vigilance(),
         sandbox,
+        student: student.as_ref(),
+        teacher: teacher.as_ref(),
         archive: &archive,
         proposers: &boxed,
         observer: &show,
@@ -146,7 +178,9 @@ fn apply_flags(config: &mut Config, args: &args::Run) {
     budget.minutes = args.minutes.unwrap_or(budget.minutes);
     if let Some(cassette) = &args.cassette {
         config.replay.cassette = std::path::absolute(cassette).unwrap_or_else(|_| cassette.clone());
-        if args.proposers.is_empty() {
+        // Prompts are answered from the cassette, whoever proposes.
+        let prompts = run.proposers.iter().any(|name| NAMES.contains(&name.as_str()));
+        if args.proposers.is_empty() && !prompts {
             run.proposers = vec!["replay".into()];
         }
     }
@@ -186,7 +220,7 @@ fn look_again(
     journal: &mut Journal<'_>,
     archive: &dyn Archive,
     project: &Project,
-    sandbox: &dyn Sandbox,
+    (sandbox, student): (&dyn Sandbox, Option<&Student<'_>>),
     printer: &Printer,
 ) -> Result<(), Failure> {
     if journal.lineage().unfinished().is_some() || journal.lineage().standing.is_empty() {
@@ -197,6 +231,7 @@ fn look_again(
         constitution: &project.constitution,
         suite: &project.suite,
         sandbox,
+        student,
         policy: &policy,
         nonce: &nonce,
     };

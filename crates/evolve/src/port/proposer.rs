@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use meliora_domain::{Change, Cost, Digest, Feedback, Genome, TreeId, VariantId};
+use meliora_domain::{Change, Cost, Digest, Example, Feedback, Genome, TaskId, TreeId, VariantId};
 use serde::Serialize;
 
 /// All that a proposer sees. It has no place for a validation mark of a single task, a holdout mark or an answer key.
@@ -21,6 +21,10 @@ pub struct Brief<'a> {
     pub score: Option<f64>,
     /// What the train tasks told of the parent.
     pub feedback: &'a [Feedback],
+    /// For prompts: the train rows, and what the parent made of each. Empty unless the proposer asks for what is traced.
+    pub examples: &'a [Example],
+    /// Where changes of the parent can be tried on train rows.
+    pub trial: &'a dyn Trial,
     /// What the parent was made from within this run, its own parent first. Empty unless the proposer asks for it.
     pub ancestors: &'a [Ancestor],
     /// Other variants worth learning from, best first.
@@ -33,6 +37,52 @@ pub struct Brief<'a> {
     pub tried: &'a dyn Tried,
     /// What this bid may cost at most; it is set aside for it.
     pub reserved: Cost,
+}
+
+/// Who answers in a trial.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pupil {
+    /// The model that answers in examinations.
+    Student,
+    /// A better one to learn from; the student where there is none.
+    Teacher,
+}
+
+/// What came of a trial.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Tryout {
+    /// The rows, each with its score and what was made of it.
+    Done {
+        /// In the suite's order.
+        examples: Vec<Example>,
+        /// What the answers cost.
+        cost: Cost,
+    },
+    /// The law does not let the change through, or nothing can be tried; says why.
+    Refused(String),
+}
+
+/// A change of the parent on train rows, while a bid is made. It can reach no other rows.
+pub trait Trial: Sync {
+    /// Has the rows answered; no change tries the parent itself. What it costs is at most `most`, where the run has limits.
+    ///
+    /// # Errors
+    /// When the model or a cage broke; with what was spent.
+    fn on(&self, change: &Change, tasks: &[TaskId], pupil: Pupil, most: Cost) -> Result<Tryout, ProposeError>;
+    /// What trying the parent on these rows may cost at most.
+    fn estimate(&self, tasks: &[TaskId], pupil: Pupil) -> Cost;
+}
+
+/// No trial: there is nothing to be tried.
+pub struct Untried;
+
+impl Trial for Untried {
+    fn on(&self, _: &Change, _: &[TaskId], _: Pupil, _: Cost) -> Result<Tryout, ProposeError> {
+        Ok(Tryout::Refused("nothing can be tried here".into()))
+    }
+    fn estimate(&self, _: &[TaskId], _: Pupil) -> Cost {
+        Cost::ZERO
+    }
 }
 
 /// Memory of what was tried in this run.
@@ -124,7 +174,7 @@ pub trait Proposer: Sync {
     fn reads_attempts(&self) -> bool {
         true
     }
-    /// Whether it wants to know which lines the train tasks ran.
+    /// Whether it wants to know which lines the train tasks ran, and of prompts what was made of each row.
     fn wants_lines(&self) -> bool {
         false
     }

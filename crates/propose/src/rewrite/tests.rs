@@ -123,6 +123,8 @@ fn ask_by(
         genome,
         score: Some(0.5),
         feedback,
+        examples: &[],
+        trial: &meliora_evolve::Untried,
         ancestors: &[],
         inspirations: &[],
         attempts,

@@ -44,6 +44,8 @@ fn brief<'a>(
         genome,
         score: None,
         feedback,
+        examples: &[],
+        trial: &meliora_evolve::Untried,
         ancestors: &[],
         inspirations: &[],
         attempts: &[],
