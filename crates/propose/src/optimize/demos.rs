@@ -121,14 +121,13 @@ impl Proposer for RandomSearch {
     }
 }
 
-/// Sets of demos for each step: the parent's own, raw rows, and what a teacher gets right of the rows in other orders. With what
+/// The demos of each step.
+type DemoSet = Vec<Vec<Fields>>;
+
+/// Sets of demos: the parent's own, raw rows, and what a teacher gets right of the rows in other orders. With what
 /// that cost. The same parent and rows give the same sets.
-pub(super) fn demo_sets(
-    ground: &Ground,
-    brief: &Brief<'_>,
-    more: usize,
-) -> Result<(Vec<Vec<Vec<Fields>>>, Cost), ProposeError> {
-    let of = |program: &Program| program.steps.iter().map(|step| step.demos.clone()).collect::<Vec<_>>();
+pub(super) fn demo_sets(ground: &Ground, brief: &Brief<'_>, more: usize) -> Result<(Vec<DemoSet>, Cost), ProposeError> {
+    let of = |program: &Program| -> DemoSet { program.steps.iter().map(|step| step.demos.clone()).collect() };
     let mut sets = vec![of(ground.program())];
     let mut spent = Cost::ZERO;
     let rows = allowed(brief.examples);
