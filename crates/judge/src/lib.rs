@@ -60,4 +60,6 @@ impl Default for Policy {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
