@@ -1,6 +1,6 @@
 """Meliora's tests against scipy and statsmodels on shared cases, and the same power by other means.
 
-    python3 -m venv /tmp/judge && /tmp/judge/bin/pip -q install scipy==1.14.1 statsmodels==0.14.4
+    python3 -m venv /tmp/judge && /tmp/judge/bin/pip -q install scipy statsmodels
     /tmp/judge/bin/python bench/judge/compare.py            # prints the numbers that crates/judge/src/reference.rs expects
 
 The cases are made here by a rule that the Rust test repeats, so that both see the same numbers.

@@ -64,4 +64,6 @@ impl Default for Policy {
 }
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;

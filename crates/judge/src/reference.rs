@@ -1,0 +1,72 @@
+//! The tests against scipy and statsmodels: the numbers are what `bench/judge/compare.py` printed.
+
+use crate::{bootstrap, capital, evidence, sign_flip, sign_test, won};
+
+/// The cases of `bench/judge/compare.py`, by the same rules.
+fn cases() -> [(&'static str, Vec<f64>); 4] {
+    [
+        ("small", vec![0.5, 0.25, -0.25, 0.75, 0.125, -0.125, 0.375, 0.5]),
+        ("ties", vec![0.5, 0.0, 0.0, 0.25, -0.5, 0.0, 0.5, 0.25, 0.125, 0.0]),
+        ("outlier", vec![1.0, -0.1, -0.1, -0.05, 0.2, -0.15, 0.1]),
+        ("long", (0..60).map(|i| f64::from(i * 37 % 41 - 17) / 40.0).collect()),
+    ]
+}
+
+fn near(what: &str, got: f64, expected: f64, by: f64) {
+    assert!((got - expected).abs() <= by, "{what}: {got}, and {expected} by scipy");
+}
+
+#[test]
+fn the_sign_test_is_scipys_and_statsmodels() {
+    for (wins, losses, p) in [
+        (5, 0, 0.03125),
+        (9, 1, 0.0107421875),
+        (14, 3, 0.0063629150390625),
+        (30, 18, 0.055701445530509389),
+        (120, 90, 0.022557043932420348),
+        (531, 470, 0.02892526118584356),
+    ] {
+        near("sign test", sign_test(wins, losses), p, 1e-12);
+    }
+}
+
+#[test]
+fn the_sign_flip_is_scipys() {
+    // Drawn ones differ by chance: four standard errors of both draws.
+    let expected = [
+        (0.04296875, 1e-12),
+        (0.15625, 1e-12),
+        (0.3359375, 1e-12),
+        (0.026309868450657747, 4.0 * 0.026f64.sqrt() / 300.0),
+    ];
+    for ((name, d), (p, by)) in cases().iter().zip(expected) {
+        near(name, sign_flip(d, 1, 200_000), p, by);
+    }
+}
+
+#[test]
+fn the_bootstrap_is_scipys() {
+    let cases = cases();
+    for (at, low, high) in [(0, 0.046875, 0.484375), (1, -0.0625, 0.275), (3, 0.00125, 0.15)] {
+        let (name, d) = &cases[at];
+        let (l, h) = bootstrap(d, 0.05, 1).unwrap_or_default();
+        near(name, l, low, 0.02);
+        near(name, h, high, 0.02);
+    }
+    assert_eq!(bootstrap(&cases[2].1, 0.05, 1), None, "seven differences are too few");
+}
+
+#[test]
+fn the_bets_are_numpys() {
+    let expected = [
+        (2.6528767064567886, 2.6528767064567886),
+        (1.5509159038840037, 1.5509159038840037),
+        (1.3959953868617831, 1.5),
+        (4.7785770484643901, 5.6429597897444799),
+    ];
+    for ((name, d), (end, highest)) in cases().iter().zip(expected) {
+        near(name, won(d.iter().copied()), end, 1e-12);
+        near(name, evidence(d.iter().copied()), highest, 1e-12);
+        assert_eq!(capital(d.iter().copied()).count(), d.len());
+    }
+}
