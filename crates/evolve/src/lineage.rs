@@ -4,26 +4,26 @@
 
 mod arms;
 mod asks;
+mod exams;
 mod marks;
 mod parts;
 mod watched;
 
 use std::collections::{BTreeSet, HashMap};
 
-use meliora_domain::{
-    BidOutcome, Cost, Digest, Event, MarkStatus, Recorded, Scorecard, Split, TaskId, TreeId, VariantId, Verdict,
-};
+use meliora_domain::{BidOutcome, Cost, Digest, Event, Recorded, TaskId, TreeId, VariantId, Verdict};
 use serde::{Deserialize, Serialize};
 
 pub use arms::ArmRecord;
 pub use asks::{Answer, Ask, Asks};
+pub(crate) use exams::reference;
 pub use marks::ByTask;
 pub use parts::{Node, Run, Standing, Tried};
 pub(crate) use watched::CAGE_FAILED;
 pub use watched::{Pause, Watched};
 
 use asks::Bred;
-use parts::{Pending, parts_of};
+use parts::Pending;
 
 /// How many failed attempts of a parent are remembered for briefs.
 const REMEMBERED_ATTEMPTS: usize = 24;
@@ -86,12 +86,6 @@ impl PartialEq for Touched {
     }
 }
 
-/// What a variant is judged against: the nearest variant it was bred from by first parents that was examined on all tasks.
-pub(crate) fn reference(lineage: &Lineage, parent: NodeIndex) -> NodeIndex {
-    let mut line = std::iter::successors(Some(parent), |at| lineage.node(*at).parents.first().copied());
-    line.find(|at| lineage.node(*at).whole).unwrap_or(parent)
-}
-
 impl Lineage {
     /// The state as bytes, for a snapshot.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -133,14 +127,6 @@ impl Lineage {
     /// Every validation task that was ever marked. Its place here stands for it in [`Node::by_task`] and [`Run::tasks`].
     pub fn tasks(&self) -> &[TaskId] {
         &self.tasks
-    }
-
-    /// The run's validation tasks that a variant has no mark of.
-    pub fn unseen<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = u32> + 'a {
-        let tasks = self.run.as_ref().map(|run| run.tasks.as_slice()).unwrap_or_default();
-        let flaky = self.flaky(&node.evaluator.unwrap_or_default());
-        let counts = |task: &u32| flaky.is_empty() || !flaky.contains(&self.tasks[*task as usize]);
-        tasks.iter().copied().filter(move |task| node.by_task.of(*task).is_none() && counts(task))
     }
 
     /// Nodes that changed after the first `from` changes.
@@ -437,77 +423,6 @@ impl Lineage {
                     self.touched.0.push(*parent);
                 }
             }
-        }
-    }
-
-    fn examined(&mut self, variant: &VariantId, card: &Scorecard) {
-        let Some(index) = self.find(variant) else { return };
-        let node = &mut self.nodes[index as usize];
-        if node.evaluator != Some(card.evaluator) {
-            node.evaluator = Some(card.evaluator);
-            (node.examined, node.marks, node.sum) = (0, 0, 0.0);
-            (node.whole, node.by_task) = (false, ByTask::default());
-        }
-        node.examined += 1;
-        let flaky = |task| self.flaky.0 == card.evaluator && self.flaky.1.contains(task);
-        let mut places = Vec::new();
-        for mark in card.of(Split::Validation) {
-            let place = *self.by_task.entry(mark.task.clone()).or_insert_with(|| {
-                self.tasks.push(mark.task.clone());
-                self.tasks.len() as u32 - 1
-            });
-            places.push(place);
-            if mark.status == MarkStatus::Missing || flaky(&mark.task) {
-                continue;
-            }
-            node.marks += 1;
-            node.sum += mark.score;
-            if mark.score.is_finite() {
-                let score = node.by_task.take(place, mark.score);
-                if let Some(run) = &mut self.run {
-                    run.range = (run.range.0.min(score), run.range.1.max(score));
-                }
-            }
-        }
-        node.score = (node.marks > 0).then(|| node.sum / f64::from(node.marks));
-        if card.of(Split::Train).next().is_some() {
-            let failed = card.of(Split::Train).find(|m| m.status != MarkStatus::Passed);
-            node.trouble = failed.map(|m| m.detail.chars().take(240).collect()).unwrap_or_default();
-        }
-        self.touched.0.push(index);
-        let Some(run) = &mut self.run else { return };
-        run.spent += Cost::evals(run.price_of([card]));
-        run.parts += parts_of(card);
-        run.longest_exam = run.longest_exam.max(card.seconds);
-        if run.baseline == Some(index) && run.tasks.is_empty() {
-            places.sort_unstable();
-            places.dedup();
-            run.tasks = places;
-        }
-        run.keep_features(node, card);
-        let ranked = run.best.contains(&index);
-        if run.baseline == Some(index) && run.best.is_empty() {
-            run.best.push(index);
-        }
-        let whole = card.part_of == 0 || self.unseen(self.node(index)).next().is_none();
-        self.nodes[index as usize].whole |= whole;
-        if ranked {
-            self.rank(index);
-        }
-    }
-
-    /// A judged variant's gain over its parent and the baseline goes to the proposer that made it.
-    fn pay(&mut self, index: NodeIndex) {
-        let node = &self.nodes[index as usize];
-        if matches!(node.verdict, Some(Verdict::Unviable | Verdict::Suspect)) {
-            return;
-        }
-        let Some(run) = &mut self.run else { return };
-        let score = |index: Option<NodeIndex>| index.and_then(|i| self.nodes[i as usize].score);
-        let before = [score(node.parents.first().copied()), score(run.baseline)];
-        let before = before.into_iter().flatten().fold(f64::NEG_INFINITY, f64::max);
-        if let (Some(score), Some(record)) = (node.score, run.arms.get_mut(usize::from(node.arm))) {
-            record.gain(if before.is_finite() { score - before } else { 0.0 });
         }
     }
 
