@@ -74,6 +74,9 @@ pub enum Command {
         /// Show every variant, not only those that led somewhere.
         #[arg(long)]
         all: bool,
+        /// Write a page with all variants, scores and diffs into this file instead.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Apply a variant to your own tree, as a git commit.
     Promote {
@@ -298,7 +301,7 @@ pub struct Run {
     #[arg(long, value_parser = ["greedy", "dgm"])]
     pub strategy: Option<String>,
     /// Who proposes; may be given several times, they take turns.
-    #[arg(long = "proposer", value_parser = ["mutate", "rewrite", "replay", "command"])]
+    #[arg(long = "proposer", value_parser = ["mutate", "crossover", "rewrite", "replay", "command"])]
     pub proposers: Vec<String>,
     /// At most this many examinations.
     #[arg(long, value_name = "N")]

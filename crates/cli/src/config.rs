@@ -350,9 +350,9 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("[run] proposers names none".into());
     }
     for proposer in &config.run.proposers {
-        if !["mutate", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
+        if !["mutate", "crossover", "rewrite", "replay", "command"].contains(&proposer.as_str()) {
             return Err(format!(
-                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, replay, command"
+                "[run] proposers: there is no '{proposer}'; there are mutate, crossover, rewrite, replay, command"
             ));
         }
     }

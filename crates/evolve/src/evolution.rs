@@ -69,6 +69,8 @@ pub struct Setup<'a> {
     pub desk: &'a dyn Desk,
     /// Who tells people.
     pub herald: &'a dyn Herald,
+    /// What of a genome decides what it does; two of one shape are not both examined.
+    pub shape: &'a (dyn Fn(&Genome) -> Digest + Sync),
     /// The user's own tree, where the guardian may undo a promotion.
     pub target: Option<&'a dyn Target>,
 }
@@ -288,6 +290,7 @@ impl<'a> Evolution<'a> {
         let tree = genome.tree();
         let score = cards.last().and_then(|c| c.mean(Split::Validation));
         events.push(Event::Admitted { step, variant, tree, parents: errand.parents.clone() });
+        events.push(Event::Shaped { variant, shape: (self.setup.shape)(genome) });
         let kept: Vec<Arc<Scorecard>> = cards.iter().cloned().map(Arc::new).collect();
         events.extend(cards.into_iter().map(|scorecard| Event::Examined { step, variant, scorecard }));
         let accepted = judgement.verdict == Verdict::Accepted;
@@ -342,9 +345,10 @@ impl<'a> Evolution<'a> {
     fn resume_ledgers(&mut self, plan: &RunPlan) {
         let run = self.run();
         let seconds = run.busy_millis as f64 / 1000.0;
-        let (charged, trees, ideas) = (run.charged(), run.trees.clone(), run.ideas.clone());
+        let charged = run.charged();
+        let (trees, shapes, ideas) = (run.trees.clone(), run.shapes.clone(), run.ideas.clone());
         self.budget = Arc::new(Budget::new(plan.budget, plan.minutes, charged, seconds));
-        self.memory.begin(trees, ideas);
+        self.memory.begin(trees, shapes, ideas);
     }
 
     pub(crate) fn run(&self) -> &crate::lineage::Run {

@@ -103,7 +103,9 @@ impl Workshop<'_> {
             }
         };
         let tree = lawful.genome().tree();
-        if !self.seen.claim(tree, errand.step) {
+        // The shape is claimed only with the tree, so that a step that is done anew finds both or neither.
+        let shape = (self.setup.shape)(lawful.genome());
+        if !self.seen.claim_shape(shape, errand.step) || !self.seen.claim(tree, errand.step) {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
@@ -139,6 +141,7 @@ impl Workshop<'_> {
             score: errand.score,
             feedback: &errand.feedback,
             ancestors: &errand.ancestors,
+            mates: &errand.mates,
             inspirations: &errand.inspirations,
             attempts: &errand.attempts,
             editable: &|path| self.setup.constitution.may_write(path),

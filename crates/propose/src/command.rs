@@ -288,6 +288,7 @@ mod tests {
             score: Some(0.5),
             feedback: &[],
             ancestors: &[],
+            mates: &[],
             inspirations: &[],
             attempts: &[],
             editable: &|p| p == "a.py",

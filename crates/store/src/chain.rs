@@ -57,6 +57,7 @@ pub(crate) fn variant(event: &Event) -> Option<&VariantId> {
         | Event::Judged { variant, .. }
         | Event::Crowned { variant, .. }
         | Event::Traced { variant, .. }
+        | Event::Shaped { variant, .. }
         | Event::HoldoutOpened { variant, .. }
         | Event::Promoted { variant, .. }
         | Event::Reexamined { variant, .. } => Some(variant),

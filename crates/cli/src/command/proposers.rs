@@ -7,6 +7,7 @@ use meliora_domain::{Proposer as Name, RunPlan};
 use meliora_evolve::{CageSpec, Model, Proposer, ReadOnly, Sandbox};
 use meliora_llm::{Api, Cassette, CassetteError, HttpModel, ModelConfig, Recorder, Secret};
 use meliora_propose::command::CommandProposer;
+use meliora_propose::crossover::Crossover;
 use meliora_propose::mutate::Mutate;
 use meliora_propose::rewrite::{Rewrite, Settings};
 
@@ -46,6 +47,7 @@ fn one<'a>(
     let named = |model: Option<&str>| Name { kind: kind.to_owned(), model: model.map(str::to_owned) };
     match kind {
         "mutate" => Ok((named(None), Box::new(Mutate::new()))),
+        "crossover" => Ok((named(None), Box::new(Crossover))),
         "rewrite" => {
             let model = live(project, until, printer)?;
             let model: Arc<dyn Model> = match &args.record {
@@ -66,7 +68,7 @@ fn one<'a>(
         }
         "command" => command(project, sandbox).map(|proposer| (named(None), proposer)),
         other => Err(Failure::new(Exit::Configuration, format!("there is no proposer '{other}'"))
-            .hint("there are mutate, rewrite, replay, command")),
+            .hint("there are mutate, crossover, rewrite, replay, command")),
     }
 }
 

@@ -86,6 +86,7 @@ pub fn run(args: &args::Run, printer: &Printer) -> Result<Exit, Failure> {
         guardian: project.guardian(),
         desk: &Words::of(&project.dir.join(STATE)),
         herald: &herald,
+        shape: &meliora_propose::shape::shape,
         target: target.as_ref().map(|target| target as &dyn Target),
     };
     let started = std::time::Instant::now();

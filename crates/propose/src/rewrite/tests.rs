@@ -112,6 +112,7 @@ fn ask_with(
         score: Some(0.5),
         feedback,
         ancestors: &[],
+        mates: &[],
         inspirations: &[],
         attempts,
         editable: &|_| true,
