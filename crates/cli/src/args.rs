@@ -84,6 +84,9 @@ pub enum Command {
         /// Show every variant, not only those that led somewhere.
         #[arg(long)]
         all: bool,
+        /// Write a page with all variants, scores and diffs into this file instead.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Apply a variant to your own tree, as a git commit.
     Promote {
@@ -341,9 +344,9 @@ pub struct Run {
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// How parents are chosen.
-    #[arg(long, value_parser = ["greedy", "dgm"])]
+    #[arg(long, value_parser = ["greedy", "dgm", "hgm", "islands", "pareto"])]
     pub strategy: Option<String>,
-    /// Who proposes: mutate, rewrite, rewrite:NAME (with the model [models.NAME]), replay, command, or an optimizer of
+    /// Who proposes: mutate, crossover, rewrite, rewrite:NAME (with the model [models.NAME]), replay, command, or an optimizer of
     /// prompts; may be given several times, they take turns.
     #[arg(long = "proposer", value_name = "PROPOSER")]
     pub proposers: Vec<String>,

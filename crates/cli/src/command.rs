@@ -40,7 +40,7 @@ pub fn dispatch(args: &Args, printer: &Printer) -> Result<Exit, Failure> {
         Command::Show { id, dir } => show::show(id, dir, printer),
         Command::Diff { a, b, dir } => diff::diff(a, b, dir, printer),
         Command::Checkout { id, dest, dir } => checkout::checkout(id, dest, dir, printer),
-        Command::Lineage { dir, all } => lineage::lineage(dir, *all, printer),
+        Command::Lineage { dir, all, html } => lineage::lineage(dir, *all, html.as_deref(), printer),
         Command::Promote { id, dir, unproven } => promote::promote(id, dir, *unproven, printer),
         Command::Rollback { id, dir } => rollback::rollback(id.as_deref(), dir, printer),
         Command::Approvals { command } => approvals::approvals(command, printer),

@@ -432,13 +432,13 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err("[run] proposers names none".into());
     }
     for proposer in &config.run.proposers {
-        let known = ["mutate", "rewrite", "replay", "command"];
+        let known = ["mutate", "crossover", "rewrite", "replay", "command"];
         if let Some(("rewrite", name)) = proposer.split_once(':') {
             model::named(&config.model, &config.models, Some(name))
                 .map_err(|e| format!("[run] proposers: '{proposer}': {e}"))?;
         } else if !known.contains(&proposer.as_str()) && !NAMES.contains(&proposer.as_str()) {
             return Err(format!(
-                "[run] proposers: there is no '{proposer}'; there are mutate, rewrite, rewrite:NAME, replay, command; for \
+                "[run] proposers: there is no '{proposer}'; there are mutate, crossover, rewrite, rewrite:NAME, replay, command; for \
                  prompts {}",
                 NAMES.join(", ")
             ));

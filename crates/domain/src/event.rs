@@ -120,6 +120,13 @@ pub enum Event {
         /// Its parents; empty for a baseline.
         parents: Vec<VariantId>,
     },
+    /// The shape of a variant that was stored: what is left of it without layout, comments and names of locals.
+    Shaped {
+        /// The variant.
+        variant: VariantId,
+        /// Hash of its shape.
+        shape: Digest,
+    },
     /// A cost was set aside before it is spent.
     Reserved {
         /// The step it is for.

@@ -20,7 +20,11 @@ impl Evolution<'_> {
             Some(variant) => variant,
             None => self.store(genome, &[], 0, "baseline")?,
         };
-        let mut events = vec![Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() }];
+        let shape = (self.setup.shape)(genome);
+        let mut events = vec![
+            Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() },
+            Event::Shaped { variant, shape },
+        ];
         let mut cards = Vec::new();
         let price = self.answers_price(genome, &[Split::Train, Split::Validation]);
         for seed in 0..2 {
@@ -61,6 +65,7 @@ impl Evolution<'_> {
         self.journal.record(&events)?;
         // A run that goes on knows the baseline as tried from the journal; one that begins must know it too.
         self.memory.seen().claim(genome.tree(), 0);
+        self.memory.seen().claim_shape(shape, 0);
         self.setup.archive.point_champion(&variant)?;
         Ok(())
     }

@@ -53,6 +53,8 @@ pub struct Errand {
     pub examples: Arc<Vec<Example>>,
     /// What the first parent was made from, the nearest first; only for proposers that look at it.
     pub ancestors: Vec<Ancestor>,
+    /// The other parents.
+    pub mates: Vec<Inspiration>,
     /// Others to learn from.
     pub inspirations: Vec<Inspiration>,
     /// What did not help.
@@ -79,6 +81,7 @@ impl Errand {
 pub struct Seen {
     /// Each with the step that claimed it; none for what an earlier sitting tried.
     trees: Mutex<HashMap<TreeId, Option<u64>>>,
+    shapes: Mutex<HashMap<Digest, Option<u64>>>,
     ideas: Mutex<HashSet<Digest>>,
 }
 
@@ -87,6 +90,12 @@ impl Seen {
     pub fn claim(&self, tree: TreeId, step: u64) -> bool {
         let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
         *trees.entry(tree).or_insert(Some(step)) == Some(step)
+    }
+
+    /// Claims a shape for a step, likewise.
+    pub fn claim_shape(&self, shape: Digest, step: u64) -> bool {
+        let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        *shapes.entry(shape).or_insert(Some(step)) == Some(step)
     }
 }
 
@@ -129,9 +138,10 @@ impl<'a> Memory<'a> {
     }
 
     /// Begins with what the journal's run has tried.
-    pub fn begin(&mut self, trees: HashSet<TreeId>, ideas: HashSet<Digest>) {
+    pub fn begin(&mut self, trees: HashSet<TreeId>, shapes: HashSet<Digest>, ideas: HashSet<Digest>) {
         let trees = trees.into_iter().map(|tree| (tree, None)).collect();
-        self.seen = Arc::new(Seen { trees: Mutex::new(trees), ideas: Mutex::new(ideas) });
+        let shapes = shapes.into_iter().map(|shape| (shape, None)).collect();
+        self.seen = Arc::new(Seen { trees: Mutex::new(trees), shapes: Mutex::new(shapes), ideas: Mutex::new(ideas) });
     }
 
     /// What was tried, for workers.
@@ -170,13 +180,8 @@ impl<'a> Memory<'a> {
             })
             .transpose()?;
         let examples = self.examples.get(&parent).cloned().unwrap_or_default();
-        let inspirations = inspirations
-            .iter()
-            .map(|id| {
-                let score = lineage.find(id).and_then(|i| lineage.node(i).score);
-                Ok(Inspiration { variant: *id, genome: Genome::clone(&*self.genome(id)?), score })
-            })
-            .collect::<Result<_, EvolveError>>()?;
+        let mates = self.others(lineage, &parents[1..])?;
+        let inspirations = self.others(lineage, inspirations)?;
         let attempts = node.map(|n| n.attempts.as_slice()).unwrap_or_default();
         let attempts = attempts
             .iter()
@@ -200,6 +205,7 @@ impl<'a> Memory<'a> {
             feedback,
             examples,
             ancestors,
+            mates,
             inspirations,
             attempts,
             gains: lineage.run.as_ref().map(|r| r.gains.clone()).unwrap_or_default(),
@@ -207,6 +213,15 @@ impl<'a> Memory<'a> {
             further: None,
             approved: None,
         })
+    }
+
+    /// Variants with their files and scores.
+    fn others(&mut self, lineage: &Lineage, ids: &[VariantId]) -> Result<Vec<Inspiration>, EvolveError> {
+        let other = |id: &VariantId| {
+            let score = lineage.find(id).and_then(|i| lineage.node(i).score);
+            Ok::<_, EvolveError>(Inspiration { variant: *id, genome: Genome::clone(&*self.genome(id)?), score })
+        };
+        ids.iter().map(other).collect()
     }
 
     /// What a variant was made from within the run, its own parent first, back to the run's baseline.

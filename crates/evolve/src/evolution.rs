@@ -79,6 +79,8 @@ pub struct Setup<'a> {
     pub desk: &'a dyn Desk,
     /// Who tells people.
     pub herald: &'a dyn Herald,
+    /// What of a genome decides what it does; two of one shape are not both examined.
+    pub shape: &'a (dyn Fn(&Genome) -> Digest + Sync),
     /// The user's own tree, where the guardian may undo a promotion.
     pub target: Option<&'a dyn Target>,
 }
@@ -322,6 +324,7 @@ impl<'a> Evolution<'a> {
                 let variant = self.store(subject.genome(), &errand.parents, step, &outcome.reason)?;
                 let (tree, parents) = (subject.genome().tree(), errand.parents.clone());
                 events.push(Event::Admitted { step, variant, tree, parents });
+                events.push(Event::Shaped { variant, shape: (self.setup.shape)(subject.genome()) });
                 Some((variant, subject.genome()))
             }
             (None, None) => None,
@@ -435,9 +438,10 @@ impl<'a> Evolution<'a> {
     fn resume_ledgers(&mut self, plan: &RunPlan) {
         let run = self.run();
         let seconds = run.busy_millis as f64 / 1000.0;
-        let (charged, trees, ideas) = (run.charged(), run.trees.clone(), run.ideas.clone());
+        let charged = run.charged();
+        let (trees, shapes, ideas) = (run.trees.clone(), run.shapes.clone(), run.ideas.clone());
         self.budget = Arc::new(Budget::new(plan.budget, plan.minutes, charged, seconds));
-        self.memory.begin(trees, ideas);
+        self.memory.begin(trees, shapes, ideas);
     }
 
     pub(crate) fn run(&self) -> &crate::lineage::Run {

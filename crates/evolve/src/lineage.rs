@@ -313,6 +313,11 @@ impl Lineage {
                     run.spent += Cost::evals(1);
                 }
             }
+            Event::Shaped { shape, .. } => {
+                if let Some(run) = &mut self.run {
+                    run.shapes.insert(*shape);
+                }
+            }
             Event::HoldoutOpened { .. } => self.holdout_openings += 1,
             Event::Promoted { variant, commit, previous, unproven, .. } => {
                 self.fallen.remove(variant);

@@ -135,7 +135,9 @@ impl Workshop<'_> {
             }
         };
         let tree = lawful.genome().tree();
-        if !self.seen.claim(tree, errand.step) {
+        // The shape is claimed only with the tree, so that a step that is done anew finds both or neither.
+        let shape = (self.setup.shape)(lawful.genome());
+        if !self.seen.claim_shape(shape, errand.step) || !self.seen.claim(tree, errand.step) {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
@@ -221,6 +223,7 @@ impl Workshop<'_> {
             examples: &errand.examples,
             trial: &bench,
             ancestors: &errand.ancestors,
+            mates: &errand.mates,
             inspirations: &errand.inspirations,
             attempts: &errand.attempts,
             editable: &|path| self.setup.constitution.may_write(path),

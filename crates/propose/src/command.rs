@@ -290,6 +290,7 @@ mod tests {
             examples: &[],
             trial: &meliora_evolve::Untried,
             ancestors: &[],
+            mates: &[],
             inspirations: &[],
             attempts: &[],
             editable: &|p| p == "a.py",

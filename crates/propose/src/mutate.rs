@@ -2,17 +2,19 @@
 //!
 //! A parent's candidates are drawn once ([`ops`]), weighed by where failing tests went ([`localise`]) and by how often real
 //! repairs look so ([`prior`]), and dealt out one by one ([`rank`]). A candidate is checked (it parses, it applies) when its
-//! turn comes, not before. Nothing is random: the same brief gives the same bid.
+//! turn comes, not before. Numbers are also moved as an evolution strategy moves them ([`numbers`]), with random numbers of the
+//! step's seed. The same brief gives the same bid.
 
 mod cues;
 mod deck;
 mod kinds;
-mod language;
+pub(crate) mod language;
 mod localise;
+mod numbers;
 mod ops;
 mod prior;
 mod rank;
-mod render;
+pub(crate) mod render;
 mod reopen;
 mod scope;
 mod sketch;
@@ -24,15 +26,20 @@ use meliora_domain::{Cost, Digest, Feedback};
 use meliora_evolve::{Bid, Brief, ProposeError, Proposer};
 
 use deck::Deck;
+use numbers::Numbers;
 
 /// Parents whose candidates are kept.
 const KEPT: usize = 8;
+
+/// Files above this many bytes are left alone: they are data or generated.
+const LARGEST: usize = 1 << 20;
 
 /// The proposer that mutates syntax trees.
 #[derive(Default)]
 pub struct Mutate {
     /// Ranked candidates of the latest parents, the newest last. A cache: it never changes what is proposed.
     decks: Mutex<Vec<(Digest, Deck)>>,
+    numbers: Numbers,
 }
 
 impl Mutate {
@@ -40,10 +47,9 @@ impl Mutate {
     pub fn new() -> Self {
         Mutate::default()
     }
-}
 
-impl Proposer for Mutate {
-    fn propose(&self, brief: &Brief<'_>) -> Result<Bid, ProposeError> {
+    /// The next edit of the syntax tree.
+    fn edit(&self, brief: &Brief<'_>) -> Option<Bid> {
         let key = key(brief);
         // A panic elsewhere cannot leave a deck half made: it is put back only when whole.
         let mut decks = self.decks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -51,17 +57,28 @@ impl Proposer for Mutate {
             Some(found) => decks.remove(found).1,
             None => Deck::new(brief),
         };
-        let bid = deck.deal(brief);
+        let card = deck.deal(brief);
         decks.push((key, deck));
         if decks.len() > KEPT {
             decks.remove(0);
         }
-        Ok(bid.map_or(Bid::Exhausted, |card| Bid::Proposal {
-            change: card.change,
-            reason: card.reason,
-            idea: Some(card.idea),
-            cost: Cost::ZERO,
-        }))
+        let card = card?;
+        Some(Bid::Proposal { change: card.change, reason: card.reason, idea: Some(card.idea), cost: Cost::ZERO })
+    }
+
+    /// The next step of the numbers, where the program is one that has some to move.
+    fn move_numbers(&self, brief: &Brief<'_>) -> Option<Bid> {
+        let moved = self.numbers.propose(brief)?;
+        Some(Bid::Proposal { change: moved.change, reason: moved.reason, idea: None, cost: Cost::ZERO })
+    }
+}
+
+impl Proposer for Mutate {
+    fn propose(&self, brief: &Brief<'_>) -> Result<Bid, ProposeError> {
+        let numeric = self.numbers.turn(brief);
+        let first = if numeric { self.move_numbers(brief) } else { self.edit(brief) };
+        let bid = first.or_else(|| if numeric { self.edit(brief) } else { self.move_numbers(brief) });
+        Ok(bid.unwrap_or(Bid::Exhausted))
     }
 
     fn reads_attempts(&self) -> bool {

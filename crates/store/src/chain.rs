@@ -58,6 +58,7 @@ pub(crate) fn variant(event: &Event) -> Option<&VariantId> {
         | Event::Cleared { variant, .. }
         | Event::Crowned { variant, .. }
         | Event::Traced { variant, .. }
+        | Event::Shaped { variant, .. }
         | Event::HoldoutOpened { variant, .. }
         | Event::Promoted { variant, .. }
         | Event::Reexamined { variant, .. } => Some(variant),

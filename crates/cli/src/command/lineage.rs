@@ -1,5 +1,7 @@
 //! `meliora lineage`: the family tree of the last run.
 
+mod page;
+
 use std::path::Path;
 
 use meliora_domain::Verdict;
@@ -10,11 +12,17 @@ use crate::failure::Failure;
 use crate::printer::{BOLD, FAINT, GOOD, NOTE, Printer, paint};
 use crate::project::archive_to_read;
 
-/// Prints the tree.
-pub fn lineage(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure> {
+/// Prints the tree, or writes it as a page.
+pub fn lineage(dir: &Path, all: bool, html: Option<&Path>, printer: &Printer) -> Result<Exit, Failure> {
     let archive = archive_to_read(dir)?;
     let lineage = lineage_of(&archive)?;
     let Some(run) = &lineage.run else { return Ok(Exit::Done) };
+    if let Some(file) = html {
+        let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        let name = whole.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        page::write(&archive, &lineage, &name, file, printer)?;
+        return Ok(Exit::Done);
+    }
     let mut children: Vec<Vec<NodeIndex>> = vec![Vec::new(); lineage.nodes().len()];
     let mut shown = vec![all; lineage.nodes().len()];
     for i in (0..lineage.nodes().len() as NodeIndex).rev() {

@@ -45,7 +45,7 @@ fn matters(event: &Event) -> bool {
             judgement.verdict != Verdict::Rejected && judgement.verdict != Verdict::Unviable
         }
         Event::Bid(_) | Event::Admitted { .. } | Event::Examined { .. } | Event::Duplicate { .. } => false,
-        Event::Traced { .. } | Event::Reserved { .. } | Event::Spent { .. } => false,
+        Event::Traced { .. } | Event::Reserved { .. } | Event::Spent { .. } | Event::Shaped { .. } => false,
         _ => true,
     }
 }
@@ -101,6 +101,7 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         }
         Event::Crowned { variant, score } => format!("champion {} at {score:.4}", paint(BOLD, variant.short())),
         Event::Quarantined { tasks, reason, .. } => quarantined(tasks, reason),
+        Event::Shaped { variant, shape } => format!("{} has the shape {}", variant.short(), &shape.to_string()[..10]),
         Event::Traced { variant, .. } => format!("train feedback gathered for {}", variant.short()),
         Event::HoldoutOpened { variant, scorecard } => {
             let score = scorecard.mean(meliora_domain::Split::Holdout).map_or("–".into(), |s| format!("{s:.4}"));

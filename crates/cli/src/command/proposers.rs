@@ -8,6 +8,7 @@ use meliora_evolve::{CageSpec, Chat, Message, Model, Proposer, ReadOnly, Role, S
 use meliora_llm::{Cassette, CassetteError, Recorder};
 use meliora_prompt::ProgramFile;
 use meliora_propose::command::CommandProposer;
+use meliora_propose::crossover::Crossover;
 use meliora_propose::mutate::Mutate;
 use meliora_propose::optimize;
 use meliora_propose::rewrite::{Rewrite, Settings};
@@ -50,6 +51,7 @@ fn one<'a>(
     let (what, which) = kind.split_once(':').map_or((kind, None), |(what, which)| (what, Some(which)));
     match what {
         "mutate" => Ok((named(None), Box::new(Mutate::new()))),
+        "crossover" => Ok((named(None), Box::new(Crossover))),
         "rewrite" => {
             let model = models.get(which)?;
             let model: Arc<dyn Model> = match &args.record {
@@ -72,7 +74,7 @@ fn one<'a>(
         }
         "command" => command(project, sandbox).map(|proposer| (named(None), proposer)),
         other => Err(Failure::new(Exit::Configuration, format!("there is no proposer '{other}'"))
-            .hint("there are mutate, rewrite, replay, command")),
+            .hint("there are mutate, crossover, rewrite, replay, command")),
     }
 }
 

@@ -126,6 +126,7 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
         guardian: project.guardian(),
         desk: &Words::of(&project.dir.join(STATE)),
         herald: &herald,
+        shape: &meliora_propose::shape::shape,
         target: target.as_ref().map(|target| target as &dyn Target),
     };
     let started = std::time::Instant::now();

@@ -134,6 +134,9 @@ pub struct Run {
     pub troubles: Vec<String>,
     /// Trees that were tried.
     pub trees: HashSet<TreeId>,
+    /// Shapes that were tried.
+    #[serde(default)]
+    pub shapes: HashSet<Digest>,
     /// Ideas that did not help.
     pub ideas: HashSet<Digest>,
     /// Proposals that wait for a person.
@@ -231,6 +234,7 @@ impl Run {
             verdicts: BTreeMap::new(),
             troubles: Vec::new(),
             trees: HashSet::new(),
+            shapes: HashSet::new(),
             ideas: HashSet::new(),
             pending: BTreeMap::new(),
             best: Vec::new(),

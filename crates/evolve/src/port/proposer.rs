@@ -27,6 +27,8 @@ pub struct Brief<'a> {
     pub trial: &'a dyn Trial,
     /// What the parent was made from within this run, its own parent first. Empty unless the proposer asks for it.
     pub ancestors: &'a [Ancestor],
+    /// The step's other parents, where it has several: what comes of it may take from each.
+    pub mates: &'a [Inspiration],
     /// Other variants worth learning from, best first.
     pub inspirations: &'a [Inspiration],
     /// What was tried on this parent before and did not help, newest last.

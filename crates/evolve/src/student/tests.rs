@@ -42,7 +42,7 @@ fn ask(model: &Says, program: &Program, most: Option<Cost>) -> (Result<Vec<Answe
     let question = Question { row: 0, split: Split::Train, inputs: &inputs };
     let purse = Purse::new(most);
     let again = Question { row: 1, split: Split::Validation, ..question };
-    (student.answer(program, &[question, again], &purse), purse.spent())
+    (student.answer(program, &[question, again], 0, &purse), purse.spent())
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_estimate_covers_every_call_that_is_made() {
     let inputs = Fields::from_iter([("q", Value::from("one"))]);
     let question = Question { row: 0, split: Split::Train, inputs: &inputs };
     let program = program("q -> a");
-    let one = model.estimate(&student.chat(program.adapter.ask(&program.predictors()[0], &inputs)));
+    let one = model.estimate(&student.chat(program.adapter.ask(&program.predictors()[0], &inputs), 0));
     let most = student.estimate(&program, &[question]);
     assert!(most.tokens >= 2 * (one.tokens + ROOM), "{most:?}");
 }

@@ -4,6 +4,7 @@ use meliora_domain::{Change, Digest, Feedback, TreeId};
 use meliora_evolve::Brief;
 use tree_sitter::{InputEdit, Parser, Point};
 
+use super::LARGEST;
 use super::language::Lang;
 use super::localise::Suspicion;
 use super::ops;
@@ -12,9 +13,6 @@ use super::render::{Blocks, after, between, change, idea, reason};
 use super::reopen::before;
 use super::sketch::{Candidate, Sketch};
 use super::tree::Ast;
-
-/// Files above this many bytes are left alone: they are data or generated.
-const LARGEST: usize = 1 << 20;
 
 /// How many candidates of functions as they stood before come for each of the functions as they stand now.
 const OLD_AT_ONCE: usize = 3;

@@ -6,7 +6,7 @@ use tree_sitter::Language;
 
 /// A language whose syntax trees can be mutated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Lang {
+pub(crate) enum Lang {
     /// Python 3.
     Python,
     /// Rust.
@@ -102,7 +102,7 @@ const JAVASCRIPT: Words = Words {
 
 impl Lang {
     /// The language of a file, by its extension.
-    pub(super) fn of(extension: &str) -> Option<Lang> {
+    pub(crate) fn of(extension: &str) -> Option<Lang> {
         Some(match extension {
             "py" | "pyi" => Lang::Python,
             "rs" => Lang::Rust,
@@ -114,7 +114,7 @@ impl Lang {
     }
 
     /// Its grammar.
-    pub(super) fn grammar(self) -> Language {
+    pub(crate) fn grammar(self) -> Language {
         match self {
             Lang::Python => tree_sitter_python::LANGUAGE.into(),
             Lang::Rust => tree_sitter_rust::LANGUAGE.into(),

@@ -7,12 +7,12 @@ use super::sketch::Candidate;
 use super::tree::{Ast, Kind};
 
 /// The bytes of a file that may change.
-pub(super) struct Blocks(Option<Vec<(usize, usize)>>);
+pub(crate) struct Blocks(Option<Vec<(usize, usize)>>);
 
 impl Blocks {
     /// All of the file, or what stands between its `EVOLVE-BLOCK-START` and `EVOLVE-BLOCK-END` lines, if it has any.
     /// A block without an end reaches to the end of the file.
-    pub(super) fn of(text: &str) -> Blocks {
+    pub(crate) fn of(text: &str) -> Blocks {
         if !text.contains("EVOLVE-BLOCK-START") && !text.contains("EVOLVE-BLOCK-END") {
             return Blocks(None);
         }
@@ -33,7 +33,7 @@ impl Blocks {
     }
 
     /// Whether an edit of these bytes stays inside.
-    pub(super) fn hold(&self, start: usize, end: usize) -> bool {
+    pub(crate) fn hold(&self, start: usize, end: usize) -> bool {
         match &self.0 {
             None => true,
             Some(blocks) => blocks.iter().any(|(from, to)| *from <= start && end <= *to),

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod javascript;
+mod numbers;
 mod python;
 mod rust;
 

@@ -114,6 +114,7 @@ fn propose(
         examples,
         trial: &trial,
         ancestors: &[] as &[Ancestor],
+        mates: &[],
         inspirations: &[],
         attempts: &[],
         editable: &|_| true,

@@ -126,6 +126,7 @@ fn ask_by(
         examples: &[],
         trial: &meliora_evolve::Untried,
         ancestors: &[],
+        mates: &[],
         inspirations: &[],
         attempts,
         editable: &|_| true,

@@ -12,8 +12,8 @@ use crate::mutate::language::Lang;
 use crate::mutate::tree::Ast;
 
 #[derive(Default)]
-struct Memory {
-    trees: Mutex<BTreeSet<TreeId>>,
+pub(super) struct Memory {
+    pub(super) trees: Mutex<BTreeSet<TreeId>>,
     ideas: Mutex<BTreeSet<Digest>>,
 }
 
@@ -26,11 +26,11 @@ impl Tried for Memory {
     }
 }
 
-fn genome(files: &[(&str, &str)]) -> Genome {
+pub(super) fn genome(files: &[(&str, &str)]) -> Genome {
     files.iter().map(|(p, t)| (GenomePath::new(p).unwrap(), FileBody::new(t.as_bytes(), false))).collect()
 }
 
-fn brief<'a>(
+pub(super) fn brief<'a>(
     genome: &'a Genome,
     feedback: &'a [Feedback],
     editable: &'a (dyn Fn(&str) -> bool + Sync),
@@ -47,6 +47,7 @@ fn brief<'a>(
         examples: &[],
         trial: &meliora_evolve::Untried,
         ancestors: &[],
+        mates: &[],
         inspirations: &[],
         attempts: &[],
         editable,
@@ -55,7 +56,7 @@ fn brief<'a>(
     }
 }
 
-fn all(_: &str) -> bool {
+pub(super) fn all(_: &str) -> bool {
     true
 }
 
@@ -83,7 +84,7 @@ fn bids(
     made
 }
 
-fn text_of<'g>(genome: &'g Genome, path: &str) -> &'g str {
+pub(super) fn text_of<'g>(genome: &'g Genome, path: &str) -> &'g str {
     genome.get(&GenomePath::new(path).unwrap()).unwrap().text().unwrap()
 }
 
