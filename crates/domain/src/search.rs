@@ -104,7 +104,7 @@ impl Default for IslandsPlan {
 /// One dimension of the map of `islands`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Feature {
-    /// `size` (bytes of the genome), `depth` (steps from the baseline), `tasks:BEGINNING` (mean score of the validation
+    /// `depth` (steps from the baseline), `tasks:BEGINNING` (mean score of the validation
     /// tasks whose names begin so), or the name of a metric of the evaluator.
     pub name: String,
     /// Where one cell ends and the next begins, rising. They never move.

@@ -329,8 +329,10 @@ fn islands_see_their_neighbours_best_and_the_worse_half_begins_anew() {
     // Each island's only cell has one owner.
     let apart = filled(plan(0, 0));
     assert_eq!(apart.len(), 2, "{apart:?}");
-    // With migration after every ten, each sees the best of the other's first ten: worse than its own by now.
-    assert_eq!(filled(plan(10, 0)), apart);
+    // With migration after every fifteen, each sees the best of the other's first fifteen: worse than its own by now.
+    assert_eq!(filled(plan(15, 0)), apart);
+    // After the twentieth, that of all twenty.
+    assert_eq!(filled(plan(10, 0)).into_keys().collect::<Vec<_>>(), [variant(19)]);
     // With a new beginning just now, the worse island has nobody of its own and begins from the best.
     let anew = filled(plan(0, 20));
     assert_eq!(anew.into_keys().collect::<Vec<_>>(), [variant(19)]);

@@ -84,7 +84,7 @@ pub struct Islands {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dimension {
-    /// `depth`, `size`, `tasks:BEGINNING`, or a metric of the evaluator.
+    /// `depth`, `tasks:BEGINNING`, or a metric of the evaluator.
     pub name: String,
     /// Where one cell ends and the next begins, rising.
     pub edges: Vec<f64>,
