@@ -106,11 +106,12 @@ impl Numbers {
         let edited = line.windows(2).count() as f64 - moved;
         let lost = brief.attempts.iter().filter(|a| a.reason.ends_with(LABEL)).count() as f64;
         let others = brief.attempts.len() as f64 - lost;
-        let first = if located(brief) { 0.15 } else { 1.0 };
-        let numeric = (moved + first) / (moved + lost + 2.0);
-        let syntactic = (edited + 1.0) / (edited + others + 2.0);
-        let share = numeric.powi(2) / (numeric.powi(2) + syntactic.powi(2));
-        Dice::of(brief.seed, u64::MAX).chance(share.clamp(0.05, 0.95))
+        let first = if located(brief) { 0.1 } else { 1.0 };
+        // Eight failures since halve what a success before them says.
+        let numeric = (moved + first) / (1.0 + lost / 8.0);
+        let syntactic = (edited + 1.0) / (1.0 + others / 8.0);
+        let share = numeric / (numeric + syntactic);
+        Dice::of(brief.seed, u64::MAX).chance(share.clamp(0.02, 0.98))
     }
 
     /// A step of the parent's numbers that leads to a program that was not tried; `None` if there is none.
