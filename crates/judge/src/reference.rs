@@ -32,16 +32,15 @@ fn the_sign_test_is_scipys_and_statsmodels() {
 
 #[test]
 fn the_sign_flip_is_scipys() {
-    // Drawn ones differ by chance: four standard errors of both draws.
-    let expected = [
-        (0.04296875, 1e-12),
-        (0.15625, 1e-12),
-        (0.3359375, 1e-12),
-        (0.026309868450657747, 4.0 * 0.026f64.sqrt() / 300.0),
-    ];
-    for ((name, d), (p, by)) in cases().iter().zip(expected) {
-        near(name, sign_flip(d, 1, 200_000), p, by);
+    let cases = cases();
+    for (at, p) in [(0, 0.04296875), (1, 0.15625), (2, 0.3359375)] {
+        let (name, d) = &cases[at];
+        near(name, sign_flip(d, 1, 200_000), p, 1e-12);
     }
+    // Drawn: a draw ends after fifty as good, so each is right within 14 %, and the mean of many within far less.
+    let (name, d) = &cases[3];
+    let mean = (1..=60).map(|seed| sign_flip(d, seed, 200_000)).sum::<f64>() / 60.0;
+    near(name, mean, 0.026309868450657747, 0.002);
 }
 
 #[test]
