@@ -179,7 +179,9 @@ fn apply_flags(config: &mut Config, args: &args::Run) {
     budget.minutes = args.minutes.unwrap_or(budget.minutes);
     if let Some(cassette) = &args.cassette {
         config.replay.cassette = std::path::absolute(cassette).unwrap_or_else(|_| cassette.clone());
-        // Prompts are answered from the cassette, whoever proposes.
+        // Prompts are answered from the cassette, whoever proposes and whichever server is configured.
+        config.model.base_url.clear();
+        config.student.base_url.clear();
         let prompts = run.proposers.iter().any(|name| NAMES.contains(&name.as_str()));
         if args.proposers.is_empty() && !prompts {
             run.proposers = vec!["replay".into()];

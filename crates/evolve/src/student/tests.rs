@@ -1,3 +1,5 @@
+//! Tests of the student, with a model that says what it is told to.
+
 use std::sync::atomic::AtomicU32;
 
 use super::*;

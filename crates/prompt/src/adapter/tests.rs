@@ -1,3 +1,5 @@
+//! Tests of how programs are said and answers are read.
+
 use super::*;
 use crate::{Module, Program, Step};
 

@@ -21,6 +21,8 @@ const INSTRUCTIONS: usize = 3;
 const SETS: usize = 3;
 /// Combinations that are tried in one bid.
 const TRIALS: usize = 8;
+/// Draws until one is new; where none is, all that is worth it was tried.
+const DRAWS: usize = 40;
 /// Rows of a minibatch: the paper's 35 where there are so many.
 const MINIBATCH: usize = 35;
 /// Sampling temperature of instructions.
@@ -97,11 +99,12 @@ impl Proposer for Mipro {
         let mut trials: Vec<tpe::Trial> = vec![(vec![0, 0], parent)];
         let mut best: Option<(f64, Program, String)> = None;
         for _ in 0..TRIALS {
-            let choice = tpe::next(&sizes, &trials, &mut rng);
-            if let Some((_, known)) = trials.iter().find(|(tried, _)| *tried == choice) {
-                trials.push((choice, *known));
-                continue;
-            }
+            // On the same rows a combination gives the same again.
+            let new = |choice: &Vec<usize>| !trials.iter().any(|(tried, _)| tried == choice);
+            let guided = (0..DRAWS).map(|_| tpe::next(&sizes, &trials, &mut rng)).find(new);
+            // Where the estimator has made up its mind, what is left of the budget looks elsewhere.
+            let choice = guided.or_else(|| (0..DRAWS).map(|_| tpe::next(&sizes, &[], &mut rng)).find(new));
+            let Some(choice) = choice else { break };
             let mut program = instructions[choice[0]].clone();
             for (step, demos) in program.steps.iter_mut().zip(&sets[choice[1]]) {
                 step.demos.clone_from(demos);
