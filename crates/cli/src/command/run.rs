@@ -181,7 +181,7 @@ fn apply_flags(config: &mut Config, args: &args::Run) {
         config.replay.cassette = std::path::absolute(cassette).unwrap_or_else(|_| cassette.clone());
         // Prompts are answered from the cassette, whoever proposes and whichever server is configured.
         config.model.base_url.clear();
-        config.student.base_url.clear();
+        config.models.values_mut().for_each(|model| model.base_url.clear());
         let prompts = run.proposers.iter().any(|name| NAMES.contains(&name.as_str()));
         if args.proposers.is_empty() && !prompts {
             run.proposers = vec!["replay".into()];
