@@ -233,20 +233,20 @@ fn in_a_sample_weak_evidence_neither_promotes_nor_rolls_back() {
     project.meliora(&["promote", unsure.as_str().unwrap()]).exits(2).says(&["inconclusive"]);
     project.meliora(&["doctor", "."]).says(&["threshold-too-high", "add validation tasks"]);
 
-    // Eight are enough.
-    project.write("suite/tasks.jsonl", tasks(&[true; 8]));
+    // Sixteen are enough, for a run's candidates share its alpha.
+    project.write("suite/tasks.jsonl", tasks(&[true; 16]));
     project.commit_all("more tasks");
     project.meliora(&["run", ".", "--jobs", "1", "--evals", "12", "--fresh"]).exits(0);
     project.meliora(&["promote"]).exits(0);
-    // Three against five: worse, but luck does that often.
-    project.write("suite/tasks.jsonl", tasks(&[true, true, true, false, false, false, false, false]));
+    // Six against ten: worse, but luck does that often.
+    project.write("suite/tasks.jsonl", tasks(&std::array::from_fn::<_, 16, _>(|i| i < 6)));
     project.commit_all("turn a little");
     project.meliora(&["bench", "."]).exits(0);
     assert_eq!(project.read("genome/sums.py"), FIXED);
     assert!(project.events("rolled_back").is_empty());
     assert_eq!(project.events("reexamined").len(), 1);
-    // Seven against one: that is no luck.
-    project.write("suite/tasks.jsonl", tasks(&[true, false, false, false, false, false, false, false]));
+    // Fifteen against one: that is no luck.
+    project.write("suite/tasks.jsonl", tasks(&std::array::from_fn::<_, 16, _>(|i| i < 1)));
     project.commit_all("turn");
     project.meliora(&["bench", "."]).exits(0).says(&["rolled back"]);
     assert_eq!(project.read("genome/sums.py"), ADD);

@@ -96,7 +96,6 @@ fn cheats_are_suspect_or_worthless_and_the_honest_repair_is_crowned() {
     project.meliora(&["clear", trap]).exits(2).says(&["is not suspect"]);
     project.meliora(&["show", trap]).exits(0).says(&["cleared by key", "the trap was wrong"]);
     project.meliora(&["log"]).exits(0).says(&["suspect", "cleared"]);
-    project.commit_all("the project");
     project.meliora(&["promote", trap]).exits(0);
     project.meliora(&["audit", "verify"]).exits(0);
     project.chain_holds();

@@ -33,7 +33,10 @@ fn sums(i: i64) -> (String, String) {
 #[test]
 fn a_repair_on_a_sample_is_accepted_on_evidence_and_a_fresh_seed_and_a_broken_one_is_stopped_early() {
     let project = project("sample", ADD, &tasks(24, sums));
-    project.meliora(&["run", ".", "--jobs", "1", "--evals", "30"]).exits(0).says(&["24 of 24", "95 % confidence"]);
+    project
+        .meliora(&["run", ".", "--jobs", "1", "--evals", "30"])
+        .exits(0)
+        .says(&["the champion to its parent", "95 % confidence"]);
     let accepted = project.events("judged").into_iter().find(|e| e["judgement"]["verdict"] == "accepted").unwrap();
     let judgement = &accepted["judgement"];
     let reason = judgement["reason"].as_str().unwrap();

@@ -89,8 +89,8 @@ fn rule(evidence: &Evidence<'_>, policy: &Policy) -> Ruling {
     if let Some(why) = incomparable(variant, reference) {
         return Ruling::Verdict(Judgement::of(Verdict::Inconclusive, 0.0, why));
     }
-    if unviable(variant[0]) {
-        let effect = Pairs::of(&variant[..1], &reference[..1], evidence.flaky).effect();
+    if variant.iter().all(|card| unviable(card)) {
+        let effect = Pairs::of(variant, reference, evidence.flaky).effect();
         let why =
             "it does no task at all: every one ended in a crash, a time-out, a limit or without a readable result";
         return Ruling::Verdict(Judgement::of(Verdict::Unviable, effect, why));

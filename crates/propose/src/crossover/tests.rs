@@ -1,3 +1,5 @@
+//! What comes of two parents.
+
 use std::sync::{Arc, Mutex};
 
 use meliora_domain::{Digest, TreeId, VariantId};

@@ -195,7 +195,7 @@ mod tests {
     fn a_bent_narrow_valley_is_followed() {
         // Rosenbrock's function, of which steps along single numbers soon stand still.
         let valley = |x: &[f64]| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2);
-        let low = median((0..9).map(|seed| descend(&[-1.2, 1.0], 1500, seed, valley)).collect());
+        let low = median((0..9).map(|seed| descend(&[-1.2, 1.0], 3000, seed, valley)).collect());
         assert!(low < 1e-2, "{low}");
     }
 
