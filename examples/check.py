@@ -335,6 +335,9 @@ def check_checker(folder):
         if found is None or abs(found - expected) > 1e-9:
             problems.append(f"the checker gives {found} and not {expected} for {outputs!r:.60}")
     print(f"{folder.name:22} {len(CHECKED[folder.name])} answers checked")
+    return problems
+
+
 def check_prompts(folder):
     """A prompt, and rows whose inputs differ from what is expected of them."""
     suite = tomllib.loads((folder / "suite" / "suite.toml").read_text())
