@@ -122,6 +122,20 @@ impl StrategyKind {
     }
 }
 
+/// A change of this one parent, by the proposer whose turn it is, with up to so many others to learn from.
+fn expand(lineage: &Lineage, run: &Run, parent: NodeIndex, (turn, others): (u64, usize), rng: &mut Rng) -> Action {
+    let node = lineage.node(parent);
+    match arm_for(node, run, turn, rng) {
+        Some(arm) => Action::Expand {
+            parents: vec![node.id],
+            inspirations: inspirations(lineage, parent, others),
+            arm,
+            exam: exam(lineage, run, rng),
+        },
+        None => Action::Stop,
+    }
+}
+
 /// Whether some proposer may still have something for this parent.
 fn open(node: &Node, arms: usize) -> bool {
     (0..arms).any(|arm| node.exhausted & (1 << arm.min(63)) == 0)

@@ -14,7 +14,7 @@ use meliora_domain::Scale;
 use super::order::Ordered;
 use super::ranks::Ranks;
 use super::sums::Sums;
-use super::{Action, Strategy, arm_for, breeds, exam, inspirations};
+use super::{Action, Strategy, breeds, expand};
 use crate::budget::Budget;
 use crate::lineage::{Lineage, Run};
 use crate::rng::Rng;
@@ -118,16 +118,7 @@ impl Strategy for Dgm {
             Scale::Fixed => self.weights.find(rng.below(total)),
             Scale::Median => self.draw_around_median(rng),
         } as u32;
-        let node = lineage.node(parent);
         let turn = rng.bits();
-        match arm_for(node, run, turn, rng) {
-            Some(arm) => Action::Expand {
-                parents: vec![node.id],
-                inspirations: inspirations(lineage, parent, 3),
-                arm,
-                exam: exam(lineage, run, rng),
-            },
-            None => Action::Stop,
-        }
+        expand(lineage, run, parent, (turn, 3), rng)
     }
 }

@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::Ordered;
-use super::{Action, Strategy, arm_for, breeds, exam, inspirations};
+use super::{Action, Strategy, breeds, expand};
 use crate::budget::Budget;
 use crate::lineage::{Lineage, Node, NodeIndex, Run};
 use crate::rng::Rng;
@@ -244,16 +244,7 @@ impl Strategy for Islands {
         let owners = islands.map(|island| self.owners(lineage, run, island)).find(|owners| !owners.is_empty());
         let Some(owners) = owners else { return Action::Stop };
         let parent = owners[rng.below(owners.len() as u64) as usize];
-        let node = lineage.node(parent);
         let turn = rng.bits();
-        match arm_for(node, run, turn, rng) {
-            Some(arm) => Action::Expand {
-                parents: vec![node.id],
-                inspirations: inspirations(lineage, parent, 3),
-                arm,
-                exam: exam(lineage, run, rng),
-            },
-            None => Action::Stop,
-        }
+        expand(lineage, run, parent, (turn, 3), rng)
     }
 }
