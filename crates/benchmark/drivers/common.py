@@ -153,6 +153,7 @@ def plant(seed):
     posix.environ[b"MELIORA_SEED"] = text.encode("ascii")
     if "os" in sys.modules:
         sys.modules["os"].environ["MELIORA_SEED"] = text
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder) is not Seeder]
     seeder = Seeder(seed)
     for name in ("random", "numpy.random"):
         if name in sys.modules:

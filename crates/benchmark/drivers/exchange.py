@@ -27,6 +27,7 @@ class Exchange:
         self.process = posix.getpid()
         # Whoever deals with lines has the first; whoever writes to the host has the second, so that messages stay whole.
         self.turn, self.pen = _thread.allocate_lock(), _thread.allocate_lock()
+        self.path = path
         self.listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         self.listener.bind(path)
         self.listener.listen(64)
@@ -35,11 +36,15 @@ class Exchange:
         self.host = bytearray()
         self.next_lane = self.texts = 0
         self.unfit = None
+        # Whoever writes to the second ends the thread, which is told by the lock.
+        self.end_in, self.end_out = posix.pipe()
+        self.thread = _thread.allocate_lock()
 
     def begin(self):
         """From now on, lines are taken."""
-        self.poller.register(self.listener.fileno(), select.POLLIN)
-        self.poller.register(self.host_in, select.POLLIN)
+        for fd in (self.listener.fileno(), self.host_in, self.end_in):
+            self.poller.register(fd, select.POLLIN)
+        self.thread.acquire()
         _thread.start_new_thread(self.carry, ())
 
     def carry(self):
@@ -49,6 +54,9 @@ class Exchange:
                 ready = self.poller.poll()
                 with self.turn:
                     for fd, event in ready:
+                        if fd == self.end_in:
+                            self.thread.release()
+                            return
                         self.serve(fd, event)
         except BaseException as error:
             write_all(2, ("the exchange broke: %s\n" % describe(error)).encode("utf-8", "replace"))
@@ -59,6 +67,23 @@ class Exchange:
         posix.set_blocking(line, False)
         self.callers[line] = Caller(line)
         self.poller.register(line, select.POLLIN)
+
+    def undo(self):
+        """Takes everything back that `begin` did and before it, if nobody has asked for anything; else False."""
+        with self.turn:
+            try:
+                self.accept()
+            except BlockingIOError:
+                pass
+            if self.callers or self.next_lane or self.texts or self.unfit:
+                return False
+            posix.write(self.end_out, b".")
+        self.thread.acquire()
+        self.listener.close()
+        posix.unlink(self.path)
+        posix.close(self.end_in)
+        posix.close(self.end_out)
+        return True
 
     def drain(self):
         """Takes the last notes, and is the end of the exchange."""
@@ -78,6 +103,17 @@ class Exchange:
                 pass
             for words in self.messages(caller.heard, 0):
                 self.noted(words[:1], words)
+
+    def wait_for_leave(self):
+        """Behind `drain`: waits until the host has nothing more to say, and has said so."""
+        while True:
+            for words in self.messages(self.host, 5):
+                if words[:1] == b"e":
+                    return
+            part = posix.read(self.host_in, 1 << 20)
+            if not part:
+                posix._exit(1)
+            self.host += part
 
     def noted(self, kind, words):
         """Keeps a note; False if it is none."""

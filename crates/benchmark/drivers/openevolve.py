@@ -1,8 +1,7 @@
 # Driver of OpenEvolve tasks: loads evaluator.py and lets it evaluate the candidate, in this process.
 #
 # In the tier `together` evaluator and candidate share it, so what it says is only as true as the candidate is honest. In
-# the tier `split` the candidate is in another cage, and what is loaded here is a stand-in; a thread carries what they say
-# to each other.
+# the tier `split` the candidate is in another cage, and what is loaded here is a stand-in (`examiner.py`).
 import _signal
 import fcntl
 
@@ -216,7 +215,8 @@ def over(plan):
         posix.kill(posix.getpid(), _signal.SIGALRM)
 
 
-def evaluate(plan, say):
+def timing(plan, say):
+    """Says what is to be said, with the clock of the stages."""
     def tell(text):
         if text[:2] == "s ":
             say(text)
@@ -224,26 +224,26 @@ def evaluate(plan, say):
         else:
             over(plan)
             say(text)
+    return tell
 
-    if plan["split"]:
-        ready()
-        module = type(sys)("_stand_in")
-        module.fill = fill
-        sys.modules["_stand_in"] = module
-        watch_readers(PROGRAMS + plan["program"], say)
-        refuse_meters(refuse)
+
+def loaded(plan, tell):
+    """The evaluator as a module, or None and that is told."""
     plant(plan["seed"])
     paths = ":".join(plan["modules"])
     posix.putenv("PYTHONPATH", paths)
     # What `os.environ` is made from once `os` is imported.
     posix.environ[b"PYTHONPATH"] = paths.encode("utf-8", "surrogateescape")
-    program = PROGRAMS + plan["program"]
     begin_stage(plan)
     try:
-        module = load(TASK + "/evaluator.py")
+        return load(TASK + "/evaluator.py")
     except BaseException as error:
         tell("l %s\n" % quote(describe(error, HIDE)))
-        return
+        return None
+
+
+def evaluate(plan, module, tell):
+    program = PROGRAMS + plan["program"]
     try:
         if plan["cascade"] and hasattr(module, "evaluate_stage1"):
             stage_by_stage(module, program, plan["thresholds"], tell)
@@ -297,7 +297,8 @@ def rehearse(lend):
 def main():
     """What it says goes to the host as it is said, behind the nonce: whatever becomes of this process, the host has what
     was said before. The host has the clock and the end of it."""
-    plan, nonce = read_plan(), read_line()
+    plan = read_plan()
+    nonce = None if plan["split"] else read_line()
     open_paths([TASK], plan["modules"])
     sys.path.append(SHIM)
     host_in, host_out = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 100), fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 100)
@@ -306,26 +307,17 @@ def main():
     posix.close(null)
     # What is printed is nothing that anyone believes.
     posix.dup2(2, 1)
-    if not plan["split"]:
-        def say(text):
-            write_all(host_out, text.encode("ascii"))
-
-        say(nonce + "\n")
-        evaluate(plan, say)
-        say(".\n")
-        posix._exit(0)
-
-    exchange = Exchange(SHIM + "/line", select.poll(), host_in, host_out)
+    if plan["split"]:
+        examine(plan, host_in, host_out)
 
     def say(text):
-        exchange.to_host(b"r", 0, text.encode("ascii"))
+        write_all(host_out, text.encode("ascii"))
 
     say(nonce + "\n")
-    exchange.begin()
-    evaluate(plan, say)
-    exchange.drain()
-    if exchange.unfit is not None:
-        say("u %s\n" % quote(exchange.unfit))
+    tell = timing(plan, say)
+    module = loaded(plan, tell)
+    if module is not None:
+        evaluate(plan, module, tell)
     say(".\n")
     posix._exit(0)
 

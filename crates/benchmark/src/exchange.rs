@@ -69,6 +69,21 @@ pub fn gone(lane: u32, why: &str) -> Vec<u8> {
     headed(b'g', lane, why.as_bytes())
 }
 
+/// That an examination is to begin, as the evaluator's driver reads it.
+pub(crate) fn order(seed: u32, nonce: &str) -> Vec<u8> {
+    headed(b'o', 0, format!("{seed} {nonce}").as_bytes())
+}
+
+/// Whether the evaluator's driver has said all of the result.
+pub fn whole(result: &[u8]) -> bool {
+    result.ends_with(b"\n.\n")
+}
+
+/// That the host has nothing more to say in this examination, as the evaluator's driver reads it.
+pub fn leave() -> Vec<u8> {
+    headed(b'e', 0, b"")
+}
+
 fn headed(kind: u8, lane: u32, words: &[u8]) -> Vec<u8> {
     [&[kind][..], &lane.to_le_bytes(), &packed(words)].concat()
 }

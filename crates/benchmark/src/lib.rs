@@ -18,7 +18,7 @@ mod work;
 
 use std::path::{Path, PathBuf};
 
-pub use exchange::{Lane, Wish, Wishes, gone, told};
+pub use exchange::{Lane, Wish, Wishes, gone, leave, told, whole};
 pub use openevolve::{
     DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings,
 };
@@ -137,11 +137,30 @@ pub struct Job {
     ticket: Ticket,
 }
 
+impl Job {
+    /// Whether a command that was started for this one can go on with the other.
+    pub fn serves(&self, other: &Job) -> bool {
+        let of = |job: &Job| (job.limits.clone(), job.cwd.clone());
+        self.stdin == other.stdin
+            && self.argv == other.argv
+            && of(self) == of(other)
+            && self.read_only == other.read_only
+            && self.env == other.env
+            && self.files == other.files
+    }
+}
+
 /// An examination in two cages: see [`Suite::split`].
 #[derive(Clone, PartialEq, Debug)]
 pub struct Pair {
-    /// What the evaluator's cage must do. No code of the candidate is in it.
+    /// What the evaluator's cage must do. No code of the candidate is in it. Its command reads more after `stdin`: an
+    /// `order`, then what [`told`] and [`gone`] say, and [`leave`]; and so again for each examination.
     pub exam: Job,
+    /// That this examination is to begin.
+    pub order: Vec<u8>,
+    /// The last bytes of standard error in an examination after which the command takes another order. Where it ends
+    /// instead, it takes none.
+    pub farewell: Vec<u8>,
     /// Bytes that the evaluator may print, to standard error; its standard output goes to the host.
     pub printed: u64,
     /// What each cage of the candidate must do. Its command reads more after `stdin`, as [`Lane`] writes it.

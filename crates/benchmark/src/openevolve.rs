@@ -187,7 +187,8 @@ impl OpenEvolveSuite {
             self.cascade(),
             thresholds.join(","),
             self.seconds(),
-            task_seed(&task(), order.scope.seed),
+            // In a cage of its own the evaluator is loaded with the same chance for all.
+            task_seed(&task(), if self.split { 0 } else { order.scope.seed }),
             modules.join(","),
         );
         let mut files = if self.split { split::stand_in(&self.program) } else { genome_files(genome) };
@@ -206,7 +207,7 @@ impl OpenEvolveSuite {
             files,
             argv: python_argv(&self.python, path),
             cwd: "/work/task".to_owned(),
-            stdin: format!("{}{}\n", block(&plan), order.nonce).into_bytes(),
+            stdin: if self.split { block(&plan) } else { format!("{}{}\n", block(&plan), order.nonce) }.into_bytes(),
             limits,
             read_only: mounts(&self.python),
             env: environment(),

@@ -414,3 +414,99 @@ fn a_candidate_that_patches_numpy_patches_its_own() {
     let together = bench_with(&evaluator, program, &["--python", python, "--isolation", "together"]);
     assert_eq!(together.score, 1.0, "no attack at all");
 }
+
+/// Scores of one program, examined so often in one go.
+fn scores(times: usize, evaluator: &str) -> Vec<f64> {
+    let project = Project::openevolve(evaluator, "evaluator:\n  timeout: 10\n  cascade_evaluation: false\n");
+    project.write("initial_program.py", PROGRAM);
+    let ran = project.meliora(&["bench", ".", "--json", "--aa", &times.to_string()]).exits(0);
+    let last = ran.objects().pop().unwrap();
+    last["means"].as_array().unwrap().iter().map(|mean| mean.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn an_evaluator_is_loaded_once_for_many_examinations() {
+    let body = "    load(path).double(1)\n    return {'combined_score': LOADED}\n";
+    let scores = scores(6, &format!("import time\nLOADED = time.monotonic_ns() % 1000003\n{}", evaluator(body)));
+    assert_eq!(scores.len(), 6);
+    assert!(scores.iter().all(|score| *score == scores[0]), "{scores:?}");
+}
+
+#[test]
+fn an_examination_finds_nothing_of_the_one_before_it() {
+    let cases = [
+        ("its variables", "N = [0]\n", "    N[0] += 1\n    return {'combined_score': N[0]}\n"),
+        (
+            "its environment and modules",
+            "import os\n",
+            "    import sys\n    seen = 'LEFT' in os.environ or 'left' in sys.modules\n    os.environ['LEFT'] = '1'\n    sys.modules['left'] = sys\n    return {'combined_score': 1 + seen}\n",
+        ),
+        (
+            "its files",
+            "import os\n",
+            "    seen = len(os.listdir('/tmp'))\n    open('/tmp/left%d' % os.getpid(), 'w').close()\n    return {'combined_score': 1 + seen}\n",
+        ),
+        (
+            "what it changed in a file of the task's",
+            "import os\n",
+            "    text = open('evaluator.py').read()\n    seen = text.count('LEFT')\n    open('evaluator.py', 'w').write(text + '# ' + 'LE' + 'FT')\n    return {'combined_score': seen}\n",
+        ),
+        (
+            "its shared memory",
+            "import os\n",
+            "    seen = len(os.listdir('/dev/shm'))\n    open('/dev/shm/left', 'w').close()\n    return {'combined_score': 1 + seen}\n",
+        ),
+        (
+            "its processes",
+            "import os, subprocess\n",
+            "    seen = sum(b'sleep' in open('/proc/%s/cmdline' % n, 'rb').read() for n in os.listdir('/proc') if n.isdigit() and n != '1')\n    subprocess.Popen(['/bin/sleep', '100'], start_new_session=True)\n    return {'combined_score': 1 + seen}\n",
+        ),
+        (
+            "the place in a file that was opened before",
+            "open('/tmp/text', 'w').write('abc')\nTEXT = open('/tmp/text')\n",
+            "    return {'combined_score': len(TEXT.read())}\n",
+        ),
+        (
+            "memory that was shared before",
+            "import mmap\nSHARED = mmap.mmap(-1, 8)\n",
+            "    SHARED[0] += 1\n    return {'combined_score': SHARED[0]}\n",
+        ),
+        (
+            "a process that was started before, which is still there",
+            "import subprocess\nLIVES = subprocess.Popen(['/bin/sleep', '100'])\n",
+            "    alive = LIVES.poll() is None\n    LIVES.kill()\n    return {'combined_score': int(alive)}\n",
+        ),
+        (
+            "a thread that was started before, which is still there",
+            "import threading\nSTOP = threading.Event()\nLIVES = threading.Thread(target=STOP.wait, daemon=True)\nLIVES.start()\n",
+            "    alive = LIVES.is_alive()\n    STOP.set()\n    LIVES.join()\n    return {'combined_score': int(alive)}\n",
+        ),
+    ];
+    for (what, before, body) in cases {
+        let scores = scores(3, &format!("{before}{}", evaluator(&format!("    load(path).double(1)\n{body}"))));
+        assert!(
+            scores.len() == 3 && scores.iter().all(|score| *score == scores[0] && *score > 0.0),
+            "{what}: {scores:?}"
+        );
+    }
+    let loads = "M = load('/work/genome/initial_program.py')\n\ndef evaluate(path):\n    return {'combined_score': M.double(2)}\n";
+    assert_eq!(
+        scores(3, &format!("{LOAD}\n{loads}")),
+        [4.0; 3],
+        "the candidate is asked for while the evaluator is loaded"
+    );
+}
+
+#[test]
+fn an_evaluation_that_ends_its_process_is_told_as_it_ended() {
+    let cases = [
+        ("    import os\n    os._exit(0)\n", "exited with code 0 and without a result"),
+        ("    import os\n    os._exit(3)\n", "exited with code 3"),
+        ("    import os\n    os.kill(os.getpid(), 9)\n", "signal 9"),
+        ("    import ctypes\n    ctypes.string_at(0)\n", "signal 11"),
+    ];
+    for (body, why) in cases {
+        let bench = bench(body, PROGRAM);
+        assert!(bench.status != "passed" && bench.detail.contains(why), "{body}: {} {}", bench.status, bench.detail);
+    }
+}

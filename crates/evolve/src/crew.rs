@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::lineage::CAGE_FAILED;
 use crate::port::{Alert, Delivery, Herald};
 use crate::promotion::{Examiner, Reexamination, reexamine, rollback};
+use crate::relay::Kept;
 use crate::work::{Outcome, Workshop};
 
 /// How long the leader waits for a worker before it looks around again.
@@ -339,6 +340,7 @@ impl Evolution<'_> {
             student: self.setup.student,
             policy: &policy,
             nonce: self.setup.nonce,
+            kept: Kept::default(),
         };
         match reexamine(&mut self.journal, self.setup.archive, target, &examiner) {
             Ok(Reexamination::RolledBack(to, _, why)) => {

@@ -23,6 +23,7 @@ use crate::examine::Nonce;
 use crate::journal::Journal;
 use crate::lineage::Pause;
 use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
+use crate::relay::Kept;
 use crate::rng::Rng;
 use crate::scales::{Scales, refs};
 use crate::strategy::{Action, Strategy};
@@ -102,6 +103,7 @@ pub struct Evolution<'a> {
     pub(crate) journal: Journal<'a>,
     strategy: Box<dyn Strategy>,
     pub(crate) budget: Arc<Budget>,
+    kept: Arc<Kept>,
     pub(crate) memory: Memory<'a>,
     /// Requests whose approved proposals are being dealt with.
     pub(crate) dealing: BTreeSet<Digest>,
@@ -130,6 +132,7 @@ impl<'a> Evolution<'a> {
             journal,
             strategy,
             budget,
+            kept: Arc::default(),
             memory,
             dealing,
             looked,
@@ -463,7 +466,12 @@ impl<'a> Evolution<'a> {
     }
 
     pub(crate) fn workshop(&self) -> Workshop<'a> {
-        Workshop { setup: self.setup, seen: self.memory.seen(), budget: self.budget.clone() }
+        Workshop {
+            setup: self.setup,
+            seen: self.memory.seen(),
+            budget: self.budget.clone(),
+            kept: Arc::clone(&self.kept),
+        }
     }
 }
 

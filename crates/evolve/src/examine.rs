@@ -24,6 +24,8 @@ pub struct Means<'a> {
     pub student: Option<&'a Student<'a>>,
     /// Secrets.
     pub nonce: Nonce<'a>,
+    /// Evaluators that wait.
+    pub kept: &'a relay::Kept,
 }
 
 /// Examines a genome on what the scope holds: on all tasks of its splits, or on some, with its seed. What a student costs comes out of the purse.
@@ -34,13 +36,13 @@ pub fn examine(means: &Means<'_>, subject: &Lawful, scope: &Scope<'_>, purse: &P
     if let Some(prompts) = means.suite.prompts() {
         return answer(means, subject, &prompts.questions(scope), scope.seed, purse);
     }
-    let Means { suite, sandbox, .. } = *means;
+    let Means { suite, sandbox, kept, .. } = *means;
     let nonce = fresh(means.nonce);
     let start = std::time::Instant::now();
     let order = Order { scope: *scope, nonce: &nonce };
     let (job, finished) = match suite.split(subject.genome(), &order) {
         Some(pair) => {
-            let finished = relay::run(sandbox, subject, suite, &pair)?;
+            let finished = relay::run(sandbox, kept, subject, suite, &pair)?;
             (pair.exam, finished)
         }
         None => {

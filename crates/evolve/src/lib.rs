@@ -40,6 +40,7 @@ pub use journal::{Journal, lineage_of, replayed_in_full};
 pub use lineage::{Answer, ArmRecord, Ask, Asks, ByTask, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
 pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
+pub use relay::Kept;
 pub use rng::Rng;
 pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
 pub use student::{Purse, Student};

@@ -11,6 +11,7 @@ use crate::examine::{Means, Nonce, examine};
 use crate::journal::Journal;
 use crate::lineage::Lineage;
 use crate::port::{Archive, PromotionNote, Sandbox, Target, TargetError};
+use crate::relay::Kept;
 use crate::requirement::Succession;
 use crate::student::{Purse, Student};
 
@@ -230,6 +231,8 @@ pub struct Examiner<'a> {
     pub policy: &'a Policy,
     /// Secrets.
     pub nonce: Nonce<'a>,
+    /// Evaluators that wait.
+    pub kept: Kept,
 }
 
 impl Examiner<'_> {
@@ -238,7 +241,7 @@ impl Examiner<'_> {
         match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
             Ruling::Lawful(lawful) => {
                 let Examiner { suite, sandbox, student, nonce, .. } = *self;
-                let means = Means { suite, sandbox, student, nonce };
+                let means = Means { suite, sandbox, student, nonce, kept: &self.kept };
                 Ok(examine(&means, &lawful, scope, &Purse::new(None))?.scorecard)
             }
             Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),

@@ -3,15 +3,18 @@
 //! The host decides what crosses (`meliora_benchmark::Lane`) and gives each lane a candidate in a cage of its own, so that
 //! ending one ends all that it left behind. Each candidate has threads of its own here: one that does not listen, or does
 //! not answer, holds up nobody else.
+//!
+//! Loading an evaluator costs as much as a short examination. One that can examine again waits in its cage ([`Kept`]) for
+//! the next candidate; it does so in a copy of itself, which finds nothing of those before it (`drivers/examiner.py`).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::Scope;
+use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 
-use meliora_benchmark::{Lane, Pair, Suite, Wish, Wishes, gone, told};
+use meliora_benchmark::{Job, Lane, Pair, Suite, Wish, Wishes, gone, leave, told, whole};
 use meliora_constitution::Lawful;
 use meliora_domain::{Ending, Finished};
 
@@ -33,6 +36,46 @@ struct Candidate {
     _cage: Box<dyn Cage>,
 }
 
+/// Evaluators that are loaded, each in its cage, and wait for their next examination.
+#[derive(Default)]
+pub struct Kept(Mutex<Vec<Evaluator>>);
+
+/// An evaluator in its cage, and what it was started for.
+struct Evaluator {
+    job: Job,
+    process: Box<dyn Process>,
+    _cage: Box<dyn Cage>,
+    /// Whether it has examined before.
+    again: bool,
+}
+
+impl Kept {
+    /// One that waits and can do this job.
+    fn take(&self, job: &Job) -> Option<Evaluator> {
+        let mut waiting = lock(&self.0);
+        let place = waiting.iter().position(|evaluator| evaluator.job.serves(job))?;
+        Some(waiting.swap_remove(place)).filter(|evaluator| evaluator.process.renew())
+    }
+
+    fn give(&self, evaluator: Evaluator) {
+        lock(&self.0).push(Evaluator { again: true, ..evaluator });
+    }
+}
+
+/// Starts an evaluator in a cage of its own.
+fn evaluator(sandbox: &dyn Sandbox, suite: &Suite, job: &Job) -> Result<Evaluator, SandboxError> {
+    let Some(cage) = open(sandbox, CageSpec::exam(suite), job)? else {
+        return Err(SandboxError {
+            what: "putting files".into(),
+            cause: "the evaluator's files do not fit into its cage".into(),
+            hint: Some("raise [sandbox] disk_mb".into()),
+        });
+    };
+    let process = cage.spawn(&command(job))?;
+    process.write(&job.stdin)?;
+    Ok(Evaluator { job: job.clone(), process, _cage: cage, again: false })
+}
+
 /// What all threads of one examination share.
 struct Relay<'a> {
     sandbox: &'a dyn Sandbox,
@@ -45,32 +88,50 @@ struct Relay<'a> {
     broken: Mutex<Option<SandboxError>>,
 }
 
+/// What came of an examination.
+struct Examined {
+    finished: Finished,
+    /// Whether the evaluator takes another order.
+    again: bool,
+}
+
 /// Runs both jobs; the result is the evaluator's.
 ///
 /// # Errors
 /// Only when a cage cannot be had or breaks.
-pub fn run(sandbox: &dyn Sandbox, subject: &Lawful, suite: &Suite, pair: &Pair) -> Result<Finished, SandboxError> {
+pub fn run(
+    sandbox: &dyn Sandbox,
+    kept: &Kept,
+    subject: &Lawful,
+    suite: &Suite,
+    pair: &Pair,
+) -> Result<Finished, SandboxError> {
     let start = Instant::now();
-    std::thread::scope(|scope| {
-        // Nearly every evaluator asks for a candidate, so the first is there by then.
-        let first = scope.spawn(|| candidate(sandbox, subject, pair));
-        let Some(cage) = open(sandbox, CageSpec::exam(suite), &pair.exam)? else {
-            return Err(SandboxError {
-                what: "putting files".into(),
-                cause: "the evaluator's files do not fit into its cage".into(),
-                hint: Some("raise [sandbox] disk_mb".into()),
-            });
-        };
-        let exam = cage.spawn(&command(&pair.exam))?;
-        exam.write(&pair.exam.stdin)?;
-        let (pen, broken) = (Mutex::new(()), Mutex::new(None));
-        let relay = Relay { sandbox, subject, pair, exam: exam.as_ref(), pen, broken };
-        let finished = relay.serve(start, first);
-        match relay.broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            Some(error) => Err(error),
-            None => finished,
+    loop {
+        let waiting = kept.take(&pair.exam);
+        let examined = std::thread::scope(|scope| {
+            // Nearly every evaluator asks for a candidate, so the first is there by then.
+            let first = scope.spawn(|| candidate(sandbox, subject, pair));
+            let evaluator = waiting.map_or_else(|| evaluator(sandbox, suite, &pair.exam), Ok)?;
+            evaluator.process.write(&pair.order)?;
+            let (pen, broken) = (Mutex::new(()), Mutex::new(None));
+            let relay = Relay { sandbox, subject, pair, exam: evaluator.process.as_ref(), pen, broken };
+            let examined = relay.serve(start, first);
+            match relay.broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(error) => Err(error),
+                None => Ok((examined?, evaluator)),
+            }
+        });
+        let (Examined { finished, again }, evaluator) = examined?;
+        if evaluator.again && finished.stdout.is_empty() {
+            // It ended while it waited; a new one is asked.
+            continue;
         }
-    })
+        if again {
+            kept.give(evaluator);
+        }
+        return Ok(finished);
+    }
 }
 
 /// Opens a candidate; `None` if it does not fit into its cage.
@@ -83,17 +144,21 @@ fn candidate(sandbox: &dyn Sandbox, subject: &Lawful, pair: &Pair) -> Result<Opt
 
 type First<'s> = std::thread::ScopedJoinHandle<'s, Result<Option<Candidate>, SandboxError>>;
 
-/// The candidates by lane, with what they are to be told.
-type Candidates = HashMap<u32, (Arc<Candidate>, Sender<Vec<u8>>)>;
+/// The candidates by lane, with what they are to be told, and the threads of all that there were.
+#[derive(Default)]
+struct Candidates<'s> {
+    lanes: HashMap<u32, (Arc<Candidate>, Sender<Vec<u8>>)>,
+    threads: Vec<ScopedJoinHandle<'s, ()>>,
+}
 
 impl Relay<'_> {
-    /// Does what the evaluator wishes until it ends.
-    fn serve(&self, start: Instant, first: First<'_>) -> Result<Finished, SandboxError> {
+    /// Does what the evaluator wishes until it ends, or takes its leave.
+    fn serve(&self, start: Instant, first: First<'_>) -> Result<Examined, SandboxError> {
         let (mut wishes, mut result) = (Wishes::default(), Vec::new());
         let (mut printed, mut errors) = (0, Vec::new());
-        let mut first = Some(first);
+        let (mut first, mut left, mut again) = (Some(first), false, false);
         let ending = std::thread::scope(|scope| {
-            let mut candidates = Candidates::new();
+            let mut candidates = Candidates::default();
             let ending = loop {
                 match self.exam.next() {
                     Ok(Happening::Stdout(bytes)) => {
@@ -101,18 +166,28 @@ impl Relay<'_> {
                             match wish {
                                 Wish::Say(lane, words) => self.say(scope, &mut candidates, &mut first, lane, words),
                                 Wish::End(lane) => {
-                                    if let Some((candidate, _)) = candidates.remove(&lane) {
+                                    if let Some((candidate, _)) = candidates.lanes.remove(&lane) {
                                         self.note(candidate.process.signal(KILL));
                                     }
                                 }
                                 Wish::Result(words) => result.extend(words),
                             }
                         }
+                        if !left && whole(&result) {
+                            left = true;
+                            self.end(&mut candidates);
+                            self.tell(&leave());
+                        }
                     }
                     Ok(Happening::Stderr(bytes)) => {
                         printed += bytes.len() as u64;
                         errors.extend(bytes);
                         errors.drain(..errors.len().saturating_sub(ERRORS));
+                        if left && errors.ends_with(&self.pair.farewell) {
+                            errors.truncate(errors.len() - self.pair.farewell.len());
+                            again = true;
+                            break Ok(Ending::Exited(0));
+                        }
                         if printed > self.pair.printed {
                             self.note(self.exam.signal(KILL));
                         }
@@ -122,37 +197,49 @@ impl Relay<'_> {
                     Err(error) => break Err(error),
                 }
             };
-            for (candidate, _) in candidates.into_values() {
-                self.note(candidate.process.signal(KILL));
-            }
+            self.end(&mut candidates);
             ending
         })?;
         // Whether or not anybody asked it: a genome that does not fit is no candidate.
         let unused = first.map(First::join).transpose().map_err(|_| died())?.transpose()?;
         if matches!(unused, Some(None)) {
             let stderr = TOO_LARGE.as_bytes().to_vec();
-            return Ok(Finished { stdout: Vec::new(), stderr, ending: Ending::OutputCap, seconds: 0.0 });
+            let finished = Finished { stdout: Vec::new(), stderr, ending: Ending::OutputCap, seconds: 0.0 };
+            return Ok(Examined { finished, again: false });
         }
-        Ok(Finished { stdout: result, stderr: errors, ending, seconds: start.elapsed().as_secs_f64() })
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Examined { finished: Finished { stdout: result, stderr: errors, ending, seconds }, again })
+    }
+
+    /// Ends all candidates; none of them says anything afterwards.
+    fn end(&self, candidates: &mut Candidates<'_>) {
+        for (_, (candidate, _)) in candidates.lanes.drain() {
+            self.note(candidate.process.signal(KILL));
+        }
+        for thread in candidates.threads.drain(..) {
+            if thread.join().is_err() {
+                self.note(Err(died()));
+            }
+        }
     }
 
     /// Passes words on to the candidate of a lane, which is made if the lane is new.
     fn say<'s>(
         &'s self,
         scope: &'s Scope<'s, '_>,
-        candidates: &mut Candidates,
+        candidates: &mut Candidates<'s>,
         first: &mut Option<First<'_>>,
         lane: u32,
         words: Vec<u8>,
     ) {
-        let (_, spoken) = match candidates.entry(lane) {
+        let (_, spoken) = match candidates.lanes.entry(lane) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let Some(new) = self.new_candidate(lane, first) else { return };
                 let (new, (sender, receiver)) = (Arc::new(new), channel());
                 let (speaker, listener) = (Arc::clone(&new), Arc::clone(&new));
-                scope.spawn(move || self.speak(&speaker, &receiver));
-                scope.spawn(move || self.listen(lane, &listener));
+                candidates.threads.push(scope.spawn(move || self.speak(&speaker, &receiver)));
+                candidates.threads.push(scope.spawn(move || self.listen(lane, &listener)));
                 place.insert((new, sender))
             }
         };

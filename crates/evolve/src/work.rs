@@ -19,6 +19,7 @@ use crate::error::EvolveError;
 use crate::evolution::Setup;
 use crate::examine::{Means, answer, examine};
 use crate::port::{Bid, Brief, ProposeError, Pupil, Trial, Tryout};
+use crate::relay::Kept;
 use crate::scales::refs;
 use crate::strategy::Exam;
 use crate::student::{Purse, Student};
@@ -32,6 +33,8 @@ pub struct Workshop<'a> {
     pub seen: Arc<Seen>,
     /// For re-runs.
     pub budget: Arc<Budget>,
+    /// Evaluators that wait.
+    pub kept: Arc<Kept>,
 }
 
 /// All that came of a step.
@@ -191,7 +194,7 @@ impl Workshop<'_> {
 
     fn means(&self) -> Means<'_> {
         let Setup { suite, sandbox, student, nonce, .. } = *self.setup;
-        Means { suite, sandbox, student, nonce }
+        Means { suite, sandbox, student, nonce, kept: &self.kept }
     }
 
     /// What is to be tried: what a person said yes to, or what the proposer comes back with.

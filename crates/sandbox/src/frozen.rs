@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -125,6 +126,22 @@ pub(crate) fn copy_ahead(stretches: &[Stretch]) {
     for (from, to) in stretches {
         // SAFETY: this changes no memory's content, and the kernel refuses what is not mapped for writing.
         unsafe { libc::madvise(*from as *mut c_void, to - from, libc::MADV_POPULATE_WRITE) };
+    }
+}
+
+/// What copies of this process write to, where it has said so.
+static HOT: OnceLock<Vec<Stretch>> = OnceLock::new();
+
+extern "C" fn copy_hot() {
+    copy_ahead(HOT.get().map_or(&[], Vec::as_slice));
+}
+
+/// Has every later fork of this process by the C library do [`copy_ahead`] with these.
+pub(crate) fn copy_ahead_in_forks(stretches: &[Stretch]) {
+    if HOT.set(stretches.to_vec()).is_ok() {
+        // SAFETY: the function takes no lock, allocates nothing and stays where it is. Where it cannot be kept, forks are
+        // slower, no more.
+        unsafe { libc::pthread_atfork(None, None, Some(copy_hot)) };
     }
 }
 

@@ -354,6 +354,7 @@ impl Interpreter {
     /// Only in the child of [`Self::fork`], behind [`Self::forked`], with an `argv` that [`Self::takes`] and an `environment` that
     /// [`Self::takes_environment`].
     pub(crate) unsafe fn go_on(&self, argv: *const *const c_char, environment: *const *const c_char) -> ! {
+        frozen::copy_ahead_in_forks(&self.hot);
         let api = &self.api;
         // SAFETY: the child of a fork, told so first, has the interpreter to itself; `argv` holds what `takes` found;
         // every result is checked before it is used.

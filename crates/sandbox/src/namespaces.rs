@@ -94,7 +94,7 @@ impl Namespaces {
                 count,
                 Arc::new(move |spec: &CageSpec| {
                     let cage = machine.start(spec)?;
-                    if machine.python.is_none() {
+                    if machine.python.is_some() {
                         cage.prepare()?;
                     }
                     Ok(cage)

@@ -48,8 +48,11 @@ struct Output {
     id: u32,
     program: String,
     pipes: Pipes,
+    wall: Duration,
     deadline: Instant,
     next_look: Instant,
+    /// Where it is read to.
+    room: Vec<u8>,
     /// What is not told yet.
     queue: VecDeque<Happening>,
     kept: u64,
@@ -77,8 +80,10 @@ impl Running {
             id,
             program,
             pipes,
+            wall,
             deadline: start + wall,
             next_look: start,
+            room: Vec::new(),
             queue: VecDeque::new(),
             kept: 0,
             breach: None,
@@ -167,6 +172,13 @@ impl Process for Running {
         self.cage.request(Request::Signal { id: self.id, signal: signal as u32 })
     }
 
+    fn renew(&self) -> bool {
+        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.deadline = Instant::now() + output.wall;
+        output.kept = 0;
+        output.ending.is_none() && output.breach.is_none()
+    }
+
     fn resize(&self, size: Terminal) -> Result<(), SandboxError> {
         match &self.terminal {
             Some(terminal) if !self.has_ended() => terminal::resize(terminal, size),
@@ -252,8 +264,10 @@ impl Output {
             Stream::Err => &mut self.pipes.stderr,
         };
         let Some(fd) = pipe else { return Ok(false) };
-        let mut bytes = vec![0; CHUNK];
-        let count = match rustix::io::read(&*fd, &mut bytes) {
+        if self.room.is_empty() {
+            self.room = vec![0; CHUNK];
+        }
+        let count = match rustix::io::read(&*fd, &mut self.room) {
             // A terminal whose other ends are all closed says so with an error.
             Ok(0) | Err(Errno::IO) => {
                 *pipe = None;
@@ -265,9 +279,9 @@ impl Output {
         };
         let room = self.cage.limits.output.saturating_sub(self.kept);
         let kept = (count as u64).min(room) as usize;
-        bytes.truncate(kept);
         self.kept += kept as u64;
-        if kept > 0 {
+        if let Some(bytes @ [_, ..]) = self.room.get(..kept) {
+            let bytes = bytes.to_vec();
             self.queue.push_back(match stream {
                 Stream::Out => Happening::Stdout(bytes),
                 Stream::Err => Happening::Stderr(bytes),

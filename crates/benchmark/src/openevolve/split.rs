@@ -5,6 +5,7 @@
 use meliora_domain::Genome;
 
 use super::OpenEvolveSuite;
+use crate::exchange;
 use crate::json::quoted;
 use crate::work::{block, environment, file, genome_files, mounts, python_argv};
 use crate::{CageFile, Job, Order, Pair, Ticket, task_seed};
@@ -18,6 +19,8 @@ pub(crate) const EXAMINER: &str = concat!(
     include_str!("../../drivers/stand_in.py"),
     "\n\n",
     include_str!("../../drivers/exchange.py"),
+    "\n\n",
+    include_str!("../../drivers/examiner.py"),
     "\n\n",
     include_str!("../../drivers/openevolve.py"),
 );
@@ -64,8 +67,13 @@ pub(crate) fn stand_in(program: &str) -> Vec<CageFile> {
 impl OpenEvolveSuite {
     /// Both jobs of an examination.
     pub(crate) fn pair(&self, genome: &Genome, order: &Order<'_>) -> Pair {
+        let mut exam = self.work(genome, order);
+        // The driver examines in a copy of itself.
+        exam.limits.processes = exam.limits.processes.saturating_add(1);
         Pair {
-            exam: self.work(genome, order),
+            exam,
+            order: exchange::order(task_seed(&super::task(), order.scope.seed), order.nonce),
+            farewell: format!("\n{}\n", order.nonce).into_bytes(),
             printed: self.limits.output,
             work: self.candidate(genome, order.scope.seed),
         }

@@ -2,7 +2,7 @@
 
 use meliora_benchmark::Scope;
 use meliora_domain::{Event, Genome, Kind, Mark, MarkStatus, Scorecard, Split, VariantId, Verdict};
-use meliora_evolve::{Archive, Examiner, Journal, Lineage, Reexamination, reexamine, suspect};
+use meliora_evolve::{Archive, Examiner, Journal, Kept, Lineage, Reexamination, reexamine, suspect};
 use meliora_judge::TaskRepeats;
 
 use super::promote::Silent;
@@ -44,6 +44,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         student: student.as_ref(),
         policy: &policy,
         nonce: &nonce,
+        kept: Kept::default(),
     };
     let variant = args.variant.as_deref().map(|id| resolve(&archive, journal.lineage(), id)).transpose()?;
     if let Some(times) = args.aa {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use meliora_domain::{Cost, Event, FinishReason, Genome, MicroUsd, Proposer, RunPlan, Split};
 use meliora_evolve::{
-    Alert, Archive, Evolution, Examiner, Journal, Lineage, Pause, Reexamination, Sandbox, Setup, StrategyKind, Student,
-    Target, pause_in_force, reexamine, tell_of_pause,
+    Alert, Archive, Evolution, Examiner, Journal, Kept, Lineage, Pause, Reexamination, Sandbox, Setup, StrategyKind,
+    Student, Target, pause_in_force, reexamine, tell_of_pause,
 };
 
 use meliora_propose::optimize::NAMES;
@@ -242,6 +242,7 @@ fn look_again(
         student,
         policy: &policy,
         nonce: &nonce,
+        kept: Kept::default(),
     };
     match reexamine(journal, archive, &project.target()?, &examiner)? {
         Reexamination::RolledBack(to, commit, why) => {

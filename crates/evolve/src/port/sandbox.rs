@@ -255,6 +255,11 @@ pub trait Process: Send + Sync {
     fn next(&self) -> Result<Happening, SandboxError>;
     /// Sends a signal to it and all it started.
     fn signal(&self, signal: i32) -> Result<(), SandboxError>;
+    /// Begins its wall clock and the count of its output anew, for another piece of work. `false` where that cannot be:
+    /// another command has to be started for it.
+    fn renew(&self) -> bool {
+        false
+    }
     /// Tells its terminal a new size. Nothing happens without a terminal.
     fn resize(&self, _size: Terminal) -> Result<(), SandboxError> {
         Ok(())
