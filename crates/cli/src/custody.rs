@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use meliora_constitution::key::{PublicKey, SecretKey};
-use meliora_store::{Address, Audit, Book, Checkpoint, GitArchive, Report, Sign, Witness};
+use meliora_store::{Address, Audit, Book, Checkpoint, GitArchive, Report, Seal, Sign, Witness};
 
 use crate::config::Store;
 use crate::exit::Exit;
@@ -97,10 +97,16 @@ impl Place {
 
     /// The archive for looking only, which nothing vouches for while it is open.
     pub fn read(&self) -> Result<GitArchive, Failure> {
-        Ok(match &self.address {
+        let archive = match &self.address {
             Some(address) => GitArchive::open_on_readonly(&self.state, address)?,
             None => GitArchive::open_readonly(&self.state)?,
-        })
+        };
+        let known = machine()?;
+        let check = move |id: &str, text: &[u8], signature: &str| match &known {
+            Some(key) => check(key, id, text, signature),
+            None => Err("this machine has no key".to_owned()),
+        };
+        Ok(archive.sealed(Seal::new(&self.origin(), "", None, Box::new(check))))
     }
 
     /// The archive, made if it does not exist. Checkpoints of it are signed from now on.
@@ -127,7 +133,11 @@ impl Place {
         let book = self.book_to_write()?;
         let key = machine_key()?;
         let (known, id) = (key.public(), key.id());
+        let sealer = known.clone();
+        let seals = Box::new(move |id: &str, text: &[u8], signature: &str| check(&sealer, id, text, signature));
+        let seal = Seal::new(&self.origin(), &id, Some(signer(machine_key()?)), seals);
         let witness = Witness::new(&self.origin(), book, &id, signer(key));
+        let archive = archive.sealed(seal);
         let archive = archive.witnessed(witness, &|id, text, signature| check(&known, id, text, signature), now());
         archive.map_err(|e| {
             let failure = Failure::from(e);

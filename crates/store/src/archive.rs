@@ -16,6 +16,7 @@ use crate::journal::{self, Journal};
 use crate::ledger::{Ledger, missing};
 use crate::postgres::{Address, PostgresJournal};
 use crate::schema::Access;
+use crate::seal::Seal;
 use crate::variants::Variants;
 use crate::witness::Witness;
 
@@ -31,6 +32,7 @@ pub struct GitArchive {
     journal: Box<dyn Ledger>,
     variants: Variants,
     witness: Option<Witness>,
+    seal: Option<Seal>,
 }
 
 impl GitArchive {
@@ -99,7 +101,23 @@ impl GitArchive {
 
     fn with(dir: &Path, journal: Box<dyn Ledger>, access: Access) -> Result<Self, ArchiveError> {
         let variants = Variants::open(&dir.join("archive.git"), access)?;
-        Ok(GitArchive { journal, variants, witness: None })
+        Ok(GitArchive { journal, variants, witness: None, seal: None })
+    }
+
+    /// From now on a snapshot counts only if it bears this seal, and those that are kept get it.
+    #[must_use]
+    pub fn sealed(mut self, seal: Seal) -> Self {
+        self.seal = Some(seal);
+        self
+    }
+
+    /// Whether the newest snapshot bears a seal that is not right: somebody has altered it.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn snapshot_was_altered(&self) -> Result<bool, ArchiveError> {
+        let Some(seal) = &self.seal else { return Ok(false) };
+        Ok(self.journal.snapshot()?.is_some_and(|kept| Seal::is_on(&kept) && seal.open(kept).is_none()))
     }
 
     /// From now on the witness signs checkpoints of what is appended. It must find what it saw last, and `check` must know
@@ -237,11 +255,18 @@ impl Archive for GitArchive {
     }
 
     fn snapshot(&self) -> Result<Option<Snapshot>, ArchiveError> {
-        self.journal.snapshot()
+        let kept = self.journal.snapshot()?;
+        Ok(match &self.seal {
+            Some(seal) => kept.and_then(|kept| seal.open(kept)),
+            None => kept,
+        })
     }
 
     fn keep_snapshot(&self, snapshot: &Snapshot) -> Result<(), ArchiveError> {
-        self.journal.keep_snapshot(snapshot)
+        match &self.seal {
+            Some(seal) => self.journal.keep_snapshot(&seal.put_on(snapshot)?),
+            None => self.journal.keep_snapshot(snapshot),
+        }
     }
 
     fn store(&self, draft: &Draft<'_>) -> Result<VariantId, ArchiveError> {

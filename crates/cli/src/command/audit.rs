@@ -61,6 +61,9 @@ fn verify(args: &args::AuditVerify, printer: &Printer) -> Result<Exit, Failure> 
         begun(&place, &args.dir)?;
         let archive = place.read()?;
         archive.audit(&mut audit)?;
+        if archive.snapshot_was_altered()? {
+            audit.find(Tampering::Edited, 0, "a snapshot was altered after it was kept".into());
+        }
         // What a chain that does not hold gives is told already.
         if let (Ok(kept), Ok(given)) = (lineage_of(&archive), replayed_in_full(&archive))
             && kept != given
