@@ -77,7 +77,7 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
     }
     let show = Show::new(*printer, project.config.budget.evals);
     untampered(&project)?;
-    let mut journal = Journal::open(&archive, &show, &now)?;
+    let mut journal = Journal::open_in_full(&archive, &show, &now)?;
     let tell = |alert: &Alert| show.alert(alert);
     let herald = Alerts::new(&project.config.alerts, &project.config.name, &project.dir, &tell)?;
     if let Some(pause) = pause_in_force(&mut journal, &project.constitution)? {
