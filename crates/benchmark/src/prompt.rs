@@ -355,7 +355,7 @@ fn check_rows(rows: &[Row], kind: Kind, metric: &Metric, inputs: &[String]) -> R
     }
     if !rows.iter().any(|row| row.split == Split::Validation) {
         return Err(error(
-            format!("of {} rows none is for validation, so nothing can decide", rows.len()),
+            format!("of {} none is for validation, so nothing can decide", meliora_domain::counted(rows.len(), "row")),
             "give more rows, or say `split` in each",
         ));
     }

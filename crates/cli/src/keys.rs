@@ -153,7 +153,9 @@ pub fn trust(project: &Path, now: Timestamp) -> Result<Trust, Failure> {
             held.at = at;
         }
     }
-    Ok(Trust { keys: pinned()?, seen: newest, now })
+    // A copy that was signed anew goes by its new name; where it lies tells which.
+    let project = read_note(&note(&folder, project))?.and_then(|note| note.id);
+    Ok(Trust { keys: pinned()?, seen: newest, project, now })
 }
 
 /// What is remembered of a project's constitution.
@@ -164,6 +166,9 @@ struct Note {
     /// Where the project lay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     place: Option<PathBuf>,
+    /// What it is called in signatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
 }
 
 /// The names that a project goes by wherever it lies: the one in its constitution's signature, and the one in its own
@@ -206,28 +211,39 @@ fn real(path: &Path) -> PathBuf {
     }
 }
 
-/// Remembers what governs a project, so that nothing older will.
-pub fn remember(project: &Path, before: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
+/// Writes what the project is called in signatures into its own folder of state, where there is one, for when the
+/// constitution itself is gone. Returns the name.
+pub fn named_in_its_folder(project: &Path) -> Result<Option<String>, Failure> {
     let id = signed_id(project);
-    // For when the constitution itself is gone. Where the folder is not there, nothing has run.
     let own = project.join(STATE).join(ID);
     if let Some(id) = &id
         && project.join(STATE).is_dir()
         && std::fs::read_to_string(&own).ok().as_deref() != Some(id.as_str())
     {
-        // Without it the signature still says the same.
-        let _ = replace(&own, id.as_bytes());
+        replace(&own, id.as_bytes()).map_err(|e| {
+            Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", own.display())).hint(
+                "without it the project would not be known again where it is moved and its constitution taken away; see \
+                 that the folder may be written",
+            )
+        })?;
     }
+    Ok(id)
+}
+
+/// Remembers what governs a project, so that nothing older will.
+pub fn remember(project: &Path, before: Option<&Seen>, now: &Seen) -> Result<(), Failure> {
+    let id = named_in_its_folder(project)?;
     // That time went by is worth a note each hour, not each command.
     let same =
         before.is_some_and(|before| Seen { at: now.at, ..before.clone() } == *now && now.at.0 < before.at.0 + HOUR);
     let folder = own_folder()?;
     // Where it lies now tells a copy of it from the project itself.
-    let lies = |id: &String| matches!(read_note(&note_of(&folder, id)), Ok(Some(note)) if note.place.as_deref() == Some(project));
-    if same && id.as_ref().is_none_or(lies) {
+    let lies = |path: &Path| matches!(read_note(path), Ok(Some(note)) if note.place.as_deref() == Some(project) && note.id == id);
+    if same && lies(&note(&folder, project)) && id.as_ref().is_none_or(|id| lies(&note_of(&folder, id))) {
         return Ok(());
     }
-    let text = serde_json::to_string(&Note { seen: now.clone(), place: Some(project.to_owned()) }).unwrap_or_default();
+    let text = serde_json::to_string(&Note { seen: now.clone(), place: Some(project.to_owned()), id: id.clone() })
+        .unwrap_or_default();
     for path in [Some(note(&folder, project)), id.as_ref().map(|id| note_of(&folder, id))].into_iter().flatten() {
         let failed = |e: std::io::Error| {
             Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display())).hint(

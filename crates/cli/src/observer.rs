@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use meliora_domain::{Event, Recorded, TaskId, Verdict};
+use meliora_domain::{Event, Recorded, TaskId, Verdict, counted};
 use meliora_evolve::{Observer, Progress};
 
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, Printer, paint};
@@ -162,12 +162,12 @@ pub fn quarantined(tasks: &[TaskId], reason: &str) -> String {
 fn progress_line(p: &Progress, elapsed: Duration) -> String {
     let best = p.best.map_or("–".to_owned(), |b| format!("{b:.3}"));
     format!(
-        "best {best} · {} attempts · {} accepted · {} refused · {} evals · {} tokens · {} · {:.0} s",
-        p.attempts,
+        "best {best} · {} · {} accepted · {} refused · {} · {} · {} · {:.0} s",
+        counted(p.attempts, "attempt"),
         p.accepted,
         p.refused,
-        p.spent.evals,
-        p.spent.tokens,
+        counted(p.spent.evals, "eval"),
+        counted(p.spent.tokens, "token"),
         p.spent.usd,
         elapsed.as_secs_f64()
     )

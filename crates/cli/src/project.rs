@@ -140,6 +140,7 @@ impl Project {
             Failure::new(Exit::Machinery, format!("{} cannot be made: {e}", state.display()))
                 .hint("the project's folder must be writable")
         })?;
+        keys::named_in_its_folder(&self.dir)?;
         // The project's own history should not hold its archive.
         let ignore = state.join(".gitignore");
         if !ignore.exists() {

@@ -6,7 +6,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{Project, toml};
+use common::{Project, SEED, toml};
 
 /// A project that has run.
 fn run() -> Project {
@@ -219,6 +219,43 @@ fn a_project_moves_to_postgres_and_goes_on_there_as_a_writer() {
     project.meliora(&["audit", "verify"]).exits(0);
     let role = format!("DROP OWNED BY {writer}; DROP ROLE {writer}");
     psql(&server.url, &role).unwrap();
+}
+
+#[test]
+fn an_article_that_asks_about_moving_the_record_takes_a_signed_word_once_and_one_that_forbids_is_on_record() {
+    let Some(server) = Server::fresh("asked") else { return };
+    let project = run();
+    let article = |decision: &str| {
+        format!(
+            "{SEED}articles:\n  - {{id: record-stays, text: The record stays where it is, decision: {decision}, \
+             matcher: {{operations: [migrate]}}, justification: others read it there, \
+             match: [{{migrate: \"postgres://h/d\"}}], not_match: [{{write: a.py}}]}}\n"
+        )
+    };
+    let migrate = || project.meliora(&["store", "migrate", "--to", &server.url]);
+    let moved = || psql(&server.url, "SELECT count(*) FROM journal").is_some_and(|n| n.trim() != "0");
+
+    project.constitute(&article("forbid"));
+    migrate().exits(11).says(&["record-stays", "hint:"]);
+    assert_eq!(project.events("violated").pop().unwrap()["article"], "record-stays");
+
+    project.constitute(&article("ask"));
+    migrate().exits(10).says(&["record-stays", "meliora approvals approve"]);
+    let asked = project.meliora(&["approvals", "list", "--json"]).exits(0).last();
+    let id = asked["request"]["id"].as_str().unwrap().to_owned();
+    migrate().exits(10);
+    assert_eq!(project.events("asked").len(), 1, "the same question again");
+    assert!(!moved(), "nothing was copied for a question");
+    // A yes on one place is none on another.
+    project.meliora(&["approvals", "approve", &id[..8], "--reason", "read"]).exits(0).says(&["give the command again"]);
+    let elsewhere = server.url.replace(&server.name, "postgres");
+    project.meliora(&["store", "migrate", "--to", &elsewhere]).exits(10);
+    migrate().exits(0).says(&["copied"]);
+    let used = psql(&server.url, "SELECT count(*) FROM events WHERE kind = 'used'").unwrap();
+    assert_eq!(used.trim(), "1", "what was copied tells of the word");
+    // It is used up.
+    migrate().exits(10);
+    project.meliora(&["audit", "verify"]).exits(0);
 }
 
 #[test]

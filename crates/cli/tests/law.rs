@@ -129,11 +129,17 @@ fn an_older_or_foreign_constitution_or_none_is_refused_and_journalled() {
     project.meliora(&["run"]).exits(4).says(&["gone", "put it back"]);
     // Signed well, by somebody else.
     let other = under(&format!("version: 3\n{SEED}"));
-    put(&papers(&other));
+    let strange = papers(&other);
+    put(&strange);
     project.meliora(&["run"]).exits(4).says(&["not pinned", "meliora constitution sign"]);
     assert_eq!(project.events("violated").len(), 4);
-    // Whoever trusts that key pins it.
+    // Whoever trusts that key pins it. What it signed for another project governs that one only.
     std::fs::copy(keys(&other).join("meliora.pub"), keys(&project).join("other.pub")).unwrap();
+    project.meliora(&["run"]).exits(4).says(&["signed for another project", "hint:"]);
+    // In a copy of this one it signs for this one.
+    other.write("CONSTITUTION.yaml.minisig", &second.1);
+    other.meliora(&["constitution", "sign"]).exits(0);
+    put(&papers(&other));
     project.meliora(&["run", ".", "--jobs", "1", "--evals", "40"]);
     project.meliora(&["constitution", "verify"]).exits(0).says(&["version       3"]);
     put(&second);
@@ -170,6 +176,46 @@ fn an_older_constitution_governs_nowhere_where_the_project_is_moved() {
     verify().exits(0);
     project.meliora(&["constitution", "sign"]).exits(0);
     verify().exits(0);
+}
+
+#[test]
+fn a_signature_that_names_no_project_governs_nowhere_and_what_is_remembered_is_written_or_nothing_runs() {
+    let project = under(SEED);
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "2"]);
+    assert_eq!(project.read(".meliora/project").len(), 32, "it is known again from its first run on");
+    if have("minisign") {
+        let key = keys(&project).join("meliora.key");
+        let sign = |more: &[&str]| {
+            let mut minisign = std::process::Command::new("minisign");
+            minisign.args(["-S", "-W", "-m", "CONSTITUTION.yaml", "-s"]).arg(&key).args(more);
+            assert!(minisign.current_dir(project.dir()).output().unwrap().status.success());
+        };
+        let named = project.read("CONSTITUTION.yaml.minisig");
+        let name = &named.split_once("project:").unwrap().1[..32];
+        sign(&[]);
+        project.meliora(&["run"]).exits(4).says(&["names no project", "meliora constitution sign", "project:NAME"]);
+        // Neither where nothing of it is known.
+        let moved = project.path("../moved");
+        std::fs::create_dir(&moved).unwrap();
+        for paper in ["CONSTITUTION.yaml", "CONSTITUTION.yaml.minisig", "meliora.toml"] {
+            std::fs::copy(project.path(paper), moved.join(paper)).unwrap();
+        }
+        let moved = moved.to_str().unwrap();
+        project.meliora(&["constitution", "verify", moved]).exits(4).says(&["names no project"]);
+        // As the documentation says it is signed without Meliora.
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        sign(&["-t", &format!("timestamp:{now} project:{name}")]);
+        project.meliora(&["constitution", "verify"]).exits(0);
+        project.meliora(&["run", ".", "--jobs", "1", "--evals", "4"]);
+    }
+    project.meliora(&["constitution", "sign"]).exits(0);
+    let name = project.path(".meliora/project");
+    std::fs::remove_file(&name).unwrap();
+    std::fs::create_dir(&name).unwrap();
+    project.meliora(&["run"]).exits(6).says(&[".meliora/project cannot be written", "hint:"]);
+    std::fs::remove_dir(&name).unwrap();
+    project.meliora(&["run", ".", "--jobs", "1", "--evals", "6"]);
+    assert_eq!(project.read(".meliora/project").len(), 32);
 }
 
 #[test]

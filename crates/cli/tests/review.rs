@@ -133,7 +133,11 @@ fn a_hook_sees_what_other_tools_read_and_takes_no_key_twice() {
         ("Glob", r#"{"pattern": "**/*.py"}"#, "allow"),
         ("Write", r#"{"file_path": ".claude/settings.json"}"#, "deny"),
         ("Edit", r#"{"file_path": ".claude/settings.local.json"}"#, "deny"),
-        ("Write", r#"{"file_path": ".claude/agents/a.md"}"#, "allow"),
+        ("Write", r#"{"file_path": ".claude/agents/a.md"}"#, "ask"),
+        ("Write", r#"{"file_path": ".mcp.json", "content": "{}"}"#, "ask"),
+        ("Bash", r#"{"command": "ls", "description": "lists", "timeout": 9}"#, "allow"),
+        ("Bash", r#"{"command": "ls", "dangerouslyDisableSandbox": true}"#, "ask"),
+        ("Read", r#"{"file_path": "src/a.py", "path": ".env"}"#, "ask"),
     ] {
         let (exit, said) = code(folder, &["--hook"], &event(tool, input));
         assert_eq!(exit, 0, "{tool} {input}");

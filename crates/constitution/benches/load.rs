@@ -15,9 +15,13 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("CONSTITUTION.yaml");
     let (key, text) = (SecretKey::generate().unwrap(), seal(template()));
-    std::fs::write(signature_of(&file), key.sign(text.as_bytes(), "timestamp:1").unwrap()).unwrap();
+    std::fs::write(
+        signature_of(&file),
+        key.sign(text.as_bytes(), "timestamp:1 project:0123456789abcdef0123456789abcdef").unwrap(),
+    )
+    .unwrap();
     std::fs::write(&file, text).unwrap();
-    let trust = Trust { keys: vec![key.public()], seen: None, now: Timestamp(1) };
+    let trust = Trust { keys: vec![key.public()], now: Timestamp(1), ..Trust::default() };
     let reach = || Reach { editable: vec!["**".into()], protected: vec!["suite".into()], max_bytes: 1 << 20 };
     let load = || Constitution::load(&file, reach(), &trust).unwrap();
     let law = load();

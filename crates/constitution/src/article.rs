@@ -37,6 +37,10 @@ pub fn bind(rule: &str) -> Option<&'static Article> {
     if let Some(named) = article(rule.trim()) {
         return Some(named);
     }
+    // A question promises nothing.
+    if rule.contains(['?', '？', '¿']) {
+        return None;
+    }
     let rule = normalise(rule);
     ARTICLES
         .iter()

@@ -187,6 +187,13 @@ impl Constitution {
 
 fn notes(realm: &Realm<'_>, operation: &Operation) -> Vec<Note> {
     let start = realm.workspace.start();
+    if let Operation::Write { path } | Operation::Delete { path } = operation
+        && let Some(odd) = path.chars().find(|c| crate::path::deceives(*c) || c.is_control())
+    {
+        let why =
+            format!("the path has the character {}, which is not seen or looks like another", odd.escape_unicode());
+        return vec![Note::of(Part::new(Decision::Forbid, "path-form", why, "name it without"), path)];
+    }
     let path = |path: &str, deed: Deed| Note::of(realm.path(start, path, false, deed), path);
     match operation {
         Operation::Change { change, .. } => change

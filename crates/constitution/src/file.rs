@@ -121,6 +121,19 @@ impl Law {
     }
 
     fn of(text: &str, parsed: LawText) -> Result<Self, LawError> {
+        let most = [("immutable_constraints", parsed.immutable_constraints.len()), ("articles", parsed.articles.len())];
+        if let Some((key, count)) = most.into_iter().find(|(_, count)| *count > MOST) {
+            return Err(LawError {
+                what: format!("{key} holds {count}, more than {MOST}"),
+                hint: Some("a law that nobody can read governs nobody; say it in fewer".into()),
+            });
+        }
+        if parsed.version > NEWEST {
+            return Err(LawError {
+                what: format!("version {} is higher than {NEWEST}", parsed.version),
+                hint: Some("count up by one; nothing could be newer than the highest".into()),
+            });
+        }
         let rules: Vec<Rule> = parsed.immutable_constraints.into_iter().map(rule).collect::<Result<_, _>>()?;
         if rules.is_empty() {
             return Err(LawError {
@@ -148,6 +161,11 @@ impl Law {
         Ok(Law { version: parsed.version, expires, rules, articles, operations, guardian, seal })
     }
 }
+
+/// Most rules, and most articles, that a constitution holds: each is held against all others.
+const MOST: usize = 500;
+/// Highest version.
+const NEWEST: u64 = 1_000_000_000;
 
 fn read_yaml(text: &str) -> Result<LawText, LawError> {
     let options = serde_saphyr::options! {

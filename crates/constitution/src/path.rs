@@ -116,6 +116,11 @@ impl Bounds {
 }
 
 /// The path, if its form leaves no doubt about which file it names, on any filesystem.
+/// Longest name of a file or folder on the systems that this runs on, in bytes (`NAME_MAX`), and longest path within a
+/// cage (`PATH_MAX` less what it lies below).
+const LONGEST_NAME: usize = 255;
+const LONGEST_PATH: usize = 3072;
+
 fn well_formed(path: &str) -> Result<GenomePath, Refusal> {
     let lawful = "lawful is a plain relative path such as \"src/a.py\"";
     let checked = GenomePath::new(path).map_err(|e| Refusal {
@@ -126,6 +131,11 @@ fn well_formed(path: &str) -> Result<GenomePath, Refusal> {
         format!("it has the character {}, which is invisible or looks like another", odd.escape_unicode())
     } else if path.split('/').any(|part| part.ends_with(['.', ' ']) || part.starts_with(' ')) {
         "a part of it ends in a dot or a space, or begins with a space".into()
+    } else if path.len() > LONGEST_PATH || path.split('/').any(|part| part.len() > LONGEST_NAME) {
+        // It would end whoever puts it into a cage, for a fault of whoever chose it.
+        let shown: String = path.chars().take(60).collect();
+        let why = format!("{shown:?}… is longer than {LONGEST_PATH} bytes, or a part of it than {LONGEST_NAME}");
+        return refuse("path-form", format!("{why}, which systems do not take; {lawful}"));
     } else {
         return Ok(checked);
     };

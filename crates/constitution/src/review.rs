@@ -117,6 +117,10 @@ impl Constitution {
     }
 
     fn proposal(&self, parent: &Genome, change: &Change) -> Result<Genome, Refusal> {
+        if change.edits.len() > MOST_EDITS {
+            let count = change.edits.len();
+            return refuse("size", format!("it makes {count} edits at once; lawful are at most {MOST_EDITS}"));
+        }
         let mut touched = BTreeSet::new();
         for edit in &change.edits {
             let path = self.bounds.check(edit.path())?;
@@ -157,6 +161,10 @@ impl Constitution {
         if genome.is_empty() {
             return refuse("empty-genome", "no file is left in the genome; lawful is one with at least one".into());
         }
+        let count = genome.files().len();
+        if count > MOST_FILES {
+            return refuse("size", format!("the genome has {count} files; lawful are at most {MOST_FILES}"));
+        }
         let size = genome.size() as u64;
         if size > self.max_bytes {
             let most = self.max_bytes;
@@ -165,6 +173,11 @@ impl Constitution {
         Ok(())
     }
 }
+
+/// Most edits of a change: each is held against all files.
+const MOST_EDITS: usize = 1_000;
+/// Most files of a genome. Each is put into every cage.
+const MOST_FILES: usize = 10_000;
 
 /// Refuses to delete or overwrite a database file of the parent.
 fn databases_stay(parent: &Genome, edit: &Edit, path: &GenomePath) -> Result<(), Refusal> {

@@ -18,6 +18,8 @@ pub struct Trust {
     pub keys: Vec<PublicKey>,
     /// The newest constitution of this project that has governed.
     pub seen: Option<Seen>,
+    /// What the project is called in signatures, where it is known here.
+    pub project: Option<String>,
     /// The time.
     pub now: Timestamp,
 }
@@ -47,6 +49,7 @@ impl Trust {
             hint: Some("read it, then run `meliora constitution sign`".into()),
         })?;
         let key = self.signer(text, signature)?;
+        self.of_this_project(signature)?;
         let time = self.time()?;
         if law.expires.is_some_and(|end| time >= end) {
             return Err(LawError {
@@ -88,6 +91,31 @@ impl Trust {
                 "if you trust that key, put its .pub file into the folder that `meliora constitution verify` names; or \
                  read the constitution and sign it yourself with `meliora constitution sign`",
             )),
+        }
+    }
+
+    /// Whether the signature is for this project. One that names none could be an old one, or another project's, and nothing
+    /// would tell; so it governs nowhere.
+    fn of_this_project(&self, signature: &str) -> Result<(), LawError> {
+        let Some(named) = project_of(signature) else {
+            return Err(LawError {
+                what: "its signature names no project, so whether it is this one's newest cannot be told".into(),
+                hint: Some(
+                    "run `meliora constitution sign`; or with minisign, add -t \"timestamp:$(date +%s) project:NAME\", \
+                     NAME being what .meliora/project holds, or 32 hexadecimal digits of your own"
+                        .into(),
+                ),
+            });
+        };
+        match &self.project {
+            Some(known) if *known != named => Err(LawError {
+                what: format!("it was signed for another project: {named}, and this one is {known}"),
+                hint: Some(
+                    "put this project's own back; if it is what shall hold here, read it and run `meliora constitution sign`"
+                        .into(),
+                ),
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -24,7 +24,11 @@ signature: "<sha256>"
 fn load(bytes: impl AsRef<[u8]>) -> Result<Constitution, LawError> {
     let (folder, key) = (tempfile::tempdir().unwrap(), SecretKey::generate().unwrap());
     let file = folder.path().join("CONSTITUTION.yaml");
-    std::fs::write(signature_of(&file), key.sign(bytes.as_ref(), "timestamp:1").unwrap()).unwrap();
+    std::fs::write(
+        signature_of(&file),
+        key.sign(bytes.as_ref(), "timestamp:1 project:0123456789abcdef0123456789abcdef").unwrap(),
+    )
+    .unwrap();
     std::fs::write(&file, bytes).unwrap();
     Constitution::load(&file, Reach::default(), &Trust { keys: vec![key.public()], ..Trust::default() })
 }
@@ -304,6 +308,14 @@ fn a_reach_that_leads_out_of_the_root_does_not_load() {
     }
     let reach = Reach { editable: vec!["[a".into()], ..Reach::default() };
     assert!(Constitution::builtin(reach).unwrap_err().what.contains("[a"));
+}
+
+#[test]
+fn a_law_without_end_and_a_version_that_nothing_could_follow_are_refused() {
+    let rules = "  - \"Never modify this constitution file\"\n".repeat(600);
+    fails(format!("immutable_constraints:\n{rules}"), &["immutable_constraints holds 600", "500"]);
+    fails(SEED.replace("without approval", "without approval?"), &["Never delete databases without approval?"]);
+    fails(format!("version: 18446744073709551615\n{SEED}"), &["version", "higher than"]);
 }
 
 proptest! {

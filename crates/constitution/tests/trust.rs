@@ -13,6 +13,8 @@ const RULES: &str = "immutable_constraints: [\"Never modify this constitution fi
 /// 2026-01-01.
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
+const PROJECT: &str = "0123456789abcdef0123456789abcdef";
+
 struct Place {
     folder: tempfile::TempDir,
     key: SecretKey,
@@ -22,7 +24,7 @@ struct Place {
 impl Place {
     fn new() -> Self {
         let key = SecretKey::generate().unwrap();
-        let trust = Trust { keys: vec![key.public()], seen: None, now: NOW };
+        let trust = Trust { keys: vec![key.public()], now: NOW, ..Trust::default() };
         Place { folder: tempfile::tempdir().unwrap(), key, trust }
     }
 
@@ -33,7 +35,7 @@ impl Place {
     /// Writes and signs as `meliora constitution sign` does; gives both files' contents.
     fn sign(&self, text: &str) -> (String, String) {
         let text = seal(text);
-        let comment = self.trust.comment(&Law::parse(&text).unwrap(), &text, "").unwrap();
+        let comment = self.trust.comment(&Law::parse(&text).unwrap(), &text, PROJECT).unwrap();
         let signature = self.key.sign(text.as_bytes(), &comment).unwrap();
         self.put(&text, &signature);
         (text, signature)
@@ -194,8 +196,27 @@ fn minisign_itself_agrees_in_both_directions() {
     std::fs::write(place.folder.path().join("a.pub"), place.key.public().encode()).unwrap();
     assert!(minisign(&["-Vm", "CONSTITUTION.yaml", "-p", "a.pub"]).status.success());
     std::fs::write(place.folder.path().join("a.key"), place.key.encode().unwrap()).unwrap();
-    std::fs::remove_file(signature_of(&place.file())).unwrap();
-    let signed = minisign(&["-S", "-W", "-s", "a.key", "-m", "CONSTITUTION.yaml"]);
-    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
-    assert!(place.govern().signed > NOW.0 / 1000 / 2, "its own comment says when");
+    let sign = |comment: &[&str]| {
+        std::fs::remove_file(signature_of(&place.file())).unwrap();
+        let signed = minisign(&[&["-S", "-W", "-s", "a.key", "-m", "CONSTITUTION.yaml"], comment].concat());
+        assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    };
+    sign(&[]);
+    place.fails(&["names no project", "project:NAME"]);
+    sign(&["-t", &format!("timestamp:{} project:{PROJECT}", NOW.0 / 1000 + 7)]);
+    assert_eq!(place.govern().signed, NOW.0 / 1000 + 7, "its own comment says when");
+}
+
+#[test]
+fn what_was_signed_for_no_project_or_another_governs_nothing() {
+    let mut place = Place::new();
+    let (text, signature) = place.sign(RULES);
+    place.put(&text, &place.key.sign(text.as_bytes(), "timestamp:1767225600 version:0").unwrap());
+    place.fails(&["names no project", "meliora constitution sign"]);
+    place.put(&text, &signature);
+    place.load().unwrap();
+    place.trust.project = Some(PROJECT.into());
+    place.load().unwrap();
+    place.trust.project = Some(PROJECT.replace('0', "9"));
+    place.fails(&["signed for another project", "meliora constitution sign"]);
 }

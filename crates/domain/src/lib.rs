@@ -5,6 +5,7 @@
 mod cage;
 mod change;
 mod cost;
+mod count;
 mod event;
 mod genome;
 mod id;
@@ -19,6 +20,7 @@ mod verdict;
 pub use cage::{Ending, Finished, Limits};
 pub use change::{Change, ChangeError, Edit};
 pub use cost::{Cost, MicroUsd};
+pub use count::counted;
 pub use event::{Attempt, BidOutcome, Event, FinishReason, Proposer, Recorded, RunPlan, Timestamp};
 pub use genome::{FileBody, Genome, GenomePath, PathError};
 pub use id::{Digest, TaskId, TreeId, VariantId};

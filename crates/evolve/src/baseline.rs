@@ -81,9 +81,9 @@ impl Evolution<'_> {
         let Some(tasks) = repeats.quarantine() else {
             let count = repeats.flaky().count();
             let message = format!(
-                "two examinations of the same baseline gave different scores on {count} of {} tasks, so this suite is not \
+                "two examinations of the same baseline gave different scores on {count} of {}, so this suite is not \
                  exact; declare `kind = \"sample\"`, or make the evaluator deterministic",
-                repeats.tasks.len()
+                meliora_domain::counted(repeats.tasks.len(), "task")
             );
             return Some(Event::Warned { message });
         };

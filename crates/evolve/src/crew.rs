@@ -17,22 +17,35 @@ use crate::guardian::{Act, Sight, is_stalled, paused, watch};
 use crate::journal::Journal;
 use crate::lineage::CAGE_FAILED;
 use crate::port::{Alert, Delivery, Herald};
-use crate::promotion::{Examiner, Reexamination, reexamine, rollback};
-use crate::relay::Kept;
+use crate::promotion::rollback;
+use crate::standing::{Look, Looked, Reexamination};
 use crate::work::{Outcome, Workshop};
 
 /// How long the leader waits for a worker before it looks around again.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A step that somebody carries out.
+/// What somebody carries out.
 struct Job {
     ticket: u64,
-    errand: Shared,
+    task: Task,
+}
+
+enum Task {
+    /// A step.
+    Step(Shared),
+    /// Whether what was promoted still stands as it should.
+    Look(Box<Look>),
 }
 
 struct Done {
     ticket: u64,
-    outcome: Result<Outcome, EvolveError>,
+    came: Came,
+}
+
+/// What came of a task.
+enum Came {
+    Outcome(Box<Result<Outcome, EvolveError>>),
+    Looked(Result<Looked, EvolveError>),
 }
 
 /// A step that has not come back.
@@ -50,10 +63,26 @@ struct Shift<'s> {
     /// Rules that somebody is just being told of.
     telling: BTreeSet<String>,
     under_way: BTreeMap<u64, UnderWay>,
+    /// The look at what stands that has not come back, and since when.
+    looking: Option<(u64, Timestamp)>,
     tickets: u64,
     /// Gets one more worker, in the place of one that was left behind.
     hire: &'s dyn Fn(),
     pulse: &'s Pulse,
+}
+
+impl Shift<'_> {
+    /// How many workers are at it.
+    fn busy(&self) -> usize {
+        self.under_way.len() + usize::from(self.looking.is_some())
+    }
+
+    fn hand_out(&mut self, task: Task) -> Result<u64, EvolveError> {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.jobs.send(Job { ticket, task }).map_err(|_| EvolveError::Worker)?;
+        Ok(ticket)
+    }
 }
 
 /// A sign of life of the leader.
@@ -134,9 +163,12 @@ pub fn tell_of_pause(journal: &mut Journal<'_>, ways: &dyn Herald) -> Result<(),
 fn work(workshop: &Workshop<'_>, inbox: &Mutex<mpsc::Receiver<Job>>, results: &mpsc::Sender<Done>) {
     loop {
         let job = inbox.lock().ok().and_then(|inbox| inbox.recv().ok());
-        let Some(Job { ticket, errand }) = job else { return };
-        let outcome = workshop.carry_out(&errand);
-        if results.send(Done { ticket, outcome }).is_err() {
+        let Some(Job { ticket, task }) = job else { return };
+        let came = match task {
+            Task::Step(errand) => Came::Outcome(Box::new(workshop.carry_out(&errand))),
+            Task::Look(look) => Came::Looked(workshop.look(&look)),
+        };
+        if results.send(Done { ticket, came }).is_err() {
             return;
         }
     }
@@ -168,7 +200,8 @@ impl Evolution<'_> {
                 canary(pulse, setup.guardian.silence.seconds, &setup.clock, &tell);
             });
             let (telling, under_way) = (BTreeSet::new(), BTreeMap::new());
-            let mut shift = Shift { jobs, done, alerts, told, telling, under_way, tickets: 0, hire: &hire, pulse };
+            let mut shift =
+                Shift { jobs, done, alerts, told, telling, under_way, looking: None, tickets: 0, hire: &hire, pulse };
             let ended = self.lead(&mut shift);
             pulse.end();
             watcher.thread().unpark();
@@ -189,7 +222,7 @@ impl Evolution<'_> {
             if broken.is_none() {
                 broken = self.look_around(shift).err();
             }
-            while ended.is_none() && broken.is_none() && shift.under_way.len() < self.setup.jobs.max(1) {
+            while ended.is_none() && broken.is_none() && shift.busy() < self.setup.jobs.max(1) {
                 match self.choose(shift.under_way.len()) {
                     Ok(Next::Errand(errand)) => self.send(shift, errand.into())?,
                     Ok(Next::Wait) => break,
@@ -203,7 +236,7 @@ impl Evolution<'_> {
                     Err(e) => broken = Some(e),
                 }
             }
-            if shift.under_way.is_empty() {
+            if shift.busy() == 0 {
                 return broken.map_or(Ok(ended.unwrap_or(Ended::Finished(FinishReason::Exhausted))), Err);
             }
             match shift.done.recv_timeout(TICK) {
@@ -215,21 +248,28 @@ impl Evolution<'_> {
     }
 
     fn send(&self, shift: &mut Shift<'_>, errand: Shared) -> Result<(), EvolveError> {
-        shift.tickets += 1;
-        let ticket = shift.tickets;
-        shift.under_way.insert(ticket, UnderWay { errand: errand.clone(), since: (self.setup.clock)() });
-        shift.jobs.send(Job { ticket, errand }).map_err(|_| EvolveError::Worker)
+        let ticket = shift.hand_out(Task::Step(errand.clone()))?;
+        shift.under_way.insert(ticket, UnderWay { errand, since: (self.setup.clock)() });
+        Ok(())
     }
 
     /// Takes what a worker brought.
     fn take(&mut self, shift: &mut Shift<'_>, done: Done) -> Result<(), EvolveError> {
+        let outcome = match done.came {
+            Came::Outcome(outcome) => *outcome,
+            // One that was given up is not believed.
+            Came::Looked(looked) => match shift.looking.take_if(|(ticket, _)| *ticket == done.ticket) {
+                Some(_) => return self.looked_at(looked),
+                None => return Ok(()),
+            },
+        };
         let Some(UnderWay { errand, .. }) = shift.under_way.remove(&done.ticket) else {
             // Its step was given up. The examinations that it had set aside for re-runs are given back.
-            let extra = done.outcome.map_or(0, |outcome| outcome.extra_reserved);
+            let extra = outcome.map_or(0, |outcome| outcome.extra_reserved);
             self.budget.settle(Cost::evals(extra), Cost::ZERO);
             return Ok(());
         };
-        match done.outcome {
+        match outcome {
             Err(EvolveError::Sandbox(e)) if self.tries(errand.step) < self.setup.guardian.stall.restarts => {
                 self.redo(shift, &errand, format!("{CAGE_FAILED}: {e}"))
             }
@@ -274,6 +314,15 @@ impl Evolution<'_> {
         for act in watch(&sight, self.setup.guardian) {
             self.obey(shift, act)?;
         }
+        if let Some((_, since)) = shift.looking
+            && is_stalled(since, now, self.setup.guardian)
+        {
+            // It is left behind as a step would be, and looked at anew when its time has come.
+            shift.looking = None;
+            (shift.hire)();
+            let limit = meliora_domain::counted(self.setup.guardian.stall.minutes, "minute");
+            tell(shift, "stall".into(), format!("the look at what stands has not come back within {limit}"));
+        }
         if self.journal.lineage().watched.paused().is_some() {
             // Whoever stalls is not waited for.
             shift.under_way.retain(|_, u| !is_stalled(u.since, now, self.setup.guardian));
@@ -303,7 +352,7 @@ impl Evolution<'_> {
                     tell(shift, "degradation".into(), message);
                 }
             }
-            Act::Reexamine => self.look_at_what_stands()?,
+            Act::Reexamine => self.look_at_what_stands(shift)?,
         }
         Ok(())
     }
@@ -320,35 +369,44 @@ impl Evolution<'_> {
             Ok((to, _)) => {
                 Ok(format!("the promoted variant got worse and was rolled back to {}: {reason}", to.short()))
             }
-            Err(EvolveError::Target(e)) => {
+            Err(e @ (EvolveError::Target(_) | EvolveError::NotAllowed { .. })) => {
                 Ok(format!("the promoted variant got worse ({reason}), but cannot be rolled back: {e}; {by_hand}"))
             }
             Err(e) => Err(e),
         }
     }
 
-    /// Examines what stands in the user's tree. A proven drop is rolled back at once; one whose rollback fails is journalled,
-    /// and the guardian sees it.
-    fn look_at_what_stands(&mut self) -> Result<(), EvolveError> {
+    /// Has somebody examine what stands in the user's tree.
+    fn look_at_what_stands(&mut self, shift: &mut Shift<'_>) -> Result<(), EvolveError> {
+        let Some(target) = self.setup.target.filter(|_| shift.looking.is_none()) else { return Ok(()) };
         self.looked = (self.setup.clock)();
+        match Look::at(self.journal.lineage(), self.setup.archive, target, self.setup.suite) {
+            Ok(Ok(look)) => {
+                shift.looking = Some((shift.hand_out(Task::Look(Box::new(look)))?, self.looked));
+                Ok(())
+            }
+            // What cannot be looked at now is looked at later.
+            Ok(Err(_)) | Err(EvolveError::Target(_)) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Records what a look came to. A proven drop is rolled back at once; one whose rollback fails is journalled, and the
+    /// guardian sees it.
+    fn looked_at(&mut self, looked: Result<Looked, EvolveError>) -> Result<(), EvolveError> {
         let Some(target) = self.setup.target else { return Ok(()) };
-        let policy = crate::guardian::stricter(&self.setup.policy, self.setup.guardian);
-        let examiner = Examiner {
-            constitution: self.setup.constitution,
-            suite: self.setup.suite,
-            sandbox: self.setup.sandbox,
-            student: self.setup.student,
-            policy: &policy,
-            nonce: self.setup.nonce,
-            kept: Kept::default(),
-        };
-        match reexamine(&mut self.journal, self.setup.archive, target, &examiner) {
+        match looked.and_then(|looked| looked.record(&mut self.journal, self.setup.archive, target)) {
             Ok(Reexamination::RolledBack(to, _, why)) => {
                 let message = format!("rolled back to {}: {why}", to.short());
                 self.journal.record(&[Event::Warned { message }]).map(|_| ())
             }
-            // What cannot be looked at now is looked at later.
-            Ok(_) | Err(EvolveError::Target(_) | EvolveError::Sandbox(_) | EvolveError::Model { .. }) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(
+                EvolveError::Target(_)
+                | EvolveError::NotAllowed { .. }
+                | EvolveError::Sandbox(_)
+                | EvolveError::Model { .. },
+            ) => Ok(()),
             Err(e) => Err(e),
         }
     }

@@ -1,6 +1,6 @@
 //! Why a run did not go as hoped: what the journal shows, and what a person can do. Pure.
 
-use meliora_domain::{Kind, Tier};
+use meliora_domain::{Kind, Tier, counted};
 
 use crate::lineage::Lineage;
 
@@ -52,7 +52,10 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
     if !improved && baseline.is_some_and(|b| b <= 0.0) && best <= 0.0 && judged >= 20 {
         findings.push(Finding {
             name: "benchmark-too-hard",
-            what: format!("neither the baseline nor any of {judged} variants solved a single validation task"),
+            what: format!(
+                "neither the baseline nor any of {} solved a single validation task",
+                counted(judged, "variant")
+            ),
             mend: "add easier tasks as steps on the way, or set `partial = true` in suite.toml so that part of a task \
                    counts"
                 .into(),
@@ -74,7 +77,10 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
     if !improved && unsure > 0 {
         findings.push(Finding {
             name: "threshold-too-high",
-            what: format!("{unsure} of {judged} variants looked better, but the evidence was too weak to accept them"),
+            what: format!(
+                "{unsure} of {} looked better, but the evidence was too weak to accept it",
+                counted(judged, "variant")
+            ),
             mend: match circumstances.kind {
                 Kind::Sample => "add validation tasks: with few tasks only large gains can be shown; or declare the \
                                  suite `exact` if these very tasks are the goal"
@@ -88,7 +94,7 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
         let by_article: Vec<String> = run.refusals.iter().map(|(a, n)| format!("{a} × {n}")).collect();
         findings.push(Finding {
             name: "constitutional-violations",
-            what: format!("{refused} proposals were refused: {}", by_article.join(", ")),
+            what: format!("refused {}: {}", counted(refused, "proposal"), by_article.join(", ")),
             mend:
                 "`meliora log --refused` shows each; widen `editable` in meliora.toml if such changes are wanted, or \
                    say in `goal` what is out of reach"
@@ -107,7 +113,7 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
     if findings.is_empty() && !improved && run.finished.is_some() && champion.is_some() && judged > 0 {
         findings.push(Finding {
             name: "nothing-better-found",
-            what: format!("{judged} variants were examined and none was better than the baseline"),
+            what: format!("examined {}, none better than the baseline", counted(judged, "variant")),
             mend: "raise `--evals`, try another proposer or strategy, or look whether train tasks show what is wrong"
                 .into(),
         });

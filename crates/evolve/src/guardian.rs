@@ -4,7 +4,7 @@
 //! the constitution.
 
 use meliora_constitution::{GuardianRules, Measure};
-use meliora_domain::{Cost, MicroUsd, Timestamp};
+use meliora_domain::{Cost, MicroUsd, Timestamp, counted};
 use meliora_judge::Policy;
 
 use crate::lineage::Lineage;
@@ -97,8 +97,13 @@ fn violations(sight: &Sight<'_>, rules: &GuardianRules) -> Option<Act> {
     let rule = &rules.violations;
     let seen = recent(sight, sight.lineage.watched.violations.iter(), "violations", rule.within_minutes);
     let passed = rule.most > 0 && seen > rule.most as usize;
-    let what =
-        || format!("{seen} violations of the law within {} minutes; {} are borne", rule.within_minutes, rule.most);
+    let what = || {
+        format!(
+            "violations of the law: {seen} within {}, and {} borne",
+            counted(rule.within_minutes, "minute"),
+            rule.most
+        )
+    };
     passed.then(|| act(rule.act, "violations", what()))
 }
 
@@ -108,8 +113,9 @@ fn sandbox_failures(sight: &Sight<'_>, rules: &GuardianRules) -> Option<Act> {
     let passed = rule.most > 0 && seen > rule.most as usize;
     let what = || {
         format!(
-            "{seen} cages or examiners failed within {} minutes, for no fault of what ran in them; {} are borne",
-            rule.within_minutes, rule.most
+            "cages or examiners that failed for no fault of what ran in them: {seen} within {}, and {} borne",
+            counted(rule.within_minutes, "minute"),
+            rule.most
         )
     };
     passed.then(|| act(rule.act, "sandbox_failures", what()))
@@ -117,7 +123,7 @@ fn sandbox_failures(sight: &Sight<'_>, rules: &GuardianRules) -> Option<Act> {
 
 fn repeated(sight: &Sight<'_>, rules: &GuardianRules) -> Option<Act> {
     let (rule, seen) = (&rules.repeated, sight.lineage.watched.repeated);
-    let what = || format!("{seen} proposals in a row had been tried before; {} are borne", rule.most);
+    let what = || format!("proposals in a row that had been tried before: {seen}, and {} borne", rule.most);
     (rule.most > 0 && seen > rule.most).then(|| act(rule.act, "repeated", what()))
 }
 
@@ -155,11 +161,14 @@ fn stalls(sight: &Sight<'_>, rules: &GuardianRules) -> Vec<Act> {
     let stalled = sight.under_way.iter().filter(|(_, since)| is_stalled(*since, sight.now, rules));
     let verdict = |step: u64| {
         let times = sight.lineage.watched.restarts.get(&step).copied().unwrap_or(0);
-        let reason = format!("step {step} has not come back within {} minutes", rule.minutes);
+        let reason = format!("step {step} has not come back within {}", counted(rule.minutes, "minute"));
         if times < rule.restarts {
             Act::Restart { step, reason }
         } else {
-            Act::Pause { rule: "stall".into(), reason: format!("{reason}, and was done anew {times} times") }
+            Act::Pause {
+                rule: "stall".into(),
+                reason: format!("{reason}, and was done anew {}", counted(times, "time")),
+            }
         }
     };
     stalled.map(|(step, _)| verdict(*step)).collect()

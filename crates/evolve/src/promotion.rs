@@ -1,19 +1,15 @@
-//! Promotion: a champion stands in the user's tree. Rollback: a promotion backwards. Re-examination decides between them.
+//! Promotion: a champion stands in the user's tree. Rollback: a promotion backwards.
 
-use meliora_benchmark::{Scope, Suite};
-use meliora_constitution::{Constitution, Ruling, Subject};
-use meliora_domain::{Decision, Event, Genome, Operation, Scorecard, Split, Tier, Timestamp, VariantId, Verdict, Word};
-use meliora_judge::{Policy, Regression, Standing};
+use meliora_benchmark::Suite;
+use meliora_constitution::Constitution;
+use meliora_domain::{Decision, Event, Genome, Operation, Tier, VariantId, Verdict, Word};
 
-use crate::brief::{judgement, scorecards};
+use crate::brief::judgement;
 use crate::error::EvolveError;
-use crate::examine::{Means, Nonce, examine};
 use crate::journal::Journal;
 use crate::lineage::Lineage;
-use crate::port::{Archive, PromotionNote, Sandbox, Target, TargetError};
-use crate::relay::Kept;
+use crate::port::{Archive, PromotionNote, Target, TargetError};
 use crate::requirement::Succession;
-use crate::student::{Purse, Student};
 
 /// Makes a variant stand in the user's tree as a commit. Returns the commit. Where the law let it happen for a person's
 /// word alone, that is `yes`, and used up with it.
@@ -215,101 +211,4 @@ pub fn rollback(
         reason: reason.to_owned(),
     }])?;
     Ok((standing.previous, commit))
-}
-
-/// What a re-examination needs.
-pub struct Examiner<'a> {
-    /// The law.
-    pub constitution: &'a Constitution,
-    /// The exam.
-    pub suite: &'a Suite,
-    /// Cages.
-    pub sandbox: &'a dyn Sandbox,
-    /// Who answers, where the suite is one of prompts.
-    pub student: Option<&'a Student<'a>>,
-    /// What decides.
-    pub policy: &'a Policy,
-    /// Secrets.
-    pub nonce: Nonce<'a>,
-    /// Evaluators that wait.
-    pub kept: Kept,
-}
-
-impl Examiner<'_> {
-    /// One examination of a genome, whatever its answers cost.
-    pub fn card(&self, genome: &Genome, scope: &Scope<'_>) -> Result<Scorecard, EvolveError> {
-        match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
-            Ruling::Lawful(lawful) => {
-                let Examiner { suite, sandbox, student, nonce, .. } = *self;
-                let means = Means { suite, sandbox, student, nonce, kept: &self.kept };
-                Ok(examine(&means, &lawful, scope, &Purse::new(None))?.scorecard)
-            }
-            Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),
-            Ruling::NeedsApproval(request) => Err(EvolveError::baseline_asks(&request)),
-        }
-    }
-}
-
-/// What became of a re-examination.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Reexamination {
-    /// Nothing is promoted.
-    NothingStands,
-    /// This variant was promoted, and the tree is another now: it was not examined.
-    Moved(VariantId),
-    /// It still stands, or the evidence against it is too weak; in words.
-    Stands(String),
-    /// It had dropped and was rolled back to this variant by this commit; in words.
-    RolledBack(VariantId, String, String),
-}
-
-/// Examines the promoted variant again. A drop that counts rolls it back at once, and the journal says so.
-///
-/// It is held against its own marks at promotion where the evaluator is still the same, otherwise against the
-/// variant before it, examined now under the new evaluator: marks of different evaluators are never compared.
-pub fn reexamine(
-    journal: &mut Journal<'_>,
-    archive: &dyn Archive,
-    target: &dyn Target,
-    examiner: &Examiner<'_>,
-) -> Result<Reexamination, EvolveError> {
-    let Some(standing) = journal.lineage().standing.last().cloned() else { return Ok(Reexamination::NothingStands) };
-    let genome = archive.load(&standing.variant)?;
-    if target.read()?.tree() != genome.tree() {
-        return Ok(Reexamination::Moved(standing.variant));
-    }
-    let scope = |seed| Scope { splits: &[Split::Train, Split::Validation], seed, ..Scope::default() };
-    let mut reference = scorecards(archive, &standing.variant, &examiner.suite.evaluator())?;
-    let mut now = vec![examiner.card(&genome, &scope(0))?];
-    let against = if reference.is_empty() {
-        reference.push(examiner.card(&archive.load(&standing.previous)?, &scope(0))?);
-        "the variant before it, under the evaluator of today"
-    } else {
-        "its own score at promotion"
-    };
-    let verdict = loop {
-        let (n, r): (Vec<&Scorecard>, Vec<&Scorecard>) = (now.iter().collect(), reference.iter().collect());
-        let flaky = journal.lineage().flaky(&examiner.suite.evaluator());
-        match meliora_judge::standing(&Regression { now: &n, reference: &r, flaky }, examiner.policy) {
-            Standing::NeedMore { seed } => now.push(examiner.card(&genome, &scope(seed))?),
-            decided => break decided,
-        }
-    };
-    let mean = |cards: &[Scorecard]| cards.first().and_then(|c| c.mean(Split::Validation)).unwrap_or(0.0);
-    let (Standing::Stands(why) | Standing::Unclear(why) | Standing::Dropped(why)) = &verdict else {
-        return Ok(Reexamination::Stands(String::new()));
-    };
-    let reason = format!("{why}, held against {against}");
-    journal.record(&[Event::Reexamined {
-        variant: standing.variant,
-        score: mean(&now),
-        reference: mean(&reference),
-        reason: reason.clone(),
-        dropped: matches!(verdict, Standing::Dropped(_)),
-    }])?;
-    if !matches!(verdict, Standing::Dropped(_)) {
-        return Ok(Reexamination::Stands(reason));
-    }
-    let (to, commit) = rollback(journal, archive, target, None, &format!("automatic: {reason}"))?;
-    Ok(Reexamination::RolledBack(to, commit, reason))
 }

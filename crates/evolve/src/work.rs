@@ -21,6 +21,7 @@ use crate::examine::{Means, answer, examine};
 use crate::port::{Bid, Brief, ProposeError, Pupil, Trial, Tryout};
 use crate::relay::Kept;
 use crate::scales::refs;
+use crate::standing::{Examiner, Look, Looked};
 use crate::strategy::Exam;
 use crate::student::{Purse, Student};
 
@@ -97,6 +98,13 @@ impl Outcome {
 }
 
 impl Workshop<'_> {
+    /// Examines what stands, by the stricter of the two margins.
+    pub(crate) fn look(&self, look: &Look) -> Result<Looked, EvolveError> {
+        let Setup { constitution, suite, sandbox, student, nonce, .. } = *self.setup;
+        let policy = &crate::guardian::stricter(&self.setup.policy, self.setup.guardian);
+        look.carry_out(&Examiner { constitution, suite, sandbox, student, policy, nonce, kept: &self.kept })
+    }
+
     /// Propose, review, examine, judge.
     pub fn carry_out(&self, errand: &Errand) -> Result<Outcome, EvolveError> {
         if let Some(further) = &errand.further {
@@ -112,6 +120,8 @@ impl Workshop<'_> {
                 return Ok(Outcome::of(BidOutcome::Unusable { reason }, String::new(), cost));
             }
             Bid::Proposal { change, reason, idea, cost } => {
+                // It becomes a commit's message, and git's hold no such character.
+                let reason = reason.replace('\0', "\u{fffd}");
                 (change, Outcome::of(BidOutcome::Proposed { reason: reason.clone(), idea }, reason, cost))
             }
         };

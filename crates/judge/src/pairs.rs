@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use meliora_domain::{MarkStatus, Scorecard, Split, TaskId};
+use meliora_domain::{MarkStatus, Scorecard, Split, TaskId, counted};
 
 /// A side's scores of one task by seed: their sum and how many there are. Empty where no mark counts.
 type Seeds = BTreeMap<u64, (f64, u32)>;
@@ -112,7 +112,7 @@ impl Pairs {
         let pass_or_fail = self.scores.iter().all(|(a, b)| [a, b].iter().all(|s| **s == 0.0 || **s == 1.0));
         if pass_or_fail {
             let solved = |side: fn(&(f64, f64)) -> f64| self.scores.iter().filter(|p| side(p) == 1.0).count();
-            return (format!("{} of {n} tasks", solved(|p| p.0)), solved(|p| p.1).to_string());
+            return (format!("{} of {}", solved(|p| p.0), counted(n, "task")), solved(|p| p.1).to_string());
         }
         let (a, b) = self.means();
         // As many digits as it takes to show the two apart.
@@ -187,8 +187,8 @@ pub(crate) fn gaps(pairs: &Pairs) -> String {
 /// Why so few pairs allow no conclusion.
 pub(crate) fn too_few(pairs: &Pairs) -> String {
     format!(
-        "coverage: only {} of {} tasks have marks on both sides, and fewer than half prove nothing; examine again",
+        "coverage: marks on both sides for only {} of {}, and fewer than half prove nothing; examine again",
         pairs.len(),
-        pairs.tasks
+        counted(pairs.tasks, "task")
     )
 }

@@ -162,7 +162,8 @@ fn within(pairs: &Pairs, seed: u64) -> Option<(f64, f64)> {
 /// `better on 9 and worse on 2 of 60 tasks than its parent`.
 fn count(known: &Evidence<'_>, pairs: &Pairs) -> String {
     let (wins, losses) = pairs.wins_and_losses();
-    format!("better on {wins} and worse on {losses} of {} tasks than {}", pairs.len(), known.against)
+    let of = meliora_domain::counted(pairs.len(), "task");
+    format!("better on {wins} and worse on {losses} of {of} than {}", known.against)
 }
 
 fn tried(candidates: u64) -> String {

@@ -113,7 +113,7 @@ fn sample(known: &Regression<'_>, policy: &Policy) -> Standing {
     }
     let dropped = won(pairs.stakes().into_iter().map(|d| -d));
     let (wins, losses) = pairs.wins_and_losses();
-    let tally = format!("{seen}: worse on {losses} and better on {wins} tasks");
+    let tally = format!("{seen}: worse on {losses} and better on {}", meliora_domain::counted(wins, "task"));
     if dropped >= enough {
         return Standing::Dropped(format!("{tally}, luck alone would do that {}", often(1.0 / dropped)));
     }

@@ -31,7 +31,7 @@ pub(crate) fn short_diff(a: &str, b: &str, most: usize) -> String {
     let lines = differing(&a, &b);
     let mut out: Vec<String> = lines.iter().take(most).map(|(mark, line)| format!("{mark} {}", cut(line))).collect();
     if lines.len() > most {
-        out.push(format!("… and {} more lines", lines.len() - most));
+        out.push(format!("… and {}", meliora_domain::counted(lines.len() - most, "more line")));
     }
     out.join("\n")
 }

@@ -6,6 +6,7 @@
 mod address;
 mod snapshots;
 mod tables;
+mod tls;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +17,7 @@ use meliora_evolve::{ArchiveError, Snapshot};
 use postgres::binary_copy::BinaryCopyInWriter;
 use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
-use postgres::{Client, GenericClient, NoTls, Row, Statement};
+use postgres::{Client, GenericClient, Row, Statement};
 
 use crate::chain::{self, Line, Tail};
 use crate::error::failed;
@@ -345,7 +346,7 @@ impl<'a> Rows<'a> {
 }
 
 fn connect(address: &Address) -> Result<Client, Trouble> {
-    Ok(address.config().connect(NoTls)?)
+    Ok(address.connect()?)
 }
 
 fn tail(client: &mut impl GenericClient) -> Result<Tail, Trouble> {
@@ -409,6 +410,8 @@ fn lost(error: &postgres::Error) -> bool {
                 ]
                 .contains(code)
         }
+        // A server that is ending may close a connection in the midst of a handshake; a certificate stays as it is.
+        None if tls::hint(error).is_some() => false,
         None => error.is_closed() || std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>()),
     }
 }
@@ -432,7 +435,7 @@ fn settled(what: &str, trouble: Trouble) -> ArchiveError {
 fn said(what: &str, error: &postgres::Error, hint: Option<&str>) -> ArchiveError {
     let Some(db) = error.as_db_error() else {
         let cause = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
-        let hint = hint.map(str::to_owned);
+        let hint = tls::hint(error).or(hint).map(str::to_owned);
         return ArchiveError::Failed { what: what.to_owned(), cause: format!("{error}{cause}"), hint };
     };
     if *db.code() == SqlState::DISK_FULL {

@@ -134,9 +134,15 @@ pub(crate) fn weakened(db: &Connection) -> Result<Vec<String>, ArchiveError> {
         let (made, stands) = (objects(&fresh)?, objects(db)?);
         let altered = made.iter().filter(|(name, made)| stands.get(*name) != Some(*made));
         let added = stands.keys().filter(|name| !made.contains_key(*name));
+        // An index that says something else than its table hides rows from whoever asks by it.
+        let unsound = db
+            .prepare("PRAGMA integrity_check(4)")?
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<rusqlite::Result<Vec<String>>>()?;
         Ok(altered
             .map(|((kind, name), _)| format!("the {kind} {name} is gone or not as it was made"))
             .chain(added.map(|(kind, name)| format!("the {kind} {name} is none of ours")))
+            .chain(unsound.into_iter().filter(|said| said != "ok").map(|said| format!("the file is not sound: {said}")))
             .collect())
     };
     compare().map_err(|e| sqlite("look at the tables", e))

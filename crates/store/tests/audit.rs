@@ -106,6 +106,37 @@ fn a_journal_that_nobody_touched_has_no_findings() {
 }
 
 #[test]
+fn an_index_that_hides_an_event_from_plain_sql_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(fill(GitArchive::open(dir.path()).unwrap(), dir.path(), "event 3"));
+    let act = |sql: &str| {
+        let db = Connection::open(dir.path().join("journal.db")).unwrap();
+        db.execute_batch(sql).unwrap();
+    };
+    let db = Connection::open(dir.path().join("journal.db")).unwrap();
+    let made = |of: &str| -> (String, String, i64) {
+        let query = format!("SELECT name, sql, rootpage FROM sqlite_schema WHERE name = '{of}'");
+        db.query_row(&query, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap()
+    };
+    let (guard, index) = (made("journal_is_not_updated"), made("journal_by_kind"));
+    drop(db);
+    // The index takes in a lie, is put aside while the truth is put back, and stands again as if nothing had been.
+    act("DROP TRIGGER journal_is_not_updated; UPDATE journal SET kind = 'hidden' WHERE seq = 4");
+    act("PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'journal_by_kind'");
+    act("UPDATE journal SET kind = 'warned' WHERE seq = 4");
+    act(&format!(
+        "{}; PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('index', '{}', 'journal', {}, '{}')",
+        guard.1, index.0, index.2, index.1
+    ));
+    let db = Connection::open(dir.path().join("journal.db")).unwrap();
+    let count = "SELECT count(*) FROM journal INDEXED BY journal_by_kind WHERE kind = 'warned'";
+    let seen: i64 = db.query_row(count, [], |row| row.get(0)).unwrap();
+    assert_eq!(seen as u64, EVENTS - 1, "it hides one");
+    let report = audited(&GitArchive::open(dir.path()).unwrap(), book(dir.path()).read().unwrap());
+    assert!(report.findings.iter().any(|f| f.what.contains("not sound")), "{:?}", report.findings);
+}
+
+#[test]
 fn every_tampering_with_a_file_is_found_and_named() {
     for (sql, tampering, seq) in TAMPERINGS {
         let dir = tempfile::tempdir().unwrap();

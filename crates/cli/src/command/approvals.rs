@@ -5,7 +5,7 @@ use std::path::Path;
 use meliora_constitution::Constitution;
 use meliora_constitution::word::{Terms, give};
 use meliora_domain::{Digest, Edit, Event, Operation, Request, Timestamp, Word};
-use meliora_evolve::{Answer, Archive as _, Ask, Journal, Lineage, lineage_of};
+use meliora_evolve::{Answer, Archive as _, Ask, Journal, Lineage, replayed_in_full};
 use meliora_store::{LockError, ProjectLock};
 
 use super::promote::Silent;
@@ -30,7 +30,7 @@ pub fn approvals(command: &Approvals, printer: &Printer) -> Result<Exit, Failure
 }
 
 fn list(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure> {
-    let lineage = lineage_of(&archive_to_read(dir)?)?;
+    let lineage = replayed_in_full(&archive_to_read(dir)?)?;
     let asks: Vec<&Ask> =
         lineage.asks.all().into_iter().filter(|ask| all || ask.answer(now()) == Answer::Open).collect();
     if printer.json() {
@@ -84,12 +84,12 @@ fn first(text: &str) -> &str {
 fn telling(content: &str) -> String {
     let lines = content.lines().count();
     let last = content.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    format!("{lines} lines, the last {last:?}")
+    format!("{}, the last {last:?}", meliora_domain::counted(lines, "line"))
 }
 
 fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let archive = archive_to_read(dir)?;
-    let lineage = lineage_of(&archive)?;
+    let lineage = replayed_in_full(&archive)?;
     let ask = find(&lineage, id)?;
     if printer.json() {
         printer.object(&said(ask));
@@ -131,7 +131,7 @@ fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
 fn say(id: &str, dir: &Path, granted: bool, reason: &str, hours: u32, printer: &Printer) -> Result<Exit, Failure> {
     let project = Project::open_without_examining(dir, printer)?;
     let key = keys::secret()?;
-    let lineage = lineage_of(&archive_to_read(dir)?)?;
+    let lineage = replayed_in_full(&archive_to_read(dir)?)?;
     let ask = find(&lineage, id)?;
     let request = ask.request.id;
     if ask.request.constitution != project.constitution.digest() {

@@ -1,5 +1,6 @@
 //! `meliora audit`: whether the journal is what was written, and the journal as a file that proves it elsewhere.
 
+use meliora_domain::counted;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
@@ -93,24 +94,25 @@ fn tell(report: &Report, bare: bool, unvouched: u64, printer: &Printer) {
         printer.data(format!("{} {}{at}: {}", paint(BAD, "✗"), paint(BOLD, finding.tampering), finding.what));
     }
     if report.more > 0 {
-        printer.data(format!("{} {} findings more", paint(BAD, "✗"), report.more));
+        printer.data(format!("{} {} more", paint(BAD, "✗"), counted(report.more, "finding")));
     }
     if report.findings.is_empty() {
-        printer.data(format!("{} {} events, the chain holds", paint(GOOD, "✓"), report.events));
+        printer.data(format!("{} {}, the chain holds", paint(GOOD, "✓"), counted(report.events, "event")));
     }
     match report.vouched {
         Some((size, at)) => {
             printer.data(format!(
-                "{} {} checkpoints; the newest that agrees vouches for {size} events since {} UTC",
+                "{} {}; the newest that agrees vouches for {} since {} UTC",
                 paint(if report.findings.is_empty() { GOOD } else { NOTE }, "✓"),
-                report.checkpoints,
+                counted(report.checkpoints, "checkpoint"),
+                counted(size, "event"),
                 time(at)
             ));
             if report.events > size {
                 printer.data(format!(
-                    "{} {} events since then are held by the chain alone, until the next checkpoint",
+                    "{} {} since then, held by the chain alone until the next checkpoint",
                     paint(NOTE, "!"),
-                    report.events - size
+                    counted(report.events - size, "event")
                 ));
             }
             if unvouched > 0 {
@@ -148,10 +150,10 @@ fn export(dir: &Path, output: Option<&Path>, printer: &Printer) -> Result<Exit, 
     };
     if let Some(failure) = trouble {
         printer.failure(&failure);
-        printer.warn(format!("{written} events were exported without a checkpoint"));
+        printer.warn(format!("exported {} without a checkpoint", counted(written, "event")));
         return Ok(Exit::Tampered);
     }
-    printer.talk(format!("{written} events and their checkpoint were exported"));
+    printer.talk(format!("exported {} and a checkpoint of them", counted(written, "event")));
     Ok(Exit::Done)
 }
 

@@ -1,7 +1,7 @@
 //! `meliora bench`: one scorecard, no evolution. After a promotion it decides whether the promotion stands.
 
 use meliora_benchmark::Scope;
-use meliora_domain::{Event, Genome, Kind, Mark, MarkStatus, Scorecard, Split, VariantId, Verdict};
+use meliora_domain::{Event, Genome, Kind, Mark, MarkStatus, Scorecard, Split, VariantId, Verdict, counted};
 use meliora_evolve::{Archive, Examiner, Journal, Kept, Lineage, Reexamination, reexamine, suspect};
 use meliora_judge::TaskRepeats;
 
@@ -35,7 +35,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         project.suite.answered_by(&student.describe());
     }
     let archive = project.archive()?;
-    let mut journal = Journal::open(&archive, &Silent, &now)?;
+    let mut journal = Journal::open_in_full(&archive, &Silent, &now)?;
     let policy = project.policy();
     let examiner = Examiner {
         constitution: &project.constitution,
@@ -44,7 +44,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         student: student.as_ref(),
         policy: &policy,
         nonce: &nonce,
-        kept: Kept::default(),
+        kept: &Kept::default(),
     };
     let variant = args.variant.as_deref().map(|id| resolve(&archive, journal.lineage(), id)).transpose()?;
     if let Some(times) = args.aa {
@@ -231,9 +231,10 @@ fn again_and_again(
         }
         let count = found.flaky().count();
         printer.data(format!(
-            "{times} examinations of the same work: {count} of {} tasks differ, means within {:.4}, {missing} marks missing",
-            found.tasks.len(),
-            found.spread()
+            "{times} examinations of the same work: {count} of {} differ, means within {:.4}, {} missing",
+            counted(found.tasks.len(), "task"),
+            found.spread(),
+            counted(missing, "mark")
         ));
         printer.data(match (declared, exact, &quarantine) {
             (Kind::Exact, true, _) => "the suite is exact, as far as this shows".to_owned(),

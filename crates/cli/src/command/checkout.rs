@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use meliora_evolve::{Archive as _, lineage_of};
+use meliora_evolve::{Archive as _, replayed_in_full};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -14,7 +14,7 @@ use crate::project::{archive_to_read, resolve};
 /// Writes the files. The folder must be new or empty, so that nothing is overwritten and no link is followed.
 pub fn checkout(id: &str, dest: &Path, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let archive = archive_to_read(dir)?;
-    let id = resolve(&archive, &lineage_of(&archive)?, id)?;
+    let id = resolve(&archive, &replayed_in_full(&archive)?, id)?;
     let genome = archive.load(&id)?;
     let failed = |path: &Path, e: std::io::Error| {
         Failure::new(Exit::Machinery, format!("{} cannot be written: {e}", path.display()))
@@ -38,6 +38,11 @@ pub fn checkout(id: &str, dest: &Path, dir: &Path, printer: &Printer) -> Result<
             .map_err(|e| failed(&to, e))?;
         file.write_all(body.bytes()).map_err(|e| failed(&to, e))?;
     }
-    printer.talk(format!("{} files of {} written to {}", genome.files().len(), id.short(), dest.display()));
+    printer.talk(format!(
+        "{} of {} written to {}",
+        meliora_domain::counted(genome.files().len(), "file"),
+        id.short(),
+        dest.display()
+    ));
     Ok(Exit::Done)
 }

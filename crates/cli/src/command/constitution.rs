@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use meliora_constitution::key::SecretKey;
 use meliora_constitution::{Constitution, Law, articles, operation_of, seal, signature_of};
-use meliora_domain::Decision;
+use meliora_domain::{Decision, counted};
 
 use crate::args;
 use crate::command::review;
@@ -49,7 +49,8 @@ fn check(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     }
     for own in &law.law().articles {
         printer.data(format!("{}  {}", paint(BOLD, &own.id), own.text));
-        let by = format!("{} by your own matcher, {} examples hold", own.decision, own.examples.len());
+        let by =
+            format!("{} by your own matcher, with {} that hold", own.decision, counted(own.examples.len(), "example"));
         printer.data(format!("    {}", paint(FAINT, by)));
     }
     for article in articles() {
@@ -94,8 +95,8 @@ pub fn sign_here(place: &Path, printer: &Printer) -> Result<String, Failure> {
     let real = path.canonicalize().map_err(unread)?;
     keys::replace(&real, text.as_bytes()).map_err(failed)?;
     keys::replace(&signature_of(&path), signature.as_bytes()).map_err(failed)?;
-    // What was signed is the newest from now on, also if it never governs.
-    let trust = keys::trust(place, now())?;
+    // What was signed is the newest from now on, also if it never governs; and where a copy got a name, it is known by that.
+    let trust = meliora_constitution::Trust { project: None, ..keys::trust(place, now())? };
     let law = Constitution::load(&path, Default::default(), &trust).map_err(refused)?;
     if let Some(seen) = law.seen() {
         keys::remember(place, trust.seen.as_ref(), seen)?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use meliora_domain::Limits;
+use meliora_domain::{Limits, counted};
 use meliora_evolve::{CageSpec, Circumstances, Command, Lineage, Model as _, diagnose, lineage_of, run_to_end};
 
 use crate::alerts::Alerts;
@@ -139,9 +139,10 @@ fn machine(settings: &config::Sandbox, lines: &mut Vec<Line>) {
 
 fn genome(project: &Project, lines: &mut Vec<Line>) {
     match project.genome() {
-        Ok(genome) => {
-            lines.push(good("genome", format!("{} editable files, {} bytes", genome.files().len(), genome.size())))
-        }
+        Ok(genome) => lines.push(good(
+            "genome",
+            format!("{}, {} bytes", counted(genome.files().len(), "editable file"), genome.size()),
+        )),
         Err(failure) => lines.push(bad("genome", failure.what, failure.hint)),
     }
 }
@@ -190,16 +191,17 @@ fn people(project: &Project, lineage: &Lineage, lines: &mut Vec<Line>) {
 /// Whether the journal is what was written, by its chain and its checkpoints.
 fn record(place: &Place) -> Result<Line, Failure> {
     let report = custody::audited(place)?;
-    let chain = format!("{} events, the chain holds", report.events);
+    let chain = format!("{}, the chain holds", counted(report.events, "event"));
     Ok(match (report.findings.first(), report.vouched) {
         (Some(finding), _) => bad(
             "journal",
             format!("it is not what was written ({} at event {}): {}", finding.tampering, finding.seq, finding.what),
             Some("`meliora audit verify` tells everything".into()),
         ),
-        (None, Some((size, _))) => {
-            good("journal", format!("{chain}; {} checkpoints, the newest vouches for {size}", report.checkpoints))
-        }
+        (None, Some((size, _))) => good(
+            "journal",
+            format!("{chain}; {}, the newest vouches for {size}", counted(report.checkpoints, "checkpoint")),
+        ),
         (None, None) => Line {
             check: "journal".into(),
             good: false,
@@ -252,8 +254,8 @@ fn last_run(project: &Project, dir: &Path, lines: &mut Vec<Line>) -> Result<(), 
     lines.push(good(
         "last run",
         format!(
-            "{} attempts, score {} → {}{}",
-            run.attempts,
+            "{}, score {} → {}{}",
+            counted(run.attempts, "attempt"),
             score(lineage.baseline()),
             score(lineage.champion()),
             if run.finished.is_none() { "; unfinished, `meliora run` goes on" } else { "" }

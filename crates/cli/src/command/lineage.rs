@@ -75,5 +75,6 @@ fn line(lineage: &Lineage, index: NodeIndex) -> String {
     let crown =
         if run.is_some_and(|r| r.champion == Some(index)) { paint(BOLD, "  ← champion") } else { String::new() };
     let why = node.reason.lines().next().unwrap_or_default();
-    format!("{} {score} {mark} {} ({} variants){crown}", paint(BOLD, node.id.short()), paint(FAINT, why), node.children)
+    let children = meliora_domain::counted(node.children, "variant");
+    format!("{} {score} {mark} {} ({children}){crown}", paint(BOLD, node.id.short()), paint(FAINT, why))
 }

@@ -1,6 +1,6 @@
 //! `meliora log`: what happened.
 
-use meliora_domain::{BidOutcome, Event, FinishReason, Recorded, Timestamp, Verdict};
+use meliora_domain::{BidOutcome, Event, FinishReason, Recorded, Timestamp, Verdict, counted};
 use meliora_evolve::Archive as _;
 
 use crate::args;
@@ -64,8 +64,12 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         }
         Event::RunContinued => "run continued".into(),
         Event::Admitted { step, variant, .. } => format!("step {step}: variant {}", variant.short()),
-        Event::Reserved { step, cost } => format!("step {step}: {} tokens, {} set aside", cost.tokens, cost.usd),
-        Event::Spent { step, cost } => format!("step {step}: answers took {} tokens, {}", cost.tokens, cost.usd),
+        Event::Reserved { step, cost } => {
+            format!("step {step}: {}, {} set aside", counted(cost.tokens, "token"), cost.usd)
+        }
+        Event::Spent { step, cost } => {
+            format!("step {step}: answers took {}, {}", counted(cost.tokens, "token"), cost.usd)
+        }
         Event::Bid(attempt) => {
             let what = match &attempt.outcome {
                 BidOutcome::Proposed { reason, .. } => reason.lines().next().unwrap_or_default().to_owned(),

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use meliora_domain::Genome;
-use meliora_evolve::{Archive as _, lineage_of};
+use meliora_evolve::{Archive as _, replayed_in_full};
 use meliora_prompt::{Asked, Files, Format, Program, ProgramFile, PromptError, Signature, dspy, export, file_text};
 use meliora_propose::optimize::NAMES;
 use meliora_store::Globs;
@@ -50,7 +50,7 @@ fn export_program(args: &PromptExport, printer: &Printer) -> Result<Exit, Failur
         let genome = match &args.variant {
             Some(id) => {
                 let archive = archive_to_read(&args.path)?;
-                let id = resolve(&archive, &lineage_of(&archive)?, id)?;
+                let id = resolve(&archive, &replayed_in_full(&archive)?, id)?;
                 archive.load(&id)?
             }
             None => read(&args.path.join(&config.genome.root), &config.genome.editable)?,

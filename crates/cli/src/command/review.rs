@@ -4,6 +4,8 @@ mod hook;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use meliora_benchmark::Suite;
 use meliora_constitution::{Constitution, Finding, Reach, Workspace};
@@ -29,10 +31,10 @@ pub fn review(asked: &args::Review, printer: &Printer) -> Result<Exit, Failure> 
         return Err(Failure::new(Exit::Usage, "nothing to review")
             .hint("name an operation: --command, --sql, --path, --delete, --diff or --network"));
     }
-    let (law, workspace) = (law_of(&asked.dir)?, workspace(&asked.dir)?);
+    let (law, workspace) = (Arc::new(law_of(&asked.dir)?), workspace(&asked.dir)?);
     let mut strictest = Decision::Allow;
-    for operation in &operations {
-        let finding = law.decide(operation, &workspace);
+    for operation in operations {
+        let finding = decided(&law, &workspace, operation);
         strictest = strictest.max(finding.decision);
         print(&finding, printer);
     }
@@ -42,6 +44,28 @@ pub fn review(asked: &args::Review, printer: &Printer) -> Result<Exit, Failure> 
         Decision::Forbid => Exit::Forbidden,
     })
 }
+
+/// What the law says of an operation of somebody who may mean ill: where it cannot be told in time, or the telling fails, a
+/// person decides.
+fn decided(law: &Arc<Constitution>, workspace: &Workspace, operation: Operation) -> Finding {
+    let (law, workspace, (answer, answered)) = (Arc::clone(law), workspace.clone(), mpsc::channel());
+    let deciding = std::thread::Builder::new().stack_size(STACK).spawn(move || {
+        let _ = answer.send(law.decide(&operation, &workspace));
+    });
+    let found = deciding.ok().and_then(|_| answered.recv_timeout(PATIENCE).ok());
+    found.unwrap_or_else(|| Finding {
+        decision: Decision::Ask,
+        article: "command-understood".into(),
+        matched: String::new(),
+        why: format!("what it does cannot be told within {} s", PATIENCE.as_secs()),
+        mend: "do less at once".into(),
+    })
+}
+
+/// How long a decision is waited for. An agent's hook has a minute.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The stack of whoever decides, in bytes: parsers are deep where texts are.
+const STACK: usize = 64 << 20;
 
 /// What the law says of what a person's own command would do.
 pub enum Passage {

@@ -242,7 +242,7 @@ fn look_again(
         student,
         policy: &policy,
         nonce: &nonce,
-        kept: Kept::default(),
+        kept: &Kept::default(),
     };
     match reexamine(journal, archive, &project.target()?, &examiner)? {
         Reexamination::RolledBack(to, commit, why) => {

@@ -1,5 +1,6 @@
 //! `meliora simulate`: strategies on synthetic landscapes, in a table and a picture.
 
+use meliora_domain::counted;
 use meliora_evolve::simulate::{
     CURVE, Contestant, FAMILIES, Family, Point, Row, compare, contestants, duel, grid, mean,
 };
@@ -19,10 +20,11 @@ pub fn simulate(args: &Simulate, printer: &Printer) -> Result<Exit, Failure> {
     printer.talk(paint(
         FAINT,
         format!(
-            "{} landscapes · {} strategies · {} seeds · {threads} threads",
-            points.len(),
+            "{} · {} strategies · {} · {}",
+            counted(points.len(), "landscape"),
             contestants.len(),
-            args.seeds
+            counted(args.seeds, "seed"),
+            counted(threads, "thread")
         ),
     ));
     let rows = compare(&points, &contestants, args.seeds, threads);

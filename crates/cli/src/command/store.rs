@@ -86,7 +86,7 @@ fn migrate(dir: &Path, to: &str, printer: &Printer) -> Result<Exit, Failure> {
     }
     printer.data(match copied {
         0 => format!("everything is on {} already", there.origin()),
-        n => format!("{} {n} events to {}", paint(GOOD, "copied"), there.origin()),
+        n => format!("{} {} to {}", paint(GOOD, "copied"), meliora_domain::counted(n, "event"), there.origin()),
     });
     printer.talk("  from now on they are used there with this in meliora.toml (the file of before stays as it is):");
     printer.talk(format!("  [store]\n  url = \"{url}\""));

@@ -14,6 +14,7 @@ mod reading;
 mod script;
 mod special;
 mod table;
+mod told;
 mod words;
 
 use std::collections::HashMap;
@@ -33,6 +34,10 @@ pub(crate) use parse::{Piece, Redirect, Simple, Step, Word, parse};
 const LONGEST: usize = 256 << 10;
 /// So deep may commands be hidden in others.
 const DEEPEST: usize = 12;
+/// So many programs may start each other, as in `env nice timeout 5 make`.
+const WRAPPED: usize = 24;
+/// Longest value of a word that is followed, in bytes.
+const WIDEST: usize = 64 << 10;
 /// So many parts of a script are judged; a script with more is asked about, whatever else is found.
 const MOST: usize = 20_000;
 
@@ -58,11 +63,13 @@ pub(crate) struct Listing {
     name: Option<String>,
     /// Whether there are names with a dot at their front among them.
     hidden: bool,
+    /// Whether nothing stands before the names, so that one may begin with a dash.
+    bare: bool,
 }
 
 impl Listing {
     fn of(start: &str) -> Self {
-        Listing { start: start.to_owned(), name: None, hidden: true }
+        Listing { start: start.to_owned(), name: None, hidden: true, bare: false }
     }
 
     /// Whether a path below the start may be among them.
@@ -101,6 +108,8 @@ pub(crate) struct Judge<'a> {
     /// The program under judgement tells nothing of what is in the files that it reads.
     tells_little: bool,
     depth: usize,
+    /// So many programs have started each other.
+    wrapped: usize,
     parts: usize,
 }
 
@@ -115,6 +124,7 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
         wrote: false,
         tells_little: false,
         depth: 0,
+        wrapped: 0,
         parts: 0,
     };
     judge.script(text, &Flow::default());
@@ -148,6 +158,21 @@ impl Judge<'_> {
 
     pub(crate) fn forbid(&mut self, article: &'static str, why: impl Into<String>, mend: &'static str, matched: &str) {
         self.note(Part::new(Forbid, article, why, mend), matched);
+    }
+
+    /// In each folder where a command may run, what lies there is run, or steers what is.
+    pub(crate) fn runs_here(&mut self, text: &str) {
+        for folder in self.folders.clone() {
+            let part = match folder {
+                Some(folder) => self.realm.path(&folder, ".", false, Deed::Run),
+                None => {
+                    Part::new(Ask, "command-understood", "in which folder it runs cannot be told", "do without `cd`")
+                }
+            };
+            if part.decision > meliora_domain::Decision::Allow {
+                self.note(part, text);
+            }
+        }
     }
 
     /// Judges a text that a shell reads.

@@ -4,6 +4,7 @@
 //! touches twice under two spellings, a link, a submodule, bytes that nobody can read: a person decides.
 
 use meliora_domain::Decision::{Allow, Ask, Forbid};
+use meliora_domain::counted;
 
 use super::paths::{Deed, Part};
 use super::{Note, Realm};
@@ -129,7 +130,11 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
         ask("command-understood", "it is no diff in git's form".into(), text);
     }
     if files.len() > MOST_FILES || changed > MOST_LINES {
-        ask("size", format!("it changes {} files and {changed} lines at once", files.len()), "");
+        ask(
+            "size",
+            format!("it changes {} and {} at once", counted(files.len(), "file"), counted(changed, "line")),
+            "",
+        );
     }
     for (path, deed) in files.iter().flat_map(|file| &file.paths) {
         if path.split('/').any(|part| part == "..") || path.starts_with('/') || path.chars().any(crate::path::deceives)

@@ -84,6 +84,50 @@ const MADE: [&str; 26] = [
 const DATABASES: [&str; 10] =
     [".db", ".db3", ".sqlite", ".sqlite3", ".duckdb", ".mdb", ".accdb", ".rdb", ".ldb", ".sqlite-wal"];
 
+/// Files and folders that other programs run by themselves, without anybody starting them: on entering the folder, with a
+/// commit, when an editor or an agent opens it, on the build server.
+const RUNS_ITSELF: [&str; 20] = [
+    ".mcp.json",
+    ".envrc",
+    ".husky",
+    ".githooks",
+    ".vscode/tasks.json",
+    ".vscode/settings.json",
+    ".vscode/mcp.json",
+    ".cursor/mcp.json",
+    ".claude/agents",
+    ".claude/commands",
+    ".claude/skills",
+    ".claude/plugins",
+    ".idea/workspace.xml",
+    ".devcontainer",
+    ".gitpod.yml",
+    ".github/workflows",
+    ".github/actions",
+    ".gitlab-ci.yml",
+    ".circleci",
+    "lefthook.yml",
+];
+
+/// Whether one of a path's folders, or it itself, is this.
+fn begins_with(names: &[&str], what: &str) -> bool {
+    let what: Vec<&str> = what.split('/').collect();
+    names.windows(what.len()).any(|some| some.iter().zip(&what).all(|(a, b)| fold(a) == *b || could_be(&fold(a), b)))
+}
+
+/// Whether a path is git's own settings of the workspace.
+fn git_settings(inside: &str) -> bool {
+    let parts: Vec<String> = inside.split('/').map(fold).collect();
+    parts.iter().any(|part| part == ".git") && parts.last().is_some_and(|last| could_be(last, "config"))
+        || parts.last().is_some_and(|last| last == ".git")
+}
+
+/// Whether nothing is said of the name of what a pattern meets: `/tmp/*`, `/tmp/?*/x`.
+fn bare(path: &str) -> bool {
+    let name = path.trim_start_matches("/tmp").trim_start_matches('/').split('/').next().unwrap_or_default();
+    name.trim_matches(['*', '?', '.']).is_empty() || name.starts_with('[') && name.len() < 8
+}
+
 /// What the law says of a deed to a path that a command names. `pattern`: the shell fills it in.
 pub(crate) fn judge(bounds: &Bounds, ws: &Workspace, from: &Path, path: &str, pattern: bool, deed: Deed) -> Part {
     let located = ws.locate(from, path, pattern);
@@ -160,6 +204,10 @@ fn read(ws: &Workspace, place: &Place, path: &str, deed: Deed) -> Part {
         Place::Temporary if holds_secret(path) || meets_secret(path) => secret(path),
         Place::Temporary => Part::allow(),
         Place::Inside(inside) if holds_secret(inside) || meets_secret(inside) => secret(inside),
+        Place::Inside(inside) if git_settings(inside) && ws.remotes_hold_secrets() => {
+            let why = format!("{path:?} holds the address of a remote with a password or token in it");
+            Part::new(Ask, "secrets", why, "keep credentials out of addresses, in a credential helper")
+        }
         Place::Inside(inside) if has_part(inside, &[".meliora"]) => {
             let why = format!("{path:?} belongs to Meliora, results that must stay sealed among it");
             Part::new(Ask, "audit-immutable", why, "ask `meliora log` and `meliora show`")
@@ -191,6 +239,10 @@ fn change(bounds: &Bounds, ws: &Workspace, place: &Place, path: &str, pattern: b
     match place {
         Place::Nowhere => Part::allow(),
         Place::Temporary if has_part(path, &["constitution.yaml"]) => protected("constitution.yaml", path),
+        Place::Temporary if pattern && matches!(deed, Deed::Delete | Deed::DeleteAll | Deed::Move) && bare(path) => {
+            let why = format!("{path:?} takes in what other programs keep there");
+            Part::new(Ask, "reversible", why, "name what is your own")
+        }
         Place::Temporary => Part::allow(),
         Place::Inside(inside) => change_inside(bounds, ws, inside, path, pattern, deed),
         Place::Outside(out)
@@ -267,11 +319,18 @@ fn change_inside(bounds: &Bounds, ws: &Workspace, inside: &str, path: &str, patt
     if let Some(held) = bounds.protected().find(|held| deletes && held.join("/").starts_with(&format!("{inside}/"))) {
         return protected(&held.join("/"), path);
     }
-    if matches!(deed, Deed::Delete | Deed::DeleteAll)
-        && DATABASES.iter().any(|end| inside.to_lowercase().ends_with(end))
-    {
-        let why = format!("it deletes the database {path:?}");
+    if DATABASES.iter().any(|end| inside.to_lowercase().ends_with(end)) {
+        let does = if deletes { "deletes" } else { "writes over" };
+        let why = format!("it {does} the database {path:?}");
         return Part::new(Ask, "database-deletion", why, "leave databases as they are, or ask a person");
+    }
+    if names.last().is_some_and(|name| could_be(&fold(name), "head")) {
+        let why = format!("with {path:?} git may take the folder for a repository, whose settings run programs");
+        return Part::new(Ask, "history-immutable", why, "give it another name");
+    }
+    if let Some(name) = RUNS_ITSELF.iter().find(|name| begins_with(&names, name)) {
+        let why = format!("{path:?} is or lies in {name:?}, which other programs run by themselves");
+        return Part::new(Ask, "unreviewed-code", why, "write other files, or let a person look at this one");
     }
     if deed == Deed::DeleteAll && !names.iter().any(|part| MADE.contains(part)) {
         let why =

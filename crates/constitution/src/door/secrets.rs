@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::path::fold;
 
 /// Names of files and folders that credentials are in.
-const NAMES: [&str; 52] = [
+const NAMES: [&str; 96] = [
     ".ssh",
     ".gnupg",
     ".aws",
@@ -44,6 +44,50 @@ const NAMES: [&str; 52] = [
     "opasswd",
     "kubeconfig",
     "wp-config.php",
+    ".envs",
+    ".databrickscfg",
+    ".snowsql",
+    ".mbsyncrc",
+    ".offlineimaprc",
+    ".muttrc",
+    ".mailrc",
+    ".wgetrc",
+    ".curlrc",
+    ".odbc.ini",
+    ".rclone.conf",
+    "rclone.conf",
+    ".ftpconfig",
+    ".remote-sync.json",
+    "sftp-config.json",
+    "pip.conf",
+    "nuget.config",
+    "auth.json",
+    "auth.toml",
+    "local.settings.json",
+    "settings-security.xml",
+    "local_settings.py",
+    "settings_local.py",
+    "cookies.txt",
+    "cookies.sqlite",
+    "cookiejar",
+    "logins.json",
+    "logins.csv",
+    "key3.db",
+    "key4.db",
+    "wallet.dat",
+    ".secretsmanager",
+    "kaggle.json",
+    ".claude.json",
+    "wg0.conf",
+    "wpa_supplicant.conf",
+    "sftp.json",
+    "filezilla.xml",
+    "recentservers.xml",
+    "login data",
+    ".flaskenv",
+    "my.cnf",
+    "pgpass",
+    ".dockerconfigjson",
     "htpasswd",
     "secret",
     "secrets",
@@ -62,9 +106,9 @@ const NAMES: [&str; 52] = [
 ];
 /// Of those, the ones that also are the names of modules, folders of code, routes and branches: of these only files count
 /// that hold data.
-const WORDS_FROM: usize = 38;
+const WORDS_FROM: usize = 82;
 /// Ends of such names.
-const ENDS: [&str; 19] = [
+const ENDS: [&str; 21] = [
     ".pem",
     ".key",
     ".p8",
@@ -84,9 +128,44 @@ const ENDS: [&str; 19] = [
     ".credentials",
     ".passwd",
     ".secret",
+    ".netrc",
+    ".opvault",
+];
+/// Words at the end of the name of a file of data that say so: `sa-key.json`, `keys.txt`.
+const PARTS: [&str; 20] = [
+    "key",
+    "keys",
+    "token",
+    "pass",
+    "passwd",
+    "password",
+    "passwords",
+    "pw",
+    "pwd",
+    "secret",
+    "secrets",
+    "creds",
+    "oauth",
+    "jwt",
+    "mnemonic",
+    "wallet",
+    "keystore",
+    "cookie",
+    "cookies",
+    "private",
+];
+/// Files that hold secrets in a folder of this name.
+const PLACES: [(&str, &str); 7] = [
+    ("gh", "hosts.yml"),
+    (".m2", "settings.xml"),
+    (".gradle", "gradle.properties"),
+    (".bundle", "config"),
+    ("glab-cli", "config.yml"),
+    (".fly", "config.yml"),
+    (".netlify", "config.json"),
 ];
 /// What the name of a file of data says when there are secrets in it.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 31] = [
     "secret",
     "credential",
     "passwd",
@@ -111,6 +190,13 @@ const WORDS: [&str; 24] = [
     "adminsdk",
     "vault_pass",
     "vault-pass",
+    "refresh_token",
+    "session_token",
+    "recovery-code",
+    "recovery_code",
+    "backup-code",
+    "backup_code",
+    "seed_phrase",
 ];
 /// Ends of names of files that hold data, not code and not prose.
 const DATA: [&str; 24] = [
@@ -160,11 +246,24 @@ pub(crate) fn holds_secret(path: &str) -> bool {
         Some((_, extension)) => DATA.contains(&extension),
         None => true,
     };
-    let says = data && last.contains('.') && {
-        let stem = last.rsplit_once('.').map_or(last, |(stem, _)| if stem.is_empty() { last } else { stem });
-        WORDS.iter().any(|word| stem.contains(word)) || matches!(stem, "token" | "creds") || stem.ends_with(".secrets")
-    };
-    says && !is_example(last) || parts.iter().any(|part| sure(part) || data && named(part).is_some())
+    let stem = last.rsplit_once('.').map_or(last, |(stem, _)| if stem.is_empty() { last } else { stem });
+    let spoken = || stem.rsplit(['.', '-', '_', ' ']).next().is_some_and(|word| PARTS.contains(&word));
+    let says = data
+        && match last.contains('.') {
+            true => WORDS.iter().any(|word| stem.contains(word)) || matches!(stem, "vault" | ".vault") || spoken(),
+            // Branches, routes and programs have no extension either: of those only what is made of several words.
+            false => last.contains(['-', '_']) && key_like(last),
+        };
+    let placed = |two: &[String]| PLACES.iter().any(|(folder, name)| two[0] == *folder && two[1] == *name);
+    says && !is_example(last)
+        || parts.windows(2).any(placed)
+        || parts.iter().any(|part| sure(part) || data && named(part).is_some())
+}
+
+/// `deploy_key`, `github_token`, `ssh_host_rsa_key`: what keys and tokens are kept under without an extension.
+fn key_like(name: &str) -> bool {
+    let last = name.rsplit(['-', '_']).next().unwrap_or_default();
+    matches!(last, "key" | "token" | "secret" | "password" | "passwd" | "credentials" | "apikey") && name.contains('_')
 }
 
 /// The same where what is named may be no file at all: only names that nothing else goes by, and files with an extension.
@@ -190,12 +289,15 @@ fn keeps(part: &str) -> bool {
     let keys = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "id_ed448", "id_xmss"];
     let environment = part == "env.local"
         || part.ends_with(".env") && !is_example(part)
+        || part.contains(".env.") && !is_example(part)
         || part.strip_prefix(".env").is_some_and(|rest| rest.starts_with(['.', '-', '_']) && !is_example(rest));
     environment
-        || ENDS.iter().any(|end| part.ends_with(end))
+        || ENDS.iter().any(|end| part.ends_with(end) || part.strip_suffix(".txt").is_some_and(|p| p.ends_with(end)))
         || part.contains(".tfstate.")
         || part.starts_with('.') && (part.ends_with("_history") || part.contains("password"))
-        || keys.iter().any(|key| part.trim_start_matches('.').starts_with(key)) && !part.ends_with(".pub")
+        || keys.iter().any(|key| part.contains(key)) && !part.ends_with(".pub")
+        || part.starts_with("ssh_host_") && !part.ends_with(".pub")
+        || ["krb5cc", "utc--", "privkey"].iter().any(|begin| part.starts_with(begin))
 }
 
 fn is_example(name: &str) -> bool {
@@ -300,6 +402,34 @@ mod tests {
             "secrets.tar.gz",
             ".bash_history",
             "etc/shadow-old",
+            "my_id_rsa",
+            "ssh_host_rsa_key",
+            "privkey.asc",
+            ".kaggle/kaggle.json",
+            "/tmp/krb5cc_0",
+            "Login Data",
+            "OPENAI_API_KEY",
+            "keystore/UTC--2024-01-01T00",
+            "keys.txt",
+            "sa-key.json",
+            "gcp_key.json",
+            "deploy_key",
+            "github_token",
+            "github-token.txt",
+            "GITHUB_TOKEN",
+            "pass.txt",
+            "private.json",
+            "prod.env.json",
+            "prod.pem.txt",
+            "cookies.txt",
+            "wallet.dat",
+            "vault.yml",
+            "recovery-codes.txt",
+            "seed_phrase.txt",
+            "config/gh/hosts.yml",
+            ".envs/.production/.postgres",
+            "local.settings.json",
+            "app/local_settings.py",
         ] {
             assert!(holds_secret(name), "{name}");
         }
@@ -321,6 +451,16 @@ mod tests {
             "ssh/readme.txt",
             "package-lock.json",
             "src/token/lexer.rs",
+            "tokens.json",
+            "token_list.json",
+            "special_tokens_map.json",
+            "src/primary_key.rs",
+            "feature/api_keys",
+            "docs/private-networks.md",
+            "hosts.yml",
+            "keymap.json",
+            "monkey.txt",
+            "compass.json",
         ] {
             assert!(!holds_secret(name), "{name}");
         }

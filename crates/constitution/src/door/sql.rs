@@ -1,16 +1,19 @@
 //! What the law says of SQL, and of what is given to psql: parsed, each statement looked at with all that is nested in
 //! it. What the parser does not know, and functions and statements that are not listed here, are asked about.
 
+mod quoted;
+
 use std::ops::ControlFlow;
 
 use meliora_domain::Decision::{Allow, Ask, Forbid};
 use sqlparser::ast::{
-    CopySource, CopyTarget, Expr, FromTable, ObjectName, OnConflictAction, OnInsert, Query, Select, Set, SetExpr,
-    Statement, TableFactor, Visit, Visitor,
+    BinaryOperator, CopySource, CopyTarget, DataType, Expr, FromTable, ObjectName, OnConflictAction, OnInsert, Query,
+    Select, Set, SetExpr, Statement, TableFactor, Visit, Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
+use self::quoted::{ambiguous, bare};
 use super::paths::Part;
 use super::{Note, Realm};
 
@@ -122,84 +125,6 @@ fn meta(code: &str, text: &str, at: usize) -> Option<Note> {
     Some(Note::of(Part::new(decision, "unreviewed-code", why, MEND), text))
 }
 
-/// The text without comments and with the insides of quoted texts and names taken out.
-fn bare(text: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let mut bare = String::with_capacity(text.len());
-    let mut at = 0;
-    while at < chars.len() {
-        let c = chars[at];
-        let next = chars.get(at + 1).copied();
-        match c {
-            '-' if next == Some('-') => {
-                while at < chars.len() && chars[at] != '\n' {
-                    at += 1;
-                }
-                bare.push(' ');
-            }
-            '/' if next == Some('*') => {
-                let mut depth = 0;
-                while at < chars.len() {
-                    match (chars[at], chars.get(at + 1)) {
-                        ('/', Some('*')) => (depth, at) = (depth + 1, at + 2),
-                        ('*', Some('/')) => (depth, at) = (depth - 1, at + 2),
-                        _ => at += 1,
-                    }
-                    if depth == 0 {
-                        break;
-                    }
-                }
-                bare.push(' ');
-            }
-            '\'' | '"' => {
-                let escapes = c == '\'' && matches!(at.checked_sub(1).map(|before| chars[before]), Some('e' | 'E'));
-                at += 1;
-                bare.push(c);
-                while at < chars.len() {
-                    match chars[at] {
-                        '\\' if escapes => at += 1,
-                        end if end == c && chars.get(at + 1) == Some(&c) => at += 1,
-                        end if end == c => break,
-                        _ => {}
-                    }
-                    at += 1;
-                }
-                bare.push(c);
-                at += 1;
-            }
-            '$' => match dollar(&chars, at) {
-                Some(end) => {
-                    bare.push_str("''");
-                    at = end;
-                }
-                None => {
-                    bare.push(c);
-                    at += 1;
-                }
-            },
-            c => {
-                bare.push(c);
-                at += 1;
-            }
-        }
-    }
-    bare
-}
-
-/// Where a dollar-quoted text that begins here ends.
-fn dollar(chars: &[char], from: usize) -> Option<usize> {
-    let tag = chars[from + 1..].iter().position(|c| *c == '$')?;
-    let mark = &chars[from..from + tag + 2];
-    let name = &mark[1..mark.len() - 1];
-    if !name.iter().all(|c| c.is_alphanumeric() || *c == '_') || name.first().is_some_and(|c| c.is_ascii_digit()) {
-        return None;
-    }
-    let inside = from + mark.len();
-    (inside..=chars.len().saturating_sub(mark.len()))
-        .find(|at| &chars[*at..at + mark.len()] == mark)
-        .map(|at| at + mark.len())
-}
-
 fn one(statement: &Statement) -> Vec<Note> {
     let text = statement.to_string();
     let mut reader = Reader { notes: Vec::new(), text: text.clone() };
@@ -272,6 +197,8 @@ impl Reader {
                     self.changes("database-deletion", "it changes rows that are there", &table);
                 } else if record(&table).is_some() {
                     self.ask("audit-immutable", "it writes into a record of what happened");
+                } else if of_the_system(&table) {
+                    self.ask("system-integrity", "it writes into the database's own tables");
                 }
             }
             Statement::Update(update) => {
@@ -300,8 +227,9 @@ impl Reader {
                 }
             }
             Statement::CreateView(view) if !text.to_lowercase().contains(" or replace ") => self.made(&view.name),
-            Statement::CreateIndex(_) | Statement::CreateSequence { .. } | Statement::CreateSchema { .. }
-                if !text.to_lowercase().contains(" or replace ") => {}
+            Statement::CreateSequence { name, .. } => self.made(name),
+            Statement::CreateIndex(_) => {}
+            Statement::CreateSchema { .. } if !text.to_lowercase().contains(" authorization ") => {}
             Statement::Copy { source, to, target, .. } => {
                 match source {
                     CopySource::Query(query) => {
@@ -334,10 +262,7 @@ impl Reader {
                     false => self.ask("unreviewed-code", "it puts code into the database"),
                 }
             }
-            Statement::Execute { .. } if text.to_lowercase().starts_with("execute immediate") => {
-                self.ask("unreviewed-code", "it runs a text as SQL");
-            }
-            Statement::Execute { .. } => {}
+            Statement::Execute { .. } => self.ask("unreviewed-code", "it runs what is not shown here"),
             _ => self.ask("command-understood", "what the statement changes is not known"),
         }
     }
@@ -346,17 +271,20 @@ impl Reader {
     fn made(&mut self, name: &ObjectName) {
         if record(&name.to_string()).is_some() {
             self.ask("audit-immutable", "it makes something that is called like the record of what happened");
+        } else if of_the_system(&name.to_string()) {
+            self.ask("system-integrity", "it makes something among the database's own");
         }
     }
 
     /// A table that is read.
     fn secret(&mut self, table: &ObjectName) {
-        const SECRETS: [&str; 8] = [
+        const SECRETS: [&str; 9] = [
             "pg_authid",
             "pg_shadow",
             "pg_user_mapping",
             "pg_user_mappings",
             "pg_hba_file_rules",
+            "pg_file_settings",
             "pg_largeobject",
             "pg_subscription",
             "pg_statistic",
@@ -368,7 +296,7 @@ impl Reader {
     }
 
     fn set(&mut self, set: &Set) {
-        const HARMLESS: [&str; 15] = [
+        const HARMLESS: [&str; 14] = [
             "application_name",
             "statement_timeout",
             "lock_timeout",
@@ -381,7 +309,6 @@ impl Reader {
             "client_min_messages",
             "extra_float_digits",
             "jit",
-            "default_transaction_read_only",
             "enable_seqscan",
             "enable_indexscan",
         ];
@@ -393,6 +320,16 @@ impl Reader {
         };
         if !fine {
             self.ask("privileges", "it changes the role, or a setting that others rely on");
+        }
+    }
+
+    /// A call that makes as much as it is told to.
+    fn amount(&mut self, call: &str) {
+        let lower = call.to_lowercase();
+        let makes = ["repeat(", "generate_series(", "lpad(", "rpad("].iter().any(|name| lower.starts_with(name));
+        let number = |part: &str| part.parse::<f64>().is_ok_and(|number| number.abs() > 1e7);
+        if makes && lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').any(number) {
+            self.ask("resources", "it makes more than the server may hold");
         }
     }
 
@@ -447,18 +384,37 @@ impl Visitor for Reader {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.function(name),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                self.function(name);
+                self.amount(&factor.to_string());
+            }
             _ => {}
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr {
-            self.function(&function.name);
+        match expr {
+            Expr::Function(function) => {
+                self.function(&function.name);
+                self.amount(&expr.to_string());
+            }
+            Expr::BinaryOp { op: BinaryOperator::PGCustomBinaryOperator(_), .. } => {
+                self.ask("command-understood", "what an operator of the database's own does is not known");
+            }
+            Expr::Cast { data_type: DataType::Custom(name, _), .. } if name.0.len() > 1 => {
+                self.ask("command-understood", "what a type of the database's own does is not known");
+            }
+            _ => {}
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a table is the database's own.
+fn of_the_system(table: &str) -> bool {
+    let table = table.to_lowercase().replace('"', "");
+    table.split('.').any(|part| part.starts_with("pg_") || part == "information_schema" || part.starts_with("sqlite_"))
 }
 
 /// The table of the record that a text names.
@@ -468,28 +424,8 @@ fn record(text: &str) -> Option<String> {
     words.find(|word| RECORDS.contains(word)).map(str::to_owned)
 }
 
-/// Whether servers of different kinds take different parts of a text for comments and for quoted, so that what is judged
-/// here may not be what another of them carries out.
-fn ambiguous(text: &str) -> bool {
-    let executed = ["/*!", "/*m!", "/*+"].iter().any(|begin| text.to_lowercase().contains(begin));
-    // MySQL needs a blank behind the two dashes, and takes a backslash for an escape in every text.
-    let dashes = text.match_indices("--").any(|(at, _)| {
-        let rest = text[at + 2..].lines().next().unwrap_or_default();
-        !rest.starts_with([' ', '\t', '-']) && rest.contains(';') && rest.trim_end() != ";"
-    });
-    let escapes = text.match_indices("\\'").any(|(at, _)| {
-        let before = &text[..at];
-        let quote = before.rfind('\'').unwrap_or(0);
-        !before[..quote].ends_with(['e', 'E'])
-    });
-    executed || dashes || escapes
-}
-
 /// Whether it is a function of PostgreSQL that only computes and reads.
 fn known(name: &str) -> bool {
     let names = include_str!("functions.table").lines().filter(|line| !line.starts_with('#'));
-    names.flat_map(str::split_whitespace).any(|known| match known.strip_suffix('*') {
-        Some(begin) => name.starts_with(begin),
-        None => name == known,
-    })
+    names.flat_map(str::split_whitespace).any(|known| known == name)
 }

@@ -97,6 +97,21 @@ impl Workspace {
         }
     }
 
+    /// Whether git's settings of the workspace hold the address of a remote with a password or token in it, as git prints
+    /// them. Settings that cannot be read hold none for whoever reads them as this user.
+    pub(crate) fn remotes_hold_secrets(&self) -> bool {
+        let git = self.root.join(".git");
+        let mut files = vec![git.join("config"), git.join("config.worktree")];
+        // In a work tree of its own it is a file that says where they are.
+        if let Ok(text) = std::fs::read_to_string(&git)
+            && let Some(place) = text.trim().strip_prefix("gitdir:")
+        {
+            let place = self.root.join(place.trim());
+            files = vec![place.join("config"), place.join("config.worktree"), place.join("../../config")];
+        }
+        files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).any(|text| address_with_secret(&text))
+    }
+
     /// Its root.
     pub fn root(&self) -> &Path {
         &self.root
@@ -275,6 +290,15 @@ fn links_match(folder: &Path, pattern: &Path) -> bool {
 
 /// So many entries of folders are looked at.
 const MOST: usize = 2000;
+
+/// Whether an address in the text has more before its host than the user `git`.
+fn address_with_secret(text: &str) -> bool {
+    text.match_indices("://").any(|(at, _)| {
+        let rest = &text[at + 3..];
+        let host = rest.split(|c: char| c == '/' || c.is_whitespace()).next().unwrap_or_default();
+        host.rsplit_once('@').is_some_and(|(before, _)| before.contains(':') || !matches!(before, "git" | "hg" | "svn"))
+    })
+}
 
 /// Whether a path's text or one of its parts, as a forgiving filesystem reads it, is this name.
 pub(crate) fn has_part(path: &str, names: &[&str]) -> bool {

@@ -33,7 +33,7 @@ impl Proposer for Labeled {
             let program = labeled(ground.program(), &rows);
             let change = ground.change(&program);
             if ground.stale(&change, brief).is_none() {
-                let reason = format!("{} rows as demos", rows.len());
+                let reason = format!("{} as demos", meliora_domain::counted(rows.len(), "row"));
                 return Ok(bid(&ground, &program, reason, brief, Cost::ZERO));
             }
         }
@@ -99,7 +99,7 @@ impl Proposer for RandomSearch {
             0 | 1 => (labeled(ground.program(), &[]), "no demos".to_owned()),
             2 => {
                 let rows = sample(&rows, LABELED, &mut rng);
-                (labeled(ground.program(), &rows), format!("{} rows as demos", rows.len()))
+                (labeled(ground.program(), &rows), format!("{} as demos", meliora_domain::counted(rows.len(), "row")))
             }
             3 => (class.bootstrap(&ground, &rows, BOOTSTRAPPED)?, class.reason()),
             step if step <= 3 + CANDIDATES => {

@@ -37,7 +37,8 @@ impl Database {
     pub fn url(&self) -> String {
         let server = server();
         let join = if server.contains('?') { '&' } else { '?' };
-        format!("{server}{join}options=-csearch_path%3D{}", self.name)
+        // In clear, as tests look at what goes over the wire.
+        format!("{server}{join}sslmode=disable&options=-csearch_path%3D{}", self.name)
     }
 
     pub fn address(&self) -> Address {

@@ -4,6 +4,7 @@
 //! then does not use the tool. A tool that is not known here is asked about.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use meliora_constitution::{Constitution, Finding, Workspace};
 use meliora_domain::{Decision, Event, Operation};
@@ -55,7 +56,7 @@ pub fn answer(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let text = super::input().map_err(closed)?;
     let call: Call = serde_json::from_str(&text)
         .map_err(|e| Failure::new(Exit::Usage, format!("standard input is no PreToolUse event: {e}")))?;
-    let law = super::law_of(dir).map_err(closed)?;
+    let law = Arc::new(super::law_of(dir).map_err(closed)?);
     let workspace = super::workspace(dir).map_err(closed)?;
     let workspace = match &call.cwd {
         Some(folder) => workspace.at(folder),
@@ -81,7 +82,7 @@ pub fn answer(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn decide(law: &Constitution, workspace: &Workspace, call: &Call) -> (Finding, Option<Operation>) {
+fn decide(law: &Arc<Constitution>, workspace: &Workspace, call: &Call) -> (Finding, Option<Operation>) {
     let given = |name: &str| call.tool_input.get(name).and_then(|value| value.as_str());
     let operation = match call.tool_name.as_str() {
         "Bash" => given("command").map(|text| Operation::Command { text: text.to_owned() }),
@@ -100,16 +101,61 @@ fn decide(law: &Constitution, workspace: &Workspace, call: &Call) -> (Finding, O
         }
         _ => None,
     };
-    match operation {
-        Some(operation) => (law.decide(&operation, workspace), Some(operation)),
-        None => {
-            let why = format!("what the tool {:?} does with this input is not known", call.tool_name);
-            let mend = "use Bash, Read, Write or Edit, which the law can read".to_owned();
-            let (article, matched) = ("command-understood".to_owned(), call.tool_name.clone());
-            (Finding { decision: Decision::Ask, article, matched, why, mend }, None)
-        }
+    let unknown = |what: String| {
+        let why = format!("what the tool {:?} does with {what} is not known", call.tool_name);
+        let mend = "use Bash, Read, Write or Edit, which the law can read".to_owned();
+        let (article, matched) = ("command-understood".to_owned(), call.tool_name.clone());
+        Finding { decision: Decision::Ask, article, matched, why, mend }
+    };
+    let Some(operation) = operation else { return (unknown("this input".into()), None) };
+    let finding = super::decided(law, workspace, operation.clone());
+    // What stands beside what is judged may change what happens: a shell outside of the agent's sandbox, another path.
+    let two =
+        ["path", "file_path", "notebook_path"].iter().filter(|name| call.tool_input.contains_key(**name)).count() > 1;
+    match call.tool_input.keys().find(|key| two || !KNOWN.contains(&key.as_str())) {
+        Some(odd) if finding.decision == Decision::Allow => (unknown(format!("{odd:?}")), Some(operation)),
+        _ => (finding, Some(operation)),
     }
 }
+
+/// What the tools that are judged take, beside what is judged of it: texts, places in a file, forms of the answer.
+const KNOWN: [&str; 35] = [
+    "command",
+    "description",
+    "timeout",
+    "run_in_background",
+    "file_path",
+    "content",
+    "old_string",
+    "new_string",
+    "replace_all",
+    "edits",
+    "notebook_path",
+    "new_source",
+    "cell_id",
+    "cell_type",
+    "edit_mode",
+    "offset",
+    "limit",
+    "pages",
+    "path",
+    "pattern",
+    "glob",
+    "output_mode",
+    "-A",
+    "-B",
+    "-C",
+    "-n",
+    "-i",
+    "type",
+    "head_limit",
+    "multiline",
+    "ignore",
+    "url",
+    "prompt",
+    "context",
+    "-o",
+];
 
 /// Reading a file is what `cat` does.
 fn reading(path: &str) -> Operation {

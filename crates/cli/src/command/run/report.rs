@@ -1,6 +1,6 @@
 //! The end of `meliora run`: how it ended, what it cost, and what to do next.
 
-use meliora_domain::{FinishReason, Genome, Split};
+use meliora_domain::{FinishReason, Genome, Split, counted};
 use meliora_evolve::{Archive, Ended, Lineage, Run};
 
 use crate::exit::Exit;
@@ -107,7 +107,11 @@ pub(super) fn report(
     }
     printer.data(paint(FAINT, costs(run, seconds)));
     if kept.0 > 0 {
-        let line = format!("{} model calls were answered from the cache: {} tokens not paid again", kept.0, kept.1);
+        let line = format!(
+            "answered from the cache: {}, so that {} need not be paid again",
+            counted(kept.0, "model call"),
+            counted(kept.1, "token")
+        );
         printer.data(paint(FAINT, line));
     }
     printer.data(paint(FAINT, project.standing()));
@@ -118,14 +122,14 @@ pub(super) fn report(
 
 fn costs(run: &Run, seconds: f64) -> String {
     format!(
-        "{} attempts: {} accepted, {} refused, {} tried before, {} unusable · {} evals · {} tokens · {} · {seconds:.1} s",
-        run.attempts,
+        "{}: {} accepted, {} refused, {} tried before, {} unusable · {} · {} · {} · {seconds:.1} s",
+        counted(run.attempts, "attempt"),
         run.accepted,
         run.refused,
         run.duplicates,
         run.unusable,
-        run.spent.evals,
-        run.charged().tokens,
+        counted(run.spent.evals, "eval"),
+        counted(run.charged().tokens, "token"),
         run.charged().usd,
     )
 }

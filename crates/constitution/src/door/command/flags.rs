@@ -1,6 +1,7 @@
 //! Sorts a command's arguments into flags and words, by the table, and judges each.
 
-use super::table::{Flag, Kind, LOADERS, Program, Special};
+use super::program::leads_out;
+use super::table::{Flag, Kind, Program, Special};
 use super::{Arg, Judge};
 use crate::door::paths::Deed;
 
@@ -80,6 +81,9 @@ impl Judge<'_> {
                     self.handed(name, &args[at..], text);
                     break;
                 }
+                if program.builds && !program.pure {
+                    self.beyond(name, &args[at..], text);
+                }
                 // `cargo fmt -- FILE`: what follows are flags and words of the formatter.
                 plain = !program.rewrites;
                 continue;
@@ -136,56 +140,6 @@ impl Judge<'_> {
         taken
     }
 
-    /// Arguments that the workspace's own code is given: they may name other code, or be paths that it reads.
-    fn handed(&mut self, name: &str, args: &[Arg], text: &str) {
-        let script = !matches!(name, "cargo" | "go");
-        let mut at = 0;
-        while let Some(arg) = args.get(at) {
-            at += 1;
-            let (Arg::Plain(word) | Arg::Pattern(word)) = arg else {
-                if let Arg::Opaque { harmless: false, .. } = arg {
-                    self.doubt("command-understood", "what the workspace's code is told cannot be told", text);
-                }
-                continue;
-            };
-            let (flag, value) = word.split_once('=').map_or((word.as_str(), None), |(flag, value)| (flag, Some(value)));
-            let bare = flag.trim_start_matches('-');
-            let loads = script && flag.starts_with('-') && (LOADERS.contains(&bare) || LOADS.contains(&bare));
-            let given = value.map(|value| Arg::Plain(value.to_owned()));
-            if loads && let Some(given) = given.as_ref().or(args.get(at)) {
-                self.loaded(given, bare, text);
-            }
-            if script && flag.starts_with('-') && WRITES.contains(&bare) {
-                for word in args.iter().filter(|arg| !shown(arg).starts_with('-')) {
-                    self.path(word, Deed::Rewrite);
-                }
-            }
-            let path = value.unwrap_or(word).to_owned();
-            if path.starts_with(['/', '~']) || path.split('/').any(|part| part == "..") {
-                self.path(&Arg::Plain(path), Deed::Run);
-            }
-        }
-    }
-
-    /// The value of a flag that names something to be loaded: a version and the names of what comes with the tools are
-    /// harmless.
-    fn loaded(&mut self, value: &Arg, flag: &str, text: &str) {
-        let known = |name: &str| {
-            let version = name.trim_start_matches("pypy").trim_start_matches("python");
-            BUILTIN.contains(&name) || name == "python" || version.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        };
-        if matches!(value, Arg::Plain(value) if value.split(',').all(known)) {
-            return;
-        }
-        if let Arg::Plain(path) = value
-            && path.contains('/')
-        {
-            self.path(value, Deed::Run);
-        }
-        let why = format!("{:?} may name code that {flag:?} makes the program load", shown(value));
-        self.doubt("unreviewed-code", why, text);
-    }
-
     /// A program that writes its files anew.
     fn rewritten(&mut self, name: &str, taken: &Taken) {
         // A formatter of one language goes by the modules that the workspace is made of.
@@ -224,7 +178,9 @@ impl Judge<'_> {
         let all = taken.has(&["r", "R", "recursive"]);
         for (n, word) in taken.words.iter().enumerate() {
             let kind = program.kind(n + usize::from(given));
-            self.word(kind, word, all, text);
+            // What a tool is given that runs code is code.
+            let code = program.builds && kind == Kind::Name && leads_out(shown(word));
+            self.word(if code { Kind::Code } else { kind }, word, all, text);
         }
     }
 
@@ -298,10 +254,17 @@ impl Judge<'_> {
     fn value(&mut self, flag: Flag, name: &str, arg: Arg, taken: &mut Taken, text: &str, used: usize) -> usize {
         match flag {
             Flag::Read => self.word(Kind::Read, &arg, false, text),
+            // Settings written out in place of a path.
+            Flag::Code if shown(&arg).contains('{') => {
+                self.doubt("unreviewed-code", "the settings that it is given may name code", text);
+            }
             Flag::Code => self.word(Kind::Code, &arg, false, text),
             Flag::Write => self.word(Kind::Write, &arg, false, text),
             Flag::Loads => self.loaded(&arg, name, text),
-            _ => self.word(Kind::Text, &arg, false, text),
+            _ => {
+                self.word(Kind::Text, &arg, false, text);
+                self.texts(taken.program, name, &arg);
+            }
         }
         taken.values.push((name.to_owned(), arg));
         used
@@ -351,118 +314,6 @@ fn turned(flag: Flag, taken: &mut Taken) -> usize {
     }
     0
 }
-
-/// What flags of tools behind a script of the workspace are called whose value is loaded.
-const LOADS: [&str; 8] = ["config", "c", "r", "R", "rulesdir", "rootDir", "global-setup", "node-options"];
-/// And those that make them write their files anew.
-const WRITES: [&str; 5] = ["fix", "write", "w", "apply", "in-place"];
-/// Formats, reporters, environments and the like that come with the tools, and load no code of anybody else.
-const BUILTIN: [&str; 104] = [
-    "json",
-    "junit",
-    "xml",
-    "text",
-    "txt",
-    "html",
-    "csv",
-    "tap",
-    "tap13",
-    "tap14",
-    "dot",
-    "spec",
-    "min",
-    "list",
-    "nyan",
-    "landing",
-    "progress",
-    "documentation",
-    "doc",
-    "failures",
-    "stylish",
-    "compact",
-    "unix",
-    "checkstyle",
-    "codeframe",
-    "visualstudio",
-    "json-with-metadata",
-    "sarif",
-    "github",
-    "github-actions",
-    "gitlab",
-    "azure",
-    "teamcity",
-    "pylint",
-    "concise",
-    "full",
-    "grouped",
-    "rdjson",
-    "colorized",
-    "parseable",
-    "msvs",
-    "default",
-    "verbose",
-    "basic",
-    "dots",
-    "hanging-process",
-    "blob",
-    "node",
-    "jsdom",
-    "happy-dom",
-    "edge-runtime",
-    "es6",
-    "es2020",
-    "es2021",
-    "es2022",
-    "mocha",
-    "jest",
-    "summary",
-    "simple",
-    "quiet",
-    "pretty",
-    "tty",
-    "gcc",
-    "emacs",
-    "short",
-    "long",
-    "table",
-    "total",
-    "markdown",
-    "lcov",
-    "clover",
-    "cobertura",
-    "forks",
-    "threads",
-    "vmThreads",
-    "vmForks",
-    "v8",
-    "istanbul",
-    "babel",
-    "typescript",
-    "espree",
-    "babel-ts",
-    "flow",
-    "css",
-    "scss",
-    "less",
-    "yaml",
-    "json5",
-    "graphql",
-    "vue",
-    "mdx",
-    "trx",
-    "console",
-    "PSR12",
-    "PSR2",
-    "p",
-    "d",
-    "h",
-    "j",
-    "f",
-    "bdd",
-    "tdd",
-    "human",
-    "offenses",
-];
 
 /// Whether a function of its own reads all its arguments, flags too.
 fn reads_itself(program: &Program) -> bool {

@@ -318,8 +318,12 @@ impl Judge<'_> {
             if functions.iter().any(|f| lower.contains(f)) || statement.contains("\n.") {
                 self.doubt("command-understood", "it can reach other files than the database", text);
             }
-            let writes =
-                !["select", "explain query plan", "values", "with"].iter().any(|w| lower.trim_start().starts_with(w));
+            // Each statement by how it begins; what is quoted may hold a semicolon, and then a person is asked.
+            let writes = lower.split(';').map(str::trim).filter(|part| !part.is_empty()).any(|part| {
+                let reads = ["select", "explain query plan", "values", "with"].iter().any(|w| part.starts_with(w));
+                let changes = ["insert", "update", "delete", "replace"];
+                !reads || part.starts_with("with") && part.split_whitespace().any(|word| changes.contains(&word))
+            });
             if file != ":memory:" && writes {
                 self.doubt("database-deletion", "it changes the database", text);
             }

@@ -7,7 +7,7 @@ use super::reading::tells_little;
 use super::table::{Kind, Program, Special, programs, reason};
 use super::{Arg, Flow, Judge};
 use crate::door::paths::{Deed, Part};
-use crate::door::secrets::{holds_secret, surely_holds_secret};
+use crate::door::secrets::{holds_secret, meets_secret, surely_holds_secret};
 
 /// Where the machine's own programs lie.
 const FOLDERS: [&str; 8] =
@@ -16,6 +16,17 @@ const FOLDERS: [&str; 8] =
 impl Judge<'_> {
     /// Judges a command; returns what flows out of it.
     pub(super) fn program(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
+        if self.wrapped >= super::WRAPPED {
+            self.doubt("command-understood", "too many programs start each other", "");
+            return Flow { any: true, ..Flow::default() };
+        }
+        self.wrapped += 1;
+        let flow = self.plain(args, text, input);
+        self.wrapped -= 1;
+        flow
+    }
+
+    fn plain(&mut self, args: &[Arg], text: &str, input: &Flow) -> Flow {
         let Some((first, rest)) = args.split_first() else { return Flow::default() };
         let words: Vec<&str> = args.iter().map(shown).collect();
         self.notes.extend(self.realm.own_commands(&words, text));
@@ -112,7 +123,7 @@ impl Judge<'_> {
         let told = std::mem::replace(&mut self.tells_little, tells_little(name, args));
         let taken = self.take(name, chain, args, text);
         let program = taken.program;
-        self.whole_folders(name, &taken);
+        self.whole_folders(name, &taken, input);
         if let Some(why) = program.forbid {
             let (article, why) = reason(why);
             self.forbid(article, why, "leave it to a person", text);
@@ -136,6 +147,9 @@ impl Judge<'_> {
         }) {
             self.doubt("command-understood", "a text that the shell may run once more", text);
         }
+        if program.builds || name == "git" {
+            self.runs_here(text);
+        }
         if program.builds {
             if wrote {
                 self.doubt("unreviewed-code", "it runs code that this same command has written", text);
@@ -158,8 +172,9 @@ impl Judge<'_> {
             network: network || flow.network,
             lists: flow.lists.or(lists),
             text: match name {
-                "echo" | "printf" => said(&taken.words),
-                "cat" if taken.words.is_empty() => input.text.clone(),
+                // What looks like a flag is said, too, or changes how the rest is.
+                "echo" | "printf" if taken.flags.is_empty() => said(name, &taken.words),
+                "cat" if taken.words.is_empty() && taken.flags.is_empty() => input.text.clone(),
                 _ => None,
             },
         }
@@ -282,14 +297,18 @@ impl Judge<'_> {
         match kind {
             Kind::Text => {}
             Kind::Name => {
-                let leads_out = word.starts_with(['/', '~'])
-                    || word.contains("../")
-                    || word.ends_with("..") && !word.ends_with("...") && word.len() == 2;
+                // `HEAD:path`, and git's `:(icase)path`.
                 let named = word.rsplit(':').next().unwrap_or(&word);
-                if leads_out {
+                let named = named.strip_prefix('(').and_then(|n| n.split_once(')')).map_or(named, |(_, path)| path);
+                let named = &named.to_lowercase();
+                if leads_out(&word) {
                     self.path(arg, Deed::Read);
-                } else if holds_secret(named) {
-                    self.path(&Arg::Plain(named.to_owned()), Deed::Read);
+                } else if holds_secret(named) || meets_secret(named) || secret_for_git(named) {
+                    self.path(&Arg::Plain(named.clone()), Deed::Read);
+                    if !holds_secret(named) {
+                        let why = format!("{named:?} may stand for files that hold secrets");
+                        self.note(Part::new(Ask, "secrets", why, "name files without secrets"), &word);
+                    }
                 }
             }
             Kind::Read if word == "-" => {}
@@ -310,7 +329,7 @@ impl Judge<'_> {
                 self.doubt("command-understood", why, text);
             }
             Kind::Task => {
-                if !task(&word) {
+                if !super::told::task(&word) {
                     let why = format!("what the task {word:?} does is not known");
                     self.note(Part::new(Ask, "command-understood", why, "run tasks that build, test or check"), text);
                     if let Some(last) = self.notes.last_mut() {
@@ -335,134 +354,35 @@ fn host_of(word: &str) -> Option<&str> {
     (!host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c))).then_some(host)
 }
 
-/// What `echo` and `printf` print, as far as a shell that reads it is concerned.
-fn said(words: &[Arg]) -> Option<String> {
+/// What `echo` and `printf` print, as far as a shell that reads it is concerned. Escapes become other characters in some
+/// shells, a line's end among them, so that it is not known then.
+fn said(name: &str, words: &[Arg]) -> Option<String> {
     let mut said = Vec::new();
     for word in words {
         match word {
-            Arg::Plain(text) => said.push(text.as_str()),
+            Arg::Plain(text) if !text.contains('\\') && !(name == "printf" && text.contains('%')) => {
+                said.push(text.as_str());
+            }
             _ => return None,
         }
     }
     Some(said.join(" "))
 }
 
-/// Whether a task's name says that it builds, tests or checks, and nothing more.
-fn task(name: &str) -> bool {
-    const DOES: [&str; 66] = [
-        "test",
-        "tests",
-        "build",
-        "check",
-        "checks",
-        "lint",
-        "format",
-        "fmt",
-        "typecheck",
-        "type",
-        "types",
-        "tsc",
-        "compile",
-        "coverage",
-        "cov",
-        "bench",
-        "benchmark",
-        "benchmarks",
-        "docs",
-        "doc",
-        "validate",
-        "verify",
-        "unit",
-        "integration",
-        "e2e",
-        "spec",
-        "ci",
-        "all",
-        "clean",
-        "help",
-        "list",
-        "debug",
-        "quick",
-        "fast",
-        "smoke",
-        "regression",
-        "mypy",
-        "ruff",
-        "eslint",
-        "prettier",
-        "clippy",
-        "vet",
-        "race",
-        "style",
-        "static",
-        "analyze",
-        "analysis",
-        "html",
-        "info",
-        "lib",
-        "quality",
-        "tidy",
-        "precommit",
-        "pytest",
-        "jest",
-        "vitest",
-        "flake8",
-        "pylint",
-        "black",
-        "isort",
-        "stylelint",
-        "assemble",
-        "examples",
-        "unittest",
-        "size",
-        "default",
-    ];
-    const NEVER: [&str; 38] = [
-        "deploy",
-        "publish",
-        "release",
-        "push",
-        "upload",
-        "prod",
-        "production",
-        "install",
-        "uninstall",
-        "destroy",
-        "drop",
-        "migrate",
-        "reset",
-        "seed",
-        "sign",
-        "secret",
-        "secrets",
-        "cloud",
-        "remote",
-        "ship",
-        "rollout",
-        "provision",
-        "db",
-        "database",
-        "docker",
-        "image",
-        "infra",
-        "terraform",
-        "k8s",
-        "up",
-        "down",
-        "root",
-        "sudo",
-        "admin",
-        "delete",
-        "purge",
-        "wipe",
-        "live",
-    ];
-    // `make -j 8`: GNU make takes the number.
-    if name.bytes().all(|b| b.is_ascii_digit()) {
-        return true;
-    }
-    let lower = name.to_lowercase();
-    let mut parts = lower.split([':', '-', '_', '.', '/']);
-    let first = parts.next().unwrap_or_default();
-    DOES.contains(&first) && !lower.split([':', '-', '_', '.', '/']).any(|part| NEVER.contains(&part))
+/// Whether a word is a path that leads out of the folder of the moment.
+pub(super) fn leads_out(word: &str) -> bool {
+    word.starts_with(['/', '~'])
+        || word.contains("../")
+        || word.ends_with("..") && !word.ends_with("...") && word.len() == 2
+}
+
+/// Whether a pattern that git fills in itself, for which a dot is a letter as any other, meets names that secrets go by and
+/// says more than `all`.
+fn secret_for_git(pattern: &str) -> bool {
+    const LIKE: [&str; 8] =
+        [".env", ".env.local", ".npmrc", ".netrc", "id_rsa", "secrets.yml", "credentials.json", "server.pem"];
+    let last = pattern.rsplit('/').next().unwrap_or_default();
+    last.contains(['*', '?', '['])
+        && !last.trim_matches(['*', '?', '.']).is_empty()
+        && LIKE.iter().any(|name| fast_glob::glob_match(last, name))
 }

@@ -14,9 +14,10 @@ impl Judge<'_> {
         let passed = program.filter && taken.words.is_empty() || program.pattern && !program.lists;
         match (program.lists, &input.lists) {
             (true, _) if program.special.is_some() => None,
-            // They leave out names with a dot at their front, or what git does not know.
+            // They leave out names with a dot at their front; git knows those, too.
             (true, _) => {
-                Some(Listing { hidden: taken.has(&["a", "A", "all", "hidden", "H", "."]), ..Listing::of(".") })
+                let all = ["a", "A", "all", "hidden", "H", ".", "u", "unrestricted"];
+                Some(Listing { hidden: name == "git" || taken.has(&all), bare: true, ..Listing::of(".") })
             }
             (false, Some(listing)) if passed && name != "xargs" => Some(listing.clone()),
             _ => None,
@@ -24,14 +25,19 @@ impl Judge<'_> {
     }
 
     /// A program that reads all that is in the folders it is given.
-    pub(super) fn whole_folders(&mut self, name: &str, taken: &Taken) {
+    pub(super) fn whole_folders(&mut self, name: &str, taken: &Taken, input: &Flow) {
         let recursive = taken.has(&["r", "R", "recursive", "dereference-recursive"]);
         let hidden = taken.has(&["hidden", ".", "unrestricted", "no-ignore", "u"]);
         let reads = match name {
             "grep" | "egrep" | "fgrep" | "zgrep" => {
                 recursive || taken.values.iter().any(|(flag, value)| flag == "directories" && shown(value) == "recurse")
             }
-            "rg" | "ag" | "ack" => hidden,
+            // Without a word they search the folder of the moment, or what flows in. All but what has a dot at its front.
+            "rg" | "ag" | "ack" => {
+                let given = usize::from(!taken.has(&["e", "f", "regexp", "file"]));
+                !(input.any && taken.words.len() <= given)
+                    && !taken.has(&["files", "type-list", "l", "c", "q", "quiet", "count", "files-with-matches"])
+            }
             "diff" => taken.has(&["r", "recursive"]),
             "cp" => taken.has(&["r", "R", "a", "recursive", "archive"]),
             _ => false,
@@ -55,7 +61,11 @@ impl Judge<'_> {
         let end = if name == "cp" { taken.words.len().saturating_sub(1) } else { taken.words.len() };
         let words: Vec<&str> = taken.words.get(skip..end.max(skip)).unwrap_or_default().iter().map(shown).collect();
         let words = if words.is_empty() && name != "cp" { vec!["."] } else { words };
+        let all = hidden || !matches!(name, "rg" | "ag" | "ack");
         let wanted = |path: &str| {
+            if !all && path.split('/').any(|part| part.starts_with('.')) {
+                return false;
+            }
             let base = path.rsplit('/').next().unwrap_or(path);
             let meets = |like: &String| fast_glob::glob_match(like, base) || fast_glob::glob_match(like, path);
             only.is_empty() || only.iter().any(meets)
@@ -68,13 +78,16 @@ impl Judge<'_> {
 
 /// Whether a program tells nothing of what stands in the files that it reads: it counts, names or compares.
 pub(super) fn tells_little(name: &str, args: &[Arg]) -> bool {
-    let flag = |letters: &[char]| {
-        args.iter()
-            .any(|a| matches!(a, Arg::Plain(t) if t.starts_with('-') && !t.starts_with("--") && t.contains(letters)))
+    // Behind a letter that takes a text, what follows in the word is that: `-reclient` searches for `client`.
+    let letters = |word: &str| -> String { word[1..].chars().take_while(|c| !"efABCmdD".contains(*c)).collect() };
+    let flag = |wanted: &[char]| {
+        args.iter().take_while(|arg| shown(arg) != "--").any(|arg| {
+            matches!(arg, Arg::Plain(word) if word.starts_with('-') && !word.starts_with("--") && letters(word).contains(wanted))
+        })
     };
     match name {
-        "wc" | "ls" | "dir" | "vdir" | "stat" | "du" | "df" | "file" | "readlink" | "realpath" | "cmp" | "cksum"
-        | "sum" | "test" | "[" | "tree" => true,
+        "wc" | "ls" | "dir" | "vdir" | "stat" | "du" | "df" | "file" | "readlink" | "realpath" | "cksum" | "sum"
+        | "test" | "[" | "tree" => true,
         "grep" | "egrep" | "fgrep" => flag(&['l', 'L', 'q', 'c']),
         name => name.ends_with("sum"),
     }

@@ -116,6 +116,7 @@ impl Judge<'_> {
                     self.doubt("command-understood", "it sets a variable that may steer programs", name);
                 }
                 let values: Vec<Arg> = values.iter().flat_map(|word| self.expand(word)).collect();
+                let secret = values.iter().find(|value| tells(value)).cloned();
                 let plain: Vec<&String> =
                     values.iter().filter_map(|v| if let Arg::Plain(t) = v { Some(t) } else { None }).collect();
                 if plain.len() == values.len() && values.len() <= 16 {
@@ -131,10 +132,10 @@ impl Judge<'_> {
                         self.steps(body, input);
                     }
                 } else {
-                    self.variables.insert(name.clone(), None);
+                    self.variables.insert(name.clone(), secret.clone());
                     self.steps(body, input);
                 }
-                self.variables.insert(name.clone(), None);
+                self.variables.insert(name.clone(), secret);
                 Flow { any: true, ..Flow::default() }
             }
             Step::While { condition, body, text } => {
@@ -225,9 +226,33 @@ impl Judge<'_> {
                 self.environment(&name, args.first(), &simple.text);
             }
         }
+        self.over_itself(simple, &args);
         let out = self.program(&args, &simple.text, &flow);
         self.own_allowance(first, &args);
         out
+    }
+
+    /// A command that prints into a file that it reads: what was in it is lost, or it grows without end.
+    fn over_itself(&mut self, simple: &Simple, args: &[Arg]) {
+        let (mut written, mut read) = (Vec::new(), Vec::new());
+        for redirect in &simple.redirects {
+            match redirect {
+                Redirect::Write(word) => written.push(word.text.as_str()),
+                Redirect::Read(word) => read.push(word.text.as_str()),
+                _ => {}
+            }
+        }
+        let name = args.first().map_or("", shown);
+        let words = args.iter().skip(1).map(shown);
+        match name {
+            "echo" | "printf" | "test" | "[" => {}
+            "tee" => written.extend(words),
+            _ => read.extend(words),
+        }
+        if written.iter().any(|path| !path.starts_with("/dev/") && read.contains(path)) {
+            let why = "it writes to a file that it reads, so that what is in it is lost or it grows without end";
+            self.doubt("reversible", why, &simple.text);
+        }
     }
 
     /// Takes in an article of the user's own that allows this command.
@@ -267,6 +292,9 @@ impl Judge<'_> {
                 }
                 Redirect::Here(word) => {
                     let args = self.expand(word);
+                    if args.iter().any(tells) {
+                        self.doubt("command-understood", "what it is given cannot be told", &word.text);
+                    }
                     let text = match args.as_slice() {
                         [Arg::Plain(text)] => Some(text.clone()),
                         [] => Some(String::new()),
@@ -295,8 +323,8 @@ impl Judge<'_> {
             self.doubt("command-understood", format!("the variable {name} can change what later commands do"), text);
         }
         let value = match args {
-            [value @ (Arg::Plain(_) | Arg::Listed(_))] => Some(value.clone()),
-            _ => None,
+            [value @ (Arg::Plain(_) | Arg::Listed(_) | Arg::Opaque { harmless: false, .. })] => Some(value.clone()),
+            args => args.iter().find(|arg| tells(arg)).cloned(),
         };
         self.variables.insert(name.to_owned(), value);
     }
@@ -316,6 +344,8 @@ impl Judge<'_> {
                     || word.chars().all(|c| c.is_ascii_lowercase() || "_:".contains(c))
             }),
             ("PYTHONPATH", Some(Arg::Plain(value))) => value.split(':').all(within),
+            // What is warned of is imported: `error::module.Class`.
+            ("PYTHONWARNINGS", Some(Arg::Plain(value))) => plain(value) && !value.contains('.'),
             (name, Some(Arg::Plain(value))) => {
                 (HARMLESS.contains(&name) || name.starts_with("LC_") || name.starts_with("TEST_")) && plain(value)
             }
@@ -357,9 +387,11 @@ impl Judge<'_> {
     /// What was just looked at may not have run: what it set is not known.
     fn may_have(&mut self, known: std::collections::HashMap<String, Option<Arg>>) {
         for (name, value) in &mut self.variables {
-            let (now, before) = (value.as_ref().map(shown), known.get(name).map(|before| before.as_ref().map(shown)));
+            let held = known.get(name);
+            let (now, before) = (value.as_ref().map(shown), held.map(|before| before.as_ref().map(shown)));
             if before != Some(now) {
-                *value = None;
+                let secret = value.as_ref().or(held.and_then(Option::as_ref)).filter(|value| tells(value));
+                *value = secret.or(held.and_then(Option::as_ref).filter(|value| tells(value))).cloned();
             }
         }
     }
@@ -375,6 +407,11 @@ impl Judge<'_> {
         };
         self.folders = folders;
     }
+}
+
+/// Whether a word may tell a secret of the environment.
+fn tells(arg: &Arg) -> bool {
+    matches!(arg, Arg::Opaque { harmless: false, .. })
 }
 
 /// Whether one of the commands has this name.

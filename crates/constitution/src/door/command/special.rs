@@ -162,7 +162,7 @@ impl Judge<'_> {
             None => command.push(more),
         }
         // Names that begin with a dash are flags to whoever is given them, where nothing stands before them.
-        let dashed = matches!(&command[..], [.., Arg::Listed(listing)] if !listing.hidden) && self.has_dashed_names();
+        let dashed = matches!(&command[..], [.., Arg::Listed(listing)] if listing.bare) && self.has_dashed_names();
         if dashed {
             self.doubt("command-understood", "a file's name here begins with a dash, and may be read as a flag", text);
         }
@@ -353,20 +353,32 @@ impl Judge<'_> {
             Some(Arg::Plain(suffix)) => Some(Arg::Plain(format!("{to}{suffix}"))),
             _ => None,
         };
+        let links = taken.has(&["l", "s", "link", "symbolic-link"]);
         for source in sources {
             match special {
+                Special::Copy if links => self.path(source, Deed::Link),
+                // A copy of a link leads where it leads.
+                Special::Copy if self.on_disk(source).is_some_and(|meta| meta.is_symlink()) => {
+                    self.path(source, Deed::Link);
+                }
                 Special::Copy => self.path(source, Deed::Read),
                 Special::Move => self.path(source, Deed::Move),
                 // What is written to a link is written to where it leads.
                 _ => self.path(source, Deed::Link),
             }
         }
-        let folder = into.is_some()
-            || sources.len() > 1
-            || matches!(&target, Arg::Plain(path) if path.ends_with('/') || matches!(path.as_str(), "." | ".."))
-            || self.is_folder(&target);
+        let exact = taken.has(&["T", "no-target-directory"]);
+        let recursive = taken.has(&["a", "r", "R", "archive", "recursive"]);
+        let folder = !exact
+            && (into.is_some()
+                || sources.len() > 1
+                || matches!(&target, Arg::Plain(path) if path.ends_with('/') || matches!(path.as_str(), "." | ".."))
+                || self.is_folder(&target));
         if !folder {
             self.word(Kind::Write, &target, false, text);
+            if recursive {
+                self.path(&target, Deed::Rewrite);
+            }
             if let Some(kept) = kept(shown(&target)) {
                 self.path(&kept, Deed::Write);
             }
@@ -377,11 +389,7 @@ impl Judge<'_> {
             }
             return;
         };
-        if folder
-            || taken.has(&["a", "r", "R", "archive", "recursive"])
-            || special != Special::Copy
-            || !self.is_file(&target)
-        {
+        if folder || recursive && !exact || special != Special::Copy && !exact || !self.is_file(&target) {
             for source in sources {
                 let (Arg::Plain(path) | Arg::Pattern(path)) = source else { continue };
                 let whole = path.trim_end_matches('/');
@@ -392,7 +400,12 @@ impl Judge<'_> {
                     self.path(&kept, Deed::Write);
                 }
                 let pattern = matches!(source, Arg::Pattern(_)) && base.contains(['*', '?', '[', '{']);
-                self.path(&if pattern { Arg::Pattern(joined) } else { Arg::Plain(joined) }, Deed::Write);
+                let to = if pattern { Arg::Pattern(joined) } else { Arg::Plain(joined) };
+                self.path(&to, Deed::Write);
+                // What is in the folder is written, too.
+                if recursive {
+                    self.path(&to, Deed::Rewrite);
+                }
             }
         }
     }

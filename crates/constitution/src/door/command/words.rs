@@ -44,8 +44,11 @@ impl Judge<'_> {
                     }
                     None => {
                         begin.get_or_insert_with(|| plain.clone());
-                        harmless &= name.len() == 1 && !name.chars().all(char::is_alphabetic)
-                            || self.variables.contains_key(name);
+                        harmless &= match self.variables.get(name) {
+                            Some(Some(Arg::Opaque { harmless, .. })) => *harmless,
+                            Some(_) => true,
+                            None => name.len() == 1 && !name.chars().all(char::is_alphabetic),
+                        };
                     }
                 },
                 Piece::Output(steps) => {
@@ -94,6 +97,10 @@ impl Judge<'_> {
                     self.steps(steps, &Flow::default());
                 }
             }
+        }
+        if plain.len() > super::WIDEST {
+            self.doubt("command-understood", "a word is too long to be understood", "");
+            return vec![Arg::Opaque { begin: String::new(), harmless: false, text: String::new() }];
         }
         if let Some(begin) = begin {
             return vec![Arg::Opaque { begin, harmless, text: word.text.clone() }];
