@@ -238,7 +238,7 @@ impl Examiner<'_> {
         match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
             Ruling::Lawful(lawful) => {
                 let Examiner { suite, sandbox, student, nonce, .. } = *self;
-                let means = Means { suite, sandbox, student, nonce };
+                let means = Means { suite, sandbox, student, nonce, failures: None };
                 Ok(examine(&means, &lawful, scope, &Purse::new(None))?.scorecard)
             }
             Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),
