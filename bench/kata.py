@@ -147,8 +147,14 @@ def measure(kata, options, scratch):
         result.update(attempts=finished["attempts"], tokens=finished["tokens"])
         # The run may have gone on a little after its last attempt that counts.
         in_time = options.proposer != "rewrite" or finished["attempts"] <= options.attempts
-        result["plausible"] = finished["champion_score"] == 1.0 and in_time
-        if result["plausible"]:
+        # What the sealed cases show to be learnt by heart is no champion any more; it was plausible all the same.
+        opened = [event["scorecard"] for event in events if event.get("event") == "holdout_opened"][1:]
+        fallen = finished["champion_score"] != 1.0 and opened
+        result["plausible"] = (finished["champion_score"] == 1.0 or bool(fallen)) and in_time
+        if fallen:
+            marks = opened[-1]["marks"]
+            result["holdout"] = sum(mark["score"] for mark in marks) / len(marks)
+        elif result["plausible"]:
             argv = [options.meliora, "bench", str(folder), "--variant", finished["champion"], "--holdout", "--json"]
             cards = objects(ask(argv, options.minutes))
             if not cards or "holdout_score" not in cards[-1]:

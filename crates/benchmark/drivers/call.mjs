@@ -178,7 +178,8 @@ async function perform({ task, number, room }, unchanged) {
   const say = (kind, text) => port.postMessage({ number, text: `${kind} ${text}\n` });
   const end = () => {
     delete process.env.MELIORA_SEED;
-    port.postMessage({ number, done: true, again: unchanged() });
+    // The task's canary is of the nonce: nobody else can know what a worker says when it has come to its end.
+    port.postMessage({ number, done: true, canary: task.canary, again: unchanged() });
   };
   const encode = () => encoder(room);
   let run;
@@ -266,7 +267,10 @@ function watch({ worker, ready, turns }, task, number, plan, until) {
       if (message?.number !== number) return;
       if (message.begun) {
         if (turns > 0) begin();
-      } else if (message.done) finish('done', 0, message.again === true);
+      } else if (message.done) {
+        said += `. ${String(message.canary).slice(0, 20)}\n`;
+        if (message.canary === task.canary) finish('done', 0, message.again === true);
+      }
       else if (typeof message.text !== 'string') return;
       else if (said.length + message.text.length > plan.room * 8) finish('size', 0);
       else said += message.text;

@@ -252,7 +252,7 @@ def perform(task, codes, lines, plan):
     """In the child: runs every input of the task and says on descriptor 3 what came of each."""
     write, close = write_all, posix._exit
     inputs, SPENT[1] = task["inputs"], plan["room"]
-    seed = task["seed"]
+    seed, mark = task["seed"], closing(task)
     plan.clear()
     try:
         plant(seed)
@@ -269,7 +269,7 @@ def perform(task, codes, lines, plan):
                 raise LookupError("'%s' has no function '%s'" % (task["file"], task["function"]))
         except BaseException as error:
             sys.settrace(None)
-            write(3, ("l " + quote(describe(error, HIDE)) + "\n.\n").encode("ascii"))
+            write(3, ("l " + quote(describe(error, HIDE)) + "\n").encode("ascii") + mark)
             close(0)
         for text in inputs:
             arguments = parse(text)
@@ -284,9 +284,14 @@ def perform(task, codes, lines, plan):
                 said = "e " + quote(describe(error, HIDE))
             write(3, (said + "\n").encode("ascii"))
         sys.settrace(None)
-        write(3, b".\n")
+        write(3, mark)
     finally:
         close(0)
+
+
+def closing(task):
+    """What a child says when it has come to its end, and nobody else can know: the task's canary is of the nonce."""
+    return b". %d\n" % task["canary"]
 
 
 def bound(memory):
@@ -325,7 +330,7 @@ def supervise(task, codes, lines, plan, until, null):
             posix._exit(1)
     posix.close(give)
     limit = min(NEXT() + plan["seconds"], until)
-    data, end = bytearray(), None
+    data, end, mark = bytearray(), None, b"\n" + closing(task)
     # A text of `room` characters has up to six times as many bytes when it is escaped.
     room = plan["room"] * 8
     poller = select.poll()
@@ -337,7 +342,7 @@ def supervise(task, codes, lines, plan, until, null):
         elif poller.poll(left * 1000 + 1):
             part = posix.read(take, 1 << 16)
             data += part
-            if data.endswith(b"\n.\n"):
+            if data.endswith(mark):
                 end = ("done", 0)
             elif not part:
                 break

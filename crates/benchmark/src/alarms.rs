@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use meliora_domain::{Alarm, MarkStatus, TaskId};
+use meliora_domain::{Alarm, Finished, MarkStatus, TaskId};
 
-use crate::Graded;
+use crate::frame::{self, End};
 use crate::json::Json;
-use crate::native::Assignment;
+use crate::native::{Assignment, Task};
 use crate::suite::NativeSuite;
+use crate::work::canary;
+use crate::{Graded, Job};
 
 impl NativeSuite {
     /// Takes impossible tasks out; one that is passed is an alarm.
@@ -25,6 +27,29 @@ impl NativeSuite {
         }));
         graded.scorecard.marks.retain(|m| !impossible.contains(&m.task));
         graded.feedback.retain(|f| !impossible.contains(&f.task));
+    }
+
+    /// Whether the driver ran to its end wherever all answers are there. It says its canary after them; another mark, or
+    /// an end of the process in good order without one, is somebody's who answered in its place.
+    pub(crate) fn forged(&self, job: &Job, finished: &Finished) -> Vec<Alarm> {
+        let ticket = &job.ticket;
+        let of = |position: usize| self.tasks.get(*ticket.tasks.get(position)?);
+        let mut alarms = Vec::new();
+        for (position, frame) in frame::frames(&finished.stdout, ticket) {
+            let Some(Task { id, assignment: Assignment::Call { inputs, .. }, .. }) = of(position) else { continue };
+            let mark = format!(". {}", canary(&ticket.nonce, position));
+            let marks: Vec<&str> = frame.said.lines().filter(|line| line.starts_with('.')).collect();
+            let answers = frame.said.lines().filter(|line| line.starts_with(['v', 'o', 'e'])).count();
+            let left_early = marks.is_empty() && answers >= inputs.len() && frame.end == End::Exit(0);
+            if left_early || marks.iter().any(|said| *said != mark) {
+                alarms.push(Alarm {
+                    rule: "canary".to_owned(),
+                    place: format!("task {id}"),
+                    words: "gave answers, and the examination did not come to its end after them".to_owned(),
+                });
+            }
+        }
+        alarms
     }
 
     /// Each argument of each call, and what commands read.

@@ -11,7 +11,7 @@ use crate::json::{Json, quoted};
 use crate::native::{Assignment, Key, Task};
 use crate::suite::NativeSuite;
 use crate::work::{START, block, environment, file, mounts, python_argv};
-use crate::{Exam, Graded, Job};
+use crate::{Exam, Graded, Job, Tool};
 
 /// The driver of checkers.
 pub(crate) const EXAM_PY: &str =
@@ -46,13 +46,19 @@ impl NativeSuite {
             outputs.text(),
             data.text()
         );
+        let ticket = Ticket { nonce: work.nonce.clone(), tasks: vec![index], lines, ..Ticket::default() };
+        let job = self.program_job(python, program, (crate::task_seed(&task.id, work.seed), &exam), ticket);
+        Exam { task: task.id.clone(), job }
+    }
+
+    /// What a cage must do to run a program of the suite's folder on this text.
+    pub(crate) fn program_job(&self, python: &Tool, program: &str, (seed, text): (u32, &str), ticket: Ticket) -> Job {
         let modules: Vec<String> = python.modules.iter().map(|m| quoted(&m.to_string_lossy())).collect();
         let plan = format!(
-            "{{\"program\":{},\"seed\":{},\"seconds\":{SECONDS},\"modules\":[{}],\"exam\":{}}}",
+            "{{\"program\":{},\"seed\":{seed},\"seconds\":{SECONDS},\"modules\":[{}],\"exam\":{}}}",
             quoted(program),
-            crate::task_seed(&task.id, work.seed),
             modules.join(","),
-            quoted(&exam),
+            quoted(text),
         );
         let mut files = vec![file(EXAM, EXAM_PY.as_bytes())];
         // The checker may read files of the suite; tasks and their keys are none of its business.
@@ -67,23 +73,36 @@ impl NativeSuite {
         let mut limits = self.limits.clone();
         limits.wall = Duration::from_secs_f64(SECONDS + START);
         limits.disk = limits.disk.saturating_add(files.iter().map(|f| f.bytes.len() as u64).sum());
-        let job = Job {
+        Job {
             files,
             argv: python_argv(python, EXAM),
             cwd: "/work/suite".to_owned(),
-            stdin: format!("{}{}\n", block(&plan), work.nonce).into_bytes(),
+            stdin: format!("{}{}\n", block(&plan), ticket.nonce).into_bytes(),
             limits,
             read_only: mounts(python),
             env: environment(),
-            ticket: Ticket {
-                nonce: work.nonce.clone(),
-                tasks: vec![index],
-                lines,
-                budget: SECONDS,
-                ..Ticket::default()
-            },
+            ticket: Ticket { budget: SECONDS, ..ticket },
+        }
+    }
+
+    /// What such a program printed; `Err` says what became of it instead.
+    pub(crate) fn printed(ticket: &Ticket, finished: &Finished) -> std::result::Result<(String, String), String> {
+        let Some(Json::Map(fields)) = frame::framed(&finished.stdout, &ticket.nonce).into_iter().next() else {
+            return Err(format!("left no verdict: {}", frame::of_ending(finished.ending, &finished.stderr).1));
         };
-        Exam { task: task.id.clone(), job }
+        let text = |key: &str| if let Some(Json::Text(text)) = fields.get(key) { text.as_str() } else { "" };
+        let code = fields.get("code").and_then(frame::whole).unwrap_or(0);
+        let error = tail(text("error"), 300);
+        let end = match text("end") {
+            "done" => End::Done,
+            "time" => End::Time,
+            "signal" => End::Signal(code),
+            _ => End::Exit(code),
+        };
+        match end {
+            End::Done => Ok((text("said").trim().to_owned(), error)),
+            end => Err(format!("{}: {error}", end.failure(SECONDS, SECONDS).1)),
+        }
     }
 
     /// Enters an exam's result, at the task's place in the suite's order.
@@ -110,30 +129,18 @@ impl NativeSuite {
         let Key::Check { program, .. } = &task.key else { unreachable!("only tasks with a checker have exams") };
         // Whatever goes wrong here is the suite's fault: the mark does not count, and says so loudly.
         let broken = |why: String| Outcome::failure(MarkStatus::Missing, format!("the checker {program} {why}"));
-        let Some(Json::Map(fields)) = frame::framed(&finished.stdout, &ticket.nonce).into_iter().next() else {
-            return broken(format!("left no verdict: {}", frame::of_ending(finished.ending, &finished.stderr).1));
+        let (said, error) = match Self::printed(ticket, finished) {
+            Ok(printed) => printed,
+            Err(why) => return broken(why),
         };
-        let text = |key: &str| if let Some(Json::Text(text)) = fields.get(key) { text.as_str() } else { "" };
-        let code = fields.get("code").and_then(frame::whole).unwrap_or(0);
-        let error = tail(text("error"), 300);
-        let end = match text("end") {
-            "done" => End::Done,
-            "time" => End::Time,
-            "signal" => End::Signal(code),
-            _ => End::Exit(code),
-        };
-        if end != End::Done {
-            return broken(format!("{}: {error}", end.failure(SECONDS, SECONDS).1));
-        }
-        let said = text("said").trim();
-        match verdict_line(said) {
+        match verdict_line(&said) {
             Ok((score, detail)) => {
                 let passed = score >= 1.0;
                 let status = if passed { MarkStatus::Passed } else { MarkStatus::Failed };
                 let score = if passed || self.settings.partial { score } else { 0.0 };
                 Outcome { status, score, detail: frame::head(&detail, 600), brief: format!("checked: {score}") }
             }
-            Err(why) => broken(format!("{why}; it printed {:?} {error}", frame::head(said, 200))),
+            Err(why) => broken(format!("{why}; it printed {:?} {error}", frame::head(&said, 200))),
         }
     }
 }

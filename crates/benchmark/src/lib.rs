@@ -7,6 +7,7 @@ mod exam;
 mod exchange;
 mod folder;
 mod frame;
+mod fresh;
 mod grade;
 mod json;
 mod native;
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use exchange::{Lane, Wish, Wishes, gone, leave, told, whole};
 pub use openevolve::{
-    DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings,
+    DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, OwnSettings, PromptSettings,
 };
 
 pub use prompt::{Answered, CodeWork, PromptSuite, Question};
@@ -30,7 +31,7 @@ use openevolve::OpenEvolveSuite;
 use suite::NativeSuite;
 
 use meliora_domain::{
-    Alarm, Digest, Example, Feedback, Finished, Genome, Kind, Limits, Scorecard, Split, TaskId, Tier,
+    Alarm, Digest, Example, Feedback, Finished, Genome, Kind, Limits, Mark, MarkStatus, Scorecard, Split, TaskId, Tier,
 };
 
 /// An interpreter or compiler of the host that cages see read-only.
@@ -389,7 +390,43 @@ impl Suite {
         let Ticket { seed, part_of, .. } = job.ticket;
         let seconds = finished.seconds;
         let scorecard = Scorecard { evaluator: self.evaluator, marks, metrics, seconds, seed, part_of };
-        Graded { scorecard, exams, feedback, alarms: Vec::new(), examples: Vec::new() }
+        let alarms = match &self.plan {
+            Plan::Native(suite) => suite.forged(job, finished),
+            Plan::OpenEvolve(_) | Plan::Prompt(_) => Vec::new(),
+        };
+        Graded { scorecard, exams, feedback, alarms, examples: Vec::new() }
+    }
+
+    /// What is known where our own machinery lost an examination: that the marks of its tasks are missing, and why.
+    pub fn lost(&self, scope: &Scope<'_>, why: &str) -> Graded {
+        let tasks = scope.splits.iter().flat_map(|split| self.tasks(*split).into_iter().map(|task| (*split, task)));
+        let missing =
+            |(split, task)| Mark { task, split, status: MarkStatus::Missing, score: 0.0, detail: why.to_owned() };
+        let marks = tasks.filter(|(split, task)| scope.holds(*split, task)).map(missing).collect();
+        self.graded(marks, scope.seed)
+    }
+
+    /// What a cage of the examiner must do to make validation tasks anew, with inputs that follow from this seed and that
+    /// nobody has seen; `None` where the suite has no program for it.
+    pub fn fresh(&self, seed: u64, nonce: &str) -> Option<Job> {
+        let Plan::Native(suite) = &self.plan else { return None };
+        suite.fresh_work(&self.evaluator, seed, nonce)
+    }
+
+    /// The suite of the tasks that were made so. Its marks give the part of a task's inputs that is right; it is another
+    /// evaluator, and no verdict may rest on its scores.
+    pub fn refreshed(&self, job: &Job, finished: &Finished) -> Result<Suite, SuiteError> {
+        let Plan::Native(suite) = &self.plan else {
+            unreachable!("only a native suite has work that makes tasks anew")
+        };
+        let suite = suite.refreshed(job, finished).map_err(|what| SuiteError { what, hint: None })?;
+        let evaluator = Digest::of([self.evaluator.to_string().as_bytes(), b"new inputs", job.ticket.nonce.as_bytes()]);
+        Ok(Suite { evaluator, plan: Plan::Native(suite) })
+    }
+
+    /// How many inputs a task of a native suite has; 0 for others.
+    pub fn inputs_of(&self, task: &TaskId) -> usize {
+        if let Plan::Native(suite) = &self.plan { suite.inputs_of(task) } else { 0 }
     }
 
     /// Takes the marks of tasks out that count for nothing, once all exams are settled, and tells what they show.
@@ -413,12 +450,19 @@ impl Suite {
             Plan::Prompt(suite) => suite.grade(answers, order),
             Plan::Native(_) | Plan::OpenEvolve(_) => Default::default(),
         };
+        let mut graded = self.graded(marks, order.scope.seed);
+        graded.scorecard.metrics = metrics;
+        Graded { exams, feedback, examples, ..graded }
+    }
+
+    /// These marks and nothing else.
+    fn graded(&self, marks: Vec<Mark>, seed: u64) -> Graded {
         let (here, all) =
             (marks.iter().filter(|m| m.split == Split::Validation).count(), self.count(Split::Validation));
         let part_of = if here > 0 && here < all { all as u64 } else { 0 };
         let scorecard =
-            Scorecard { evaluator: self.evaluator, marks, metrics, seconds: 0.0, seed: order.scope.seed, part_of };
-        Graded { scorecard, exams, feedback, alarms: Vec::new(), examples }
+            Scorecard { evaluator: self.evaluator, marks, seed, part_of, seconds: 0.0, ..Scorecard::default() };
+        Graded { scorecard, exams: Vec::new(), feedback: Vec::new(), alarms: Vec::new(), examples: Vec::new() }
     }
 
     /// What a cage must do with answers that are code, where the metric runs it. No expected result is in it.

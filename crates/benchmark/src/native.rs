@@ -1,7 +1,8 @@
 //! The native format: `suite.toml` and `tasks.jsonl`, read strictly.
 //!
 //! `suite.toml`: `kind` (`"exact"` or `"sample"`), `seconds` a task may take (2), `partial` (whether a task gives the
-//! fraction of its inputs that are right, else all or nothing), and for programs instead of functions `[work]` with
+//! fraction of its inputs that are right, else all or nothing), `fresh` (a program that prints validation tasks with new
+//! inputs, as lines of `tasks.jsonl`; it reads `{"seed": N}`), and for programs instead of functions `[work]` with
 //! `files` that the subject sees, a `build` and a `run` command and the `tools` they need.
 //!
 //! `tasks.jsonl`: one task a line, blank lines and those that begin with `#` or `//` aside:
@@ -31,7 +32,7 @@ use crate::folder::{Files, error};
 use crate::json::Json;
 
 /// What `suite.toml` says.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) kind: Kind,
@@ -39,11 +40,13 @@ pub(crate) struct Settings {
     pub(crate) seconds: f64,
     #[serde(default)]
     pub(crate) partial: bool,
+    /// The program of the suite's folder that makes validation tasks anew, with other inputs.
+    pub(crate) fresh: Option<String>,
     pub(crate) work: Option<CommandWork>,
 }
 
 /// How a command-driven suite builds and runs the subject.
-#[derive(Deserialize, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CommandWork {
     /// Files of the suite's folder that the subject sees.
@@ -106,6 +109,12 @@ pub(crate) enum Key {
 /// Reads both files of a native suite.
 pub(crate) fn read(files: &Files) -> Result<(Settings, Vec<Task>), SuiteError> {
     let settings = settings(text(files, "suite.toml")?)?;
+    if let Some(name) = settings.fresh.as_ref().filter(|name| !name.ends_with(".py") || !files.contains_key(*name)) {
+        return Err(error(
+            format!("suite.toml: 'fresh' names '{name}', which is no .py file of the suite's folder"),
+            "give the program that prints tasks with new inputs",
+        ));
+    }
     let tasks = tasks(text(files, "tasks.jsonl")?, settings.work.is_some(), files)?;
     Ok((settings, tasks))
 }
@@ -122,7 +131,7 @@ fn settings(text: &str) -> Result<Settings, SuiteError> {
         let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
         error(
             format!("suite.toml:{line}: {}", e.message()),
-            "its keys are kind (\"exact\" or \"sample\", required), seconds, partial and [work] with files, build, run and tools",
+            "its keys are kind (\"exact\" or \"sample\", required), seconds, partial, fresh and [work] with files, build, run and tools",
         )
     })?;
     if !(settings.seconds > 0.0 && settings.seconds <= 3600.0) {
@@ -137,7 +146,7 @@ fn settings(text: &str) -> Result<Settings, SuiteError> {
     Ok(settings)
 }
 
-fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteError> {
+pub(crate) fn tasks(text: &str, command: bool, files: &Files) -> Result<Vec<Task>, SuiteError> {
     let mut tasks: Vec<Task> = Vec::new();
     let mut seen = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {

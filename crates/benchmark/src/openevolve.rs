@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use meliora_domain::{Digest, Ending, Feedback, Finished, Genome, Limits, Mark, MarkStatus, Split, TaskId};
 
-pub use config::{DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings};
+pub use config::{
+    DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, OwnSettings, PromptSettings,
+};
 
 use crate::folder::{self, Files, error};
 use crate::frame::{self, End, Frame, Ticket, head, tail};

@@ -140,7 +140,7 @@ impl PromptSuite {
         // What is expected is no business of a checker's beyond the row that it checks.
         let seen = files.into_iter().filter(|(name, _)| !named.iter().any(|(n, _)| n == name)).collect();
         let native = NativeSuite {
-            settings: Settings { kind: settings.kind, seconds: 1.0, partial: true, work: None },
+            settings: Settings { kind: settings.kind, seconds: 1.0, partial: true, fresh: None, work: None },
             tasks,
             files: seen,
             limits: source.limits.clone(),

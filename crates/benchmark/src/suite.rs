@@ -12,7 +12,7 @@ use crate::{CageFile, SuiteError, SuiteSource, Tool, Toolbox};
 pub(crate) const FORMAT: &[u8] = b"meliora-suite-2";
 
 /// A native suite.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NativeSuite {
     pub(crate) settings: Settings,
     pub(crate) tasks: Vec<Task>,
@@ -29,7 +29,7 @@ impl NativeSuite {
     pub(crate) fn load(files: Files, source: &SuiteSource, tools: &Toolbox) -> Result<Self, SuiteError> {
         let (settings, tasks) = native::read(&files)?;
         let language = tasks.iter().find_map(Task::language);
-        let checked = tasks.iter().any(|t| matches!(t.key, Key::Check { .. }));
+        let checked = settings.fresh.is_some() || tasks.iter().any(|t| matches!(t.key, Key::Check { .. }));
         let listed = |tool| settings.work.as_ref().is_some_and(|w| w.tools.contains(&tool));
         let pick = |needed: bool, tool: &Option<Tool>, name: &str| match (needed, tool) {
             (false, _) => Ok(None),
@@ -52,6 +52,9 @@ impl NativeSuite {
                 "use Node.js 22.6 or newer, which strips the types, or describe a compiler in [work] of suite.toml",
             ));
         }
+        let limits = source.limits.clone();
+        let suite = NativeSuite { settings, tasks, files, limits, python, node, rustc, language };
+        let NativeSuite { settings, tasks, files, .. } = &suite;
         if let Some(work) = &settings.work {
             for name in &work.files {
                 if !files.contains_key(name) {
@@ -60,7 +63,7 @@ impl NativeSuite {
                         "give paths relative to the suite's folder",
                     ));
                 }
-                if matches!(name.as_str(), "tasks.jsonl" | "suite.toml") || is_checker(&tasks, name) {
+                if suite.hidden().contains(name.as_str()) || is_checker(tasks, name) {
                     return Err(error(
                         format!("suite.toml: [work] would show '{name}' to the subject"),
                         "remove it from 'files': keys and checkers stay hidden",
@@ -68,8 +71,7 @@ impl NativeSuite {
                 }
             }
         }
-        let limits = source.limits.clone();
-        Ok(NativeSuite { settings, tasks, files, limits, python, node, rustc, language })
+        Ok(suite)
     }
 
     /// Hash of the folder's files, the drivers, the tools' versions, the limits and the format.

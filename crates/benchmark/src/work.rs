@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use meliora_domain::{Genome, Limits, Split};
+use meliora_domain::{Digest, Genome, Limits, Split};
 
 use crate::json::quoted;
 use crate::native::{Assignment, Language, Task};
@@ -126,14 +126,15 @@ impl NativeSuite {
     /// The tasks as the drivers read them: file, function, inputs; nothing of the key.
     fn planned(&self, ticket: &Ticket, lines: bool) -> Vec<String> {
         let mut out = Vec::new();
-        for task in ticket.tasks.iter().map(|i| &self.tasks[*i]) {
+        for (position, task) in ticket.tasks.iter().map(|i| &self.tasks[*i]).enumerate() {
             let Task { assignment: Assignment::Call { file, function, inputs }, .. } = task else { continue };
             let inputs: Vec<String> = inputs.iter().map(|i| quoted(&i.text())).collect();
             out.push(format!(
-                "{{\"file\":{},\"function\":{},\"seed\":{},\"lines\":{},\"inputs\":[{}]}}",
+                "{{\"file\":{},\"function\":{},\"seed\":{},\"canary\":{},\"lines\":{},\"inputs\":[{}]}}",
                 quoted(file),
                 quoted(function),
                 task_seed(&task.id, ticket.seed),
+                canary(&ticket.nonce, position),
                 lines && task.split == Split::Train,
                 inputs.join(","),
             ));
@@ -152,6 +153,13 @@ impl NativeSuite {
         let cwd = "/work/genome".to_owned();
         Job { files, argv: Vec::new(), cwd, stdin, limits, read_only: Vec::new(), env: environment(), ticket }
     }
+}
+
+/// What the driver says after the answers of the task at this position, and only then: of the examination's nonce, so that
+/// it was never said before and tells nothing of the nonce.
+pub(crate) fn canary(nonce: &str, position: usize) -> u32 {
+    let digest = Digest::of([b"canary".as_slice(), nonce.as_bytes(), &position.to_le_bytes()]);
+    u32::from_le_bytes([digest.0[0], digest.0[1], digest.0[2], digest.0[3]])
 }
 
 /// A text as the drivers read it: a line with its length, then the text.

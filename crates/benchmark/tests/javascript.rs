@@ -54,7 +54,16 @@ fn whatever_a_subject_does_becomes_a_mark() {
     check("process.exit(0)", Garbled, "exited with code 0 and without a result");
     check("require('fs').writeSync(1, '0123 {}\\n'); return 4", Failed, "got 4");
     let forged = "require('worker_threads').parentPort.postMessage({ number: 0, done: true, again: true }); for (;;);";
-    check(forged, Garbled, "");
+    // An end that somebody else says is none, and is told.
+    check(forged, TimedOut, "took longer than 1 s");
+    let alarms = |body: &str| {
+        let code = format!("exports.f = function f(a, b) {{\n  {body}\n}};\n");
+        examine(&suite, &genome(&[("a.js", &code)]), false).alarms
+    };
+    assert_eq!(alarms(forged).first().map(|alarm| alarm.rule.as_str()), Some("canary"));
+    for honest in ["return a + b", "throw 1", "process.exit(0)", "for (;;);", "return f(a, b)"] {
+        assert_eq!(alarms(honest), [], "{honest}");
+    }
     check("return '\\ud800'", Failed, "half of a surrogate pair");
     check("return 10n ** 100000n", Failed, "got 1000000");
     check("return { ['\\udc00']: 5 }", Failed, "half of a surrogate pair");

@@ -103,6 +103,23 @@ fn a_subject_that_attacks_its_driver_gains_nothing() {
 }
 
 #[test]
+fn whoever_answers_in_the_drivers_place_is_told_and_honest_failures_are_not() {
+    let alarms = |line: &str| {
+        let graded = grade(&format!("import os, sys\ndef f(a, b):\n    {line}\n    return a + b\n"));
+        let passed = graded.scorecard.marks.iter().filter(|m| m.status == Passed).count();
+        (graded.alarms.first().map(|alarm| alarm.rule.clone()), passed)
+    };
+    let canary = Some("canary".to_owned());
+    assert_eq!(alarms("os.write(3, b'v %d\\n.\\n' % (a + b)); os._exit(0)"), (canary.clone(), 0));
+    assert_eq!(alarms("os.write(3, b'v %d\\n. 7\\n' % (a + b)); os._exit(0)"), (canary, 0));
+    for honest in
+        ["pass", "raise ValueError(a)", "sys.exit(0)", "os._exit(0)", "os.abort()", "return f(a, b)", "os.fork()"]
+    {
+        assert_eq!(alarms(honest).0, None, "{honest}");
+    }
+}
+
+#[test]
 fn what_one_task_breaks_another_does_not_see() {
     let tasks = call("t", "train", "[1,1]", "1")
         + &call("v", "validation", "[1,1]", "1")

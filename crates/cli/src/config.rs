@@ -384,6 +384,13 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err(format!("[run] strategy: there is no '{}'; there are {names}", config.run.strategy));
     }
     config.search.check()?;
+    let embeds = Some(config.search.novelty.model.as_str()).filter(|name| !name.is_empty());
+    if model::named(&config.model, &config.models, embeds).map_err(|e| format!("[search.novelty] model: {e}"))?.api
+        != "openai"
+        && embeds.is_some()
+    {
+        return Err("[search.novelty] model: only servers that speak OpenAI's protocol embed".into());
+    }
     model::check(config)
 }
 
@@ -418,7 +425,7 @@ fn user_file() -> Option<PathBuf> {
 }
 
 /// The tables inside `[search]`, as their variables begin.
-const SEARCHES: [&str; 5] = ["dgm_", "hgm_", "islands_", "pareto_", "bandit_"];
+const SEARCHES: [&str; 6] = ["dgm_", "hgm_", "islands_", "pareto_", "bandit_", "novelty_"];
 
 /// `MELIORA_RUN_SEED=7` is `[run] seed = 7`; a value that is no TOML is a string.
 fn from_environment(vars: impl Iterator<Item = (String, String)>) -> toml::Table {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use meliora_evolve::Model;
-use meliora_llm::{Api, Cache, HttpModel, Kept, ModelConfig, Secret};
+use meliora_llm::{Api, Cache, Embeddings, HttpModel, Kept, ModelConfig, Secret};
 
 use crate::config::model::{Keep, named};
 use crate::config::{self, Config};
@@ -60,6 +60,13 @@ impl<'a> Models<'a> {
         };
         made.models.insert(key, model.clone());
         Ok(model)
+    }
+
+    /// The model `[models.NAME]` as one that embeds texts.
+    pub fn embeddings(&self, name: &str) -> Result<Embeddings, Failure> {
+        let settings = self.settings(Some(name))?;
+        check_price(settings, self.config.budget.usd)?;
+        Ok(Embeddings::new(live(settings, self.until, &self.printer)?, &self.cache))
     }
 
     /// What is configured of it.

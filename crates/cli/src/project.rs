@@ -359,6 +359,7 @@ fn foreign(dir: &Path, printer: &Printer) -> Result<Config, Failure> {
     config.budget.evals = foreign.max_iterations.unwrap_or(0);
     config.run.seed = foreign.seed().unwrap_or(config.run.seed);
     config.run.strategy = "dgm".into();
+    config.judge.ceiling = foreign.meliora.ceiling;
     config.sandbox.memory_mb = 2048;
     let llm = &foreign.llm;
     let named = llm.models.first().and_then(|m| m.name.clone());

@@ -10,15 +10,19 @@ use meliora_sandbox::WarmPython;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// What a Python tells of itself: program, version, folders it needs, folders of installed modules.
+/// What a Python tells of itself: program, version, folders it needs, folders of installed modules. The version, which is part
+/// of the evaluator's hash, names what is installed there: the folders of metadata have each distribution's name and version
+/// (PEP 376, PEP 427).
 const ASK_PYTHON: &str = r#"
-import json, os, sys, sysconfig
+import hashlib, json, os, sys, sysconfig
 modules = [p for p in dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")] + [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]) if os.path.isdir(p)]
 c = sysconfig.get_config_var
 places = [c("LIBDIR"), os.path.join(c("LIBDIR") or "", c("MULTIARCH") or ""), os.path.join(sys.base_prefix, "lib")]
 libraries = [os.path.join(d, n) for d in places if d for n in (c("INSTSONAME"), c("LDLIBRARY")) if n and ".so" in n]
 base = getattr(sys, "_base_executable", None) or sys.executable
-print(json.dumps({"program": os.path.realpath(base), "version": sys.version.replace("\n", " "),
+installed = sorted({n for m in modules for n in os.listdir(m) if n.endswith((".dist-info", ".egg-info"))})
+version = "%s, %d distributions %s" % (sys.version.replace("\n", " "), len(installed), hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16])
+print(json.dumps({"program": os.path.realpath(base), "version": version,
                   "prefixes": [sys.base_prefix, sys.prefix, sys.base_exec_prefix], "modules": modules,
                   "library": next((os.path.realpath(p) for p in libraries if os.path.isfile(p)), None)}))
 "#;
@@ -216,4 +220,27 @@ fn version_of(program: &Path, flag: &str) -> Option<String> {
 /// The first program of this name on the PATH.
 pub fn which(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_installed_module_is_another_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let venv = folder.path().join("venv");
+        let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&venv).status().unwrap();
+        assert!(made.success());
+        let tool = || ask_python(&python_program(&venv.to_string_lossy())).unwrap();
+        let modules = tool().modules.into_iter().find(|m| m.starts_with(&venv)).unwrap();
+        let none = tool().version;
+        std::fs::create_dir(modules.join("numpy")).unwrap();
+        assert_eq!(tool().version, none, "a package without metadata tells no version");
+        std::fs::create_dir(modules.join("numpy-2.4.6.dist-info")).unwrap();
+        let one = tool().version;
+        assert_ne!(one, none);
+        std::fs::rename(modules.join("numpy-2.4.6.dist-info"), modules.join("numpy-2.4.7.dist-info")).unwrap();
+        assert_ne!(tool().version, one);
+    }
 }

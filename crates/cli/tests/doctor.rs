@@ -153,11 +153,11 @@ fn a_first_session_reads_like_this() {
 
     improved  score 0.0000 → 1.0000  champion [id]  (solved)
     the champion to its parent: +1.0000 points on average; candidate 1 of its run
+    holdout score 1.0000; gap +0.0000, -1.9874 to +1.9874 at 95 % confidence: how much more it gained on the visible tasks than on the sealed ones (2 openings so far)
     exact suite, examined apart from its answer key
 
     next
       meliora promote champion    makes it a commit in your repository
-      meliora bench --variant champion --holdout    opens the sealed tasks
       meliora lineage    shows how it came about
     "#);
     let log = project.meliora(&["log", "."]).exits(0);
@@ -166,6 +166,8 @@ fn a_first_session_reads_like_this() {
     [date] [time] champion [id] at 0.0000
     [date] [time] step 1: accepted [id]: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
     [date] [time] champion [id] at 1.0000
+    [date] [time] holdout opened for [id]: 0.0000
+    [date] [time] holdout opened for [id]: 1.0000
     [date] [time] run finished: solved
     ");
     let lineage = project.meliora(&["lineage", "."]).exits(0);
@@ -185,7 +187,8 @@ fn a_first_session_reads_like_this() {
     +    return a + b
     "#);
     let show = project.meliora(&["show", "champion"]).exits(0);
-    let steady: Vec<&str> = show.out.lines().filter(|l| !l.starts_with("examined by")).collect();
+    let steady: Vec<&str> =
+        show.out.lines().filter(|l| !l.starts_with("examined by") && !l.starts_with("holdout opened by")).collect();
     insta::assert_snapshot!(project.redact(&steady.join("\n")), @r#"
     variant [id]
     run 1, step 1
@@ -201,6 +204,9 @@ fn a_first_session_reads_like_this() {
     task            split       mark      detail
     add/validation  validation  ✓ passed
 
+    task         split    mark      detail
+    add/holdout  holdout  ✓ passed
+
     --- a/sums.py
     +++ b/sums.py
     @@ -3,4 +3,4 @@
@@ -213,11 +219,11 @@ fn a_first_session_reads_like_this() {
     project
         .meliora(&["bench", ".", "--variant", "champion", "--holdout"])
         .exits(0)
-        .says(&["openings of the holdout so far: 2", "gap +0.0000, "]);
-    // The champion's and, to hold it against, the baseline's.
-    assert_eq!(project.events("holdout_opened").len(), 2);
+        .says(&["openings of the holdout so far: 3", "gap +0.0000, "]);
+    // At the end of the run the champion's and, to hold it against, the baseline's; and once more by hand.
+    assert_eq!(project.events("holdout_opened").len(), 3);
     let again = project.meliora(&["bench", ".", "--variant", "champion", "--holdout", "--json"]).exits(0).last();
-    assert_eq!((&again["holdout_openings"], &again["holdout_gap"]), (&3.into(), &0.0.into()), "{again}");
+    assert_eq!((&again["holdout_openings"], &again["holdout_gap"]), (&4.into(), &0.0.into()), "{again}");
 
     project.meliora(&["checkout", "champion", "out"]).exits(0);
     assert!(project.read("out/sums.py").contains("a + b"));

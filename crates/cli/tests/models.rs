@@ -234,3 +234,41 @@ fn a_prompt_that_does_not_fit_is_unusable_and_never_sent() {
     let reason = attempts[0]["outcome"]["unusable"]["reason"].as_str().unwrap();
     assert!(reason.contains("too long for the model"), "{reason}");
 }
+
+#[test]
+fn what_says_much_the_same_as_before_is_not_examined_where_a_model_embeds() {
+    let server = Server::start(|_, asked| {
+        let text = asked["input"].as_str().unwrap();
+        let vector = if text.contains("a + b") { [0.1, 1.0] } else { [1.0, f64::from(text.len() as u32 % 7) / 1000.0] };
+        Some(json!({"data": [{"embedding": vector}], "usage": {"prompt_tokens": 40}}).to_string().into_bytes())
+    });
+    let project = Project::add();
+    let files = json!(["def add(a, b):\n    return a - b - 0\n", "def add(a, b):\n    return a + b\n"]);
+    project.write(
+        "propose.py",
+        format!(
+            "import json, sys\nstep = json.load(sys.stdin)['step']\nfiles = json.loads({:?})\n\
+             print(json.dumps({{'exhausted': True}} if step > len(files) else {{'reason': f'idea {{step}}', \
+             'edits': [{{'write': {{'path': 'sums.py', 'content': files[step - 1]}}}}]}}))\n",
+            files.to_string()
+        ),
+    );
+    let settings = |above: f64| {
+        format!(
+            "[command]\nargv = [\"python3\", \"propose.py\"]\n\n[run]\nproposers = [\"command\"]\njobs = 1\n\n\
+             [models.near]\nbase_url = \"{}\"\nname = \"m\"\n\n[search.novelty]\nmodel = \"near\"\nabove = {above}\n",
+            server.url
+        )
+    };
+    project.write("meliora.toml", toml(&["sums.py"], &settings(0.99)));
+    let last = project.meliora(&["run", ".", "--json", "--evals", "20", "--tokens", "5000"]).exits(0).last();
+    assert_eq!((&last["champion_score"], &last["tokens"]), (&1.0.into(), &120.into()), "{last}");
+    assert_eq!((project.events("duplicate").len(), project.events("judged").len()), (1, 1));
+    assert_eq!(server.asked(), 3, "the baseline and both proposals");
+    // Without a likeness that counts everything is examined, and nothing is asked twice.
+    project.write("meliora.toml", toml(&["sums.py"], &settings(1.0)));
+    project.meliora(&["run", ".", "--fresh", "--evals", "20"]).exits(0);
+    assert_eq!((project.events("judged").len(), server.asked()), (3, 3));
+    project.edit("meliora.toml", "model = \"near\"", "model = \"far\"");
+    project.meliora(&["run", "."]).exits(3).says(&["[search.novelty] model", "there is no [models.far]"]);
+}

@@ -6,6 +6,7 @@ use meliora_domain::{Cost, Event, Genome, Kind, MarkStatus, Scorecard, Split, Va
 use crate::error::EvolveError;
 use crate::evolution::Evolution;
 use crate::port::Proposer;
+use crate::work::Workshop;
 
 impl Evolution<'_> {
     /// The baseline: reviewed, stored, examined twice (an exact suite must mark it the same both times).
@@ -26,14 +27,16 @@ impl Evolution<'_> {
             Event::Shaped { variant, shape },
         ];
         let mut cards = Vec::new();
+        // Nothing can be held against a baseline whose marks are missing.
+        let workshop = Workshop { failures: None, ..self.workshop() };
         let price = self.answers_price(genome, &[Split::Train, Split::Validation]);
         for seed in 0..2 {
             if self.budget.reserve(Cost::evals(1) + price).is_err() {
                 break;
             }
             self.set_aside(0, price)?;
-            let purse = self.workshop().purse(price);
-            let examined = self.workshop().examine(&lawful, &[], seed, &purse);
+            let purse = workshop.purse(price);
+            let examined = workshop.examine(&lawful, &[], seed, &purse);
             self.budget.settle(price, purse.spent());
             if price != Cost::ZERO {
                 self.journal.record(&[Event::Spent { step: 0, cost: purse.spent() }])?;

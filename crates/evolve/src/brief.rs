@@ -12,6 +12,7 @@ use crate::approval::Approved;
 use crate::error::EvolveError;
 use crate::further::Further;
 use crate::lineage::Lineage;
+use crate::novelty::{KEPT, cosine};
 use crate::port::{Ancestor, Archive, Inspiration, PastAttempt, Tried};
 use crate::scales::{Rival, Scales, refs};
 use crate::strategy::{Arm, Exam};
@@ -83,6 +84,8 @@ pub struct Seen {
     trees: Mutex<HashMap<TreeId, Option<u64>>>,
     shapes: Mutex<HashMap<Digest, Option<u64>>>,
     ideas: Mutex<HashSet<Digest>>,
+    /// Directions of the newest variants, each with its step.
+    directions: Mutex<VecDeque<(u64, Vec<f32>)>>,
 }
 
 impl Seen {
@@ -96,6 +99,20 @@ impl Seen {
     pub fn claim_shape(&self, shape: Digest, step: u64) -> bool {
         let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
         *shapes.entry(shape).or_insert(Some(step)) == Some(step)
+    }
+
+    /// Whether a direction is that of another step's variant, by their cosine. If not, it is kept for this step.
+    pub(crate) fn like(&self, direction: &[f32], step: u64, above: f64) -> bool {
+        let mut known = self.directions.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|(of, other)| *of != step && cosine(direction, other) >= above) {
+            return true;
+        }
+        known.retain(|(of, _)| *of != step);
+        known.push_back((step, direction.to_vec()));
+        if known.len() > KEPT {
+            known.pop_front();
+        }
+        false
     }
 }
 
@@ -141,7 +158,12 @@ impl<'a> Memory<'a> {
     pub fn begin(&mut self, trees: HashSet<TreeId>, shapes: HashSet<Digest>, ideas: HashSet<Digest>) {
         let trees = trees.into_iter().map(|tree| (tree, None)).collect();
         let shapes = shapes.into_iter().map(|shape| (shape, None)).collect();
-        self.seen = Arc::new(Seen { trees: Mutex::new(trees), shapes: Mutex::new(shapes), ideas: Mutex::new(ideas) });
+        self.seen = Arc::new(Seen {
+            trees: Mutex::new(trees),
+            shapes: Mutex::new(shapes),
+            ideas: Mutex::new(ideas),
+            directions: Mutex::default(),
+        });
     }
 
     /// What was tried, for workers.

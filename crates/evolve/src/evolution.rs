@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use meliora_benchmark::{Scope, Suite};
 use meliora_constitution::{Constitution, GuardianRules};
@@ -17,11 +17,12 @@ use meliora_judge::{Policy, Vigilance};
 
 use crate::approval;
 use crate::brief::{Errand, Memory};
-use crate::budget::Budget;
+use crate::budget::{Budget, Over};
 use crate::error::EvolveError;
 use crate::examine::Nonce;
 use crate::journal::Journal;
 use crate::lineage::Pause;
+use crate::novelty::Novelty;
 use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
 use crate::relay::Kept;
 use crate::rng::Rng;
@@ -80,6 +81,8 @@ pub struct Setup<'a> {
     pub desk: &'a dyn Desk,
     /// Who tells people.
     pub herald: &'a dyn Herald,
+    /// Who says that two genomes are much the same, where somebody does.
+    pub novelty: Option<Novelty<'a>>,
     /// What of a genome decides what it does; two of one shape are not both examined.
     pub shape: &'a (dyn Fn(&Genome) -> Digest + Sync),
     /// The user's own tree, where the guardian may undo a promotion.
@@ -112,6 +115,8 @@ pub struct Evolution<'a> {
     barren: u32,
     /// Variants that are being examined further.
     pub(crate) examining: BTreeSet<VariantId>,
+    /// Cages that failed in a row.
+    pub(crate) failures: Arc<AtomicU32>,
 }
 
 impl<'a> Evolution<'a> {
@@ -138,6 +143,7 @@ impl<'a> Evolution<'a> {
             looked,
             barren: 0,
             examining: BTreeSet::new(),
+            failures: Arc::default(),
         };
         if continues {
             evolution.journal.record(&[Event::RunContinued])?;
@@ -153,6 +159,7 @@ impl<'a> Evolution<'a> {
         if evolution.run().baseline.is_none() {
             evolution.begin(baseline)?;
         }
+        evolution.remember_directions()?;
         Ok(evolution)
     }
 
@@ -160,9 +167,7 @@ impl<'a> Evolution<'a> {
     pub fn run_to_end(&mut self) -> Result<Ended, EvolveError> {
         let ended = self.together()?;
         match &ended {
-            Ended::Finished(reason) => {
-                self.journal.record(&[Event::Finished { reason: reason.clone(), counts: self.counts() }])?;
-            }
+            Ended::Finished(reason) => self.finish(reason.clone())?,
             Ended::Interrupted => {
                 self.journal.record(&[Event::Interrupted])?;
             }
@@ -198,8 +203,8 @@ impl<'a> Evolution<'a> {
         let run = self.run();
         self.budget.clock(run.busy_millis as f64 / 1000.0, run.longest_exam);
         if let Some(mut errand) = self.approved_errand()? {
-            errand.answers = self.exam_price(&errand.genome);
-            if let Err(over) = self.budget.reserve(Cost::evals(1) + errand.answers) {
+            errand.answers = self.answers_of_step(&errand.genome);
+            if let Err(over) = self.reserve(Cost::evals(1) + errand.answers)? {
                 return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
             }
             self.set_aside(errand.step, errand.answers)?;
@@ -228,9 +233,9 @@ impl<'a> Evolution<'a> {
         let proposer = self.setup.proposers.get(arm).ok_or(EvolveError::NoArm(arm))?;
         let genome = self.memory.genome(&parents[0])?;
         let price = proposer.estimate(&genome);
-        let answers = self.exam_price(&genome);
+        let answers = self.answers_of_step(&genome);
         let reserved = price + answers + Cost::evals(1);
-        if let Err(over) = self.budget.reserve(reserved) {
+        if let Err(over) = self.reserve(reserved)? {
             return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
         }
         self.set_aside(step, price + answers)?;
@@ -244,6 +249,16 @@ impl<'a> Evolution<'a> {
             errand.ancestors = self.memory.ancestors(self.journal.lineage(), &errand.parents[0])?;
         }
         Ok(Next::Errand(Box::new(errand)))
+    }
+
+    /// Sets aside what a step may cost, unless only what is kept for the end of the run is left.
+    pub(crate) fn reserve(&mut self, cost: Cost) -> Result<Result<(), Over>, EvolveError> {
+        let held = self.held_back()?;
+        let reserved = self.budget.reserve(cost + held);
+        if reserved.is_ok() {
+            self.budget.settle(held, Cost::ZERO);
+        }
+        Ok(reserved)
     }
 
     /// Journals what is set aside before it is spent: a crash cannot make a paid call free.
@@ -451,7 +466,7 @@ impl<'a> Evolution<'a> {
         self.journal.lineage().run.as_ref().expect("a run was started when this value was made")
     }
 
-    fn counts(&self) -> std::collections::BTreeMap<String, u64> {
+    pub(crate) fn counts(&self) -> std::collections::BTreeMap<String, u64> {
         let run = self.run();
         [
             ("attempts", run.attempts),
@@ -466,12 +481,8 @@ impl<'a> Evolution<'a> {
     }
 
     pub(crate) fn workshop(&self) -> Workshop<'a> {
-        Workshop {
-            setup: self.setup,
-            seen: self.memory.seen(),
-            budget: self.budget.clone(),
-            kept: Arc::clone(&self.kept),
-        }
+        let (seen, budget, failures) = (self.memory.seen(), self.budget.clone(), Some(self.failures.clone()));
+        Workshop { setup: self.setup, seen, budget, failures, kept: Arc::clone(&self.kept) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Examine: a lawful genome works in one cage; what it left is graded where it cannot reach.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use meliora_benchmark::{Answered, Graded, Job, Order, PromptSuite, Question, Scope, Suite};
 use meliora_constitution::Lawful;
 use meliora_domain::{Finished, Genome, MarkStatus};
@@ -26,12 +28,20 @@ pub struct Means<'a> {
     pub nonce: Nonce<'a>,
     /// Evaluators that wait.
     pub kept: &'a relay::Kept,
+    /// Cages that failed in a row, where that may cost marks; `None` where one that fails twice is an error at once.
+    pub failures: Option<&'a AtomicU32>,
 }
+
+/// So many jobs in a row whose cages failed twice, and it is no accident: the machine cannot examine.
+const SYSTEMATIC: u32 = 3;
 
 /// Examines a genome on what the scope holds: on all tasks of its splits, or on some, with its seed. What a student costs comes out of the purse.
 ///
+/// A cage that fails is no fault of the subject's: the job is done once more in another one. Where that fails too, its marks
+/// are missing, and count neither way.
+///
 /// # Errors
-/// Only when a cage cannot be had or breaks, or the student cannot be reached; whatever the subject does is a mark.
+/// Only when cages fail again and again, or the student cannot be reached; whatever the subject does is a mark.
 pub fn examine(means: &Means<'_>, subject: &Lawful, scope: &Scope<'_>, purse: &Purse) -> Result<Graded, EvolveError> {
     if let Some(prompts) = means.suite.prompts() {
         return answer(means, subject, &prompts.questions(scope), scope.seed, purse);
@@ -42,16 +52,19 @@ pub fn examine(means: &Means<'_>, subject: &Lawful, scope: &Scope<'_>, purse: &P
     let order = Order { scope: *scope, nonce: &nonce };
     let (job, finished) = match suite.split(subject.genome(), &order) {
         Some(pair) => {
-            let finished = relay::run(sandbox, kept, subject, suite, &pair)?;
+            let finished = means.twice(&|| Ok(relay::run(sandbox, kept, subject, suite, &pair)?))?;
             (pair.exam, finished)
         }
         None => {
             let job = suite.work(subject.genome(), &order);
-            let finished = run(sandbox, CageSpec::work(subject), &job)?;
+            let finished = means.run(&|| CageSpec::work(subject), &job)?;
             (job, finished)
         }
     };
-    checked(means, suite.grade(&job, &finished), start)
+    match finished {
+        Ok(finished) => checked(means, suite.grade(&job, &finished), start),
+        Err(why) => Ok(suite.lost(scope, &why)),
+    }
 }
 
 /// Examines a genome of prompts on these rows: the student answers as the genome's program tells it to.
@@ -82,8 +95,10 @@ pub(crate) fn answer(
     let order = Order { scope: Scope { seed, ..Scope::default() }, nonce: &nonce };
     let mut graded = means.suite.grade_answers(&answers, &order);
     if let Some(work) = means.suite.code_work(&answers, &order) {
-        let finished = run(means.sandbox, CageSpec::work(subject), &work.job)?;
-        means.suite.settle_code(&mut graded, &work, &finished);
+        // Until they are settled, these marks are missing.
+        if let Ok(finished) = means.run(&|| CageSpec::work(subject), &work.job)? {
+            means.suite.settle_code(&mut graded, &work, &finished);
+        }
     }
     checked(means, graded, start)
 }
@@ -101,16 +116,49 @@ pub(crate) fn program(suite: &PromptSuite, genome: &Genome) -> Result<ProgramFil
 /// Runs the exams that are still to run.
 fn checked(means: &Means<'_>, mut graded: Graded, start: std::time::Instant) -> Result<Graded, EvolveError> {
     for exam in graded.exams.clone() {
-        let finished = run(means.sandbox, CageSpec::exam(means.suite), &exam.job)?;
-        means.suite.settle(&mut graded, &exam, &finished);
+        // A checker without a verdict is a missing mark, whoever is to blame.
+        let finished = means.run(&|| CageSpec::exam(means.suite), &exam.job)?;
+        means.suite.settle(&mut graded, &exam, &finished.unwrap_or_else(unfinished));
     }
     means.suite.sift(&mut graded);
     graded.scorecard.seconds = start.elapsed().as_secs_f64();
     Ok(graded)
 }
 
-fn fresh(nonce: Nonce<'_>) -> String {
+pub(crate) fn fresh(nonce: Nonce<'_>) -> String {
     nonce().iter().map(|b| format!("{b:02x}")).collect()
+}
+
+impl Means<'_> {
+    /// Runs one job in a cage of its own; `Err` says why there is no result.
+    pub(crate) fn run(&self, spec: &dyn Fn() -> CageSpec, job: &Job) -> Result<Result<Finished, String>, EvolveError> {
+        self.twice(&|| Ok(run(self.sandbox, spec(), job)?))
+    }
+
+    /// Does it again if its cage fails, and says so if that one fails, too: unless too many did in a row.
+    fn twice(&self, job: &dyn Fn() -> Result<Finished, EvolveError>) -> Result<Result<Finished, String>, EvolveError> {
+        let done = match job() {
+            Err(EvolveError::Sandbox(_)) => job(),
+            done => done,
+        };
+        let Some(failures) = self.failures else { return Ok(Ok(done?)) };
+        match done {
+            Err(EvolveError::Sandbox(e)) if failures.fetch_add(1, Ordering::Relaxed) + 1 < SYSTEMATIC => {
+                Ok(Err(format!("the cage failed twice: {e}")))
+            }
+            Err(e) => Err(e),
+            Ok(finished) => {
+                failures.store(0, Ordering::Relaxed);
+                Ok(Ok(finished))
+            }
+        }
+    }
+}
+
+/// What a job left whose cage failed: nothing.
+fn unfinished(why: String) -> Finished {
+    let ending = meliora_domain::Ending::Exited(-1);
+    Finished { stdout: Vec::new(), stderr: why.into_bytes(), ending, seconds: 0.0 }
 }
 
 /// Runs one job in a cage of its own, which is gone afterwards.
@@ -155,3 +203,7 @@ pub(crate) fn open(
     }
     Ok(Some(cage))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+mod tests;

@@ -47,10 +47,11 @@ impl Evolution<'_> {
         let (against, born) = (lineage.node(reference(lineage, *parent)).id, node.born);
         let genome = self.memory.genome(&variant)?;
         let answers = self.exam_price(&genome);
-        if let Err(over) = self.budget.reserve(Cost::evals(1) + answers) {
+        if let Err(over) = self.reserve(Cost::evals(1) + answers)? {
             return Ok(Next::End(Ended::Finished(FinishReason::Budget(over.to_string()))));
         }
         let evaluator = self.setup.suite.evaluator();
+        let lineage = self.journal.lineage();
         let mut errand = self.memory.errand(lineage, step, rng.bits(), vec![against], &[], 0, Cost::ZERO)?;
         // Its share of what luck may do is that of one candidate, however many steps it takes.
         errand.scales = self.scales(born.into(), errand.seed)?;

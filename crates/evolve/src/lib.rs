@@ -11,16 +11,20 @@ mod diagnosis;
 mod error;
 mod evolution;
 mod examine;
+mod finals;
+mod fresh;
 mod further;
 mod guardian;
 mod journal;
 mod lineage;
+mod novelty;
 mod port;
 mod promotion;
 mod relay;
 mod requirement;
 mod rng;
 mod scales;
+mod sealed;
 pub mod simulate;
 mod standing;
 mod strategy;
@@ -39,14 +43,16 @@ pub use examine::{Means, Nonce, examine};
 pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
 pub use lineage::{Answer, ArmRecord, Ask, Asks, ByTask, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
+pub use novelty::Novelty;
 pub use port::*;
 pub use promotion::{promote, rollback};
 pub use relay::Kept;
 pub use rng::Rng;
+pub use sealed::{Unsealed, opened_before, unseal, unsealed};
 pub use standing::{Examiner, Reexamination, reexamine};
 pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
 pub use student::{Purse, Student};
-pub use suspects::{clear, clearance, suspect};
+pub use suspects::{clear, clearance};
 
 /// How a run stands, for whoever shows it. Not journalled.
 #[derive(Clone, PartialEq, Debug, Default)]

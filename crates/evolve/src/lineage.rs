@@ -7,6 +7,7 @@ mod asks;
 mod exams;
 mod marks;
 mod parts;
+mod taint;
 mod watched;
 
 use std::collections::{BTreeSet, HashMap};
@@ -47,6 +48,9 @@ pub struct Lineage {
     by_id: HashMap<VariantId, NodeIndex>,
     #[serde(skip)]
     by_tree: HashMap<TreeId, NodeIndex>,
+    /// By variant, what was bred from it.
+    #[serde(skip)]
+    heirs: Vec<Vec<NodeIndex>>,
     /// Every validation task that was ever marked, in the order of its first mark.
     tasks: Vec<TaskId>,
     #[serde(skip)]
@@ -95,9 +99,11 @@ impl Lineage {
     /// The state from a snapshot's bytes; `None` if they are of another form.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut lineage: Lineage = serde_json::from_slice(bytes).ok()?;
+        lineage.heirs = vec![Vec::new(); lineage.nodes.len()];
         for (index, node) in (0..).zip(&lineage.nodes) {
             lineage.by_id.insert(node.id, index);
             lineage.by_tree.insert(node.tree, index);
+            node.parents.iter().for_each(|parent| lineage.heirs[*parent as usize].push(index));
         }
         lineage.by_task = lineage.tasks.iter().cloned().zip(0..).collect();
         lineage.touched = Touched((0..lineage.nodes.len() as NodeIndex).collect());
@@ -259,6 +265,7 @@ impl Lineage {
             Event::Judged { step, variant, judgement } => {
                 let Some(index) = self.find(variant) else { return };
                 let node = &mut self.nodes[index as usize];
+                let taints = node.taints();
                 node.verdict = Some(judgement.verdict);
                 node.grounds.clone_from(&judgement.reason);
                 node.alarms.clone_from(&judgement.alarms);
@@ -282,8 +289,8 @@ impl Lineage {
                 } else {
                     self.failed(step, format!("{}: {}", judgement.verdict, judgement.reason), trouble);
                 }
-                if judgement.verdict == Verdict::Suspect {
-                    self.quarantine();
+                if self.node(index).taints() != taints {
+                    self.quarantine(index);
                 }
                 self.rank(index);
             }
@@ -294,7 +301,7 @@ impl Lineage {
                 node.grounds.clone_from(&judgement.reason);
                 node.cleared = Some(word.clone());
                 self.touched.0.push(index);
-                self.quarantine();
+                self.quarantine(index);
             }
             Event::Crowned { variant, .. } => {
                 let index = self.find(variant);
@@ -377,10 +384,12 @@ impl Lineage {
             let reason = run.pending.get(&step).map(|p| p.reason.clone()).unwrap_or_default();
             for parent in &parents {
                 self.nodes[*parent as usize].children += 1;
+                self.heirs[*parent as usize].push(index);
                 self.touched.0.push(*parent);
             }
             let tainted = parents.iter().any(|p| self.nodes[*p as usize].taints());
             self.nodes.push(Node { tainted, ..Node::new(variant, tree, parents, step, reason) });
+            self.heirs.push(Vec::new());
             self.by_id.insert(variant, index);
             self.by_tree.insert(tree, index);
         }
@@ -436,36 +445,6 @@ impl Lineage {
         let pending = self.run.as_ref()?.pending.get(&step?)?;
         let parents = pending.parents.iter().map(|p| self.node(*p).id).collect();
         Some(Bred { parents, arm: pending.arm, reason: pending.reason.clone() })
-    }
-
-    /// Brings up to date who descends from a suspect, and takes suspects and theirs from the best and from the throne.
-    fn quarantine(&mut self) {
-        let mut freed = Vec::new();
-        for index in 0..self.nodes.len() as NodeIndex {
-            // Parents stand before their children.
-            let tainted = self.node(index).parents.iter().any(|p| self.node(*p).taints());
-            let node = &mut self.nodes[index as usize];
-            if node.tainted != tainted {
-                node.tainted = tainted;
-                self.touched.0.push(index);
-            }
-            freed.extend((node.viable() && !tainted).then_some(index));
-        }
-        let nodes = &self.nodes;
-        let Some(run) = &mut self.run else { return };
-        run.best.retain(|i| nodes[*i as usize].viable());
-        while let Some(champion) = run.champion.filter(|c| !nodes[*c as usize].viable()) {
-            let before = nodes[champion as usize].parents.first().copied();
-            run.champion = before.or(run.baseline).filter(|next| *next != champion);
-        }
-        let number = run.number;
-        let missing: Vec<NodeIndex> = freed
-            .into_iter()
-            .filter(|i| {
-                nodes[*i as usize].run == number && nodes[*i as usize].verdict.is_some() && !run.best.contains(i)
-            })
-            .collect();
-        missing.into_iter().for_each(|index| self.rank(index));
     }
 
     /// Puts a judged variant among the best, if it belongs there.

@@ -1,12 +1,14 @@
 //! The ports: what the loop needs of the world, as traits. Implementations live in the rooms above.
 
 mod archive;
+mod embedder;
 mod model;
 mod people;
 mod proposer;
 mod sandbox;
 
 pub use archive::{Archive, ArchiveError, Draft, PromotionNote, Snapshot, Target, TargetError};
+pub use embedder::Embedder;
 pub use meliora_domain::{Message, Role};
 pub use model::{Chat, Model, ModelError, Reply, Reservation, Usage};
 pub use people::{Alert, Delivery, Desk, Herald, Letter, Nobody};

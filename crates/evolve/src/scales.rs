@@ -107,7 +107,15 @@ impl Workshop<'_> {
     ) -> Result<Judgement, EvolveError> {
         let (variant, genome, cards) = (errand.parents[0], errand.genome.clone(), errand.cards.clone());
         let parent = Rival { variant, genome, cards };
-        let judgement = self.against((errand, lawful), outcome, parent, errand.champion.as_ref(), purse)?;
+        let mut judgement = self.against((errand, lawful), outcome, parent, errand.champion.as_ref(), purse)?;
+        if judgement.verdict == Verdict::Accepted {
+            let (words, alarms) = self.on_new_inputs(errand, lawful, outcome, purse)?;
+            judgement.reason += &words;
+            if !alarms.is_empty() {
+                outcome.alarms.extend(alarms);
+                return Ok(judgement);
+            }
+        }
         if let Some(champion) = errand.champion.as_ref().filter(|_| judgement.verdict == Verdict::Accepted) {
             self.against((errand, lawful), outcome, champion.clone(), None, purse)?;
         }

@@ -42,7 +42,7 @@ impl Examiner<'_> {
         match self.constitution.review(Subject::Baseline(genome), &[], Timestamp(0)) {
             Ruling::Lawful(lawful) => {
                 let Examiner { suite, sandbox, student, nonce, kept, .. } = *self;
-                let means = Means { suite, sandbox, student, nonce, kept };
+                let means = Means { suite, sandbox, student, nonce, kept, failures: None };
                 Ok(examine(&means, &lawful, scope, &Purse::new(None))?.scorecard)
             }
             Ruling::Refused(refusal) => Err(EvolveError::Baseline(refusal)),

@@ -10,7 +10,7 @@ use meliora_judge::{Evidence, Policy, Ruling, Vigilance, judge};
 use crate::brief::scorecards;
 use crate::error::EvolveError;
 use crate::journal::Journal;
-use crate::lineage::Node;
+use crate::lineage::{Lineage, Node};
 use crate::port::Archive;
 
 /// What a word on letting a suspect go is on: exactly this variant and these alarms.
@@ -33,14 +33,11 @@ pub(crate) fn cleared(node: &Node, law: &Constitution) -> Result<(), EvolveError
     })
 }
 
-/// Makes a variant suspect that was judged before: something came to light.
-pub fn suspect(journal: &mut Journal<'_>, variant: VariantId, alarms: Vec<Alarm>) -> Result<(), EvolveError> {
-    let Some(index) = journal.lineage().find(&variant).filter(|_| !alarms.is_empty()) else { return Ok(()) };
-    let node = journal.lineage().node(index);
+/// The judgement that a variant is suspect that was judged before: something came to light. None without an alarm.
+pub(crate) fn suspected(lineage: &Lineage, variant: VariantId, alarms: Vec<Alarm>) -> Option<Event> {
+    let node = lineage.node(lineage.find(&variant).filter(|_| !alarms.is_empty())?);
     let before = Judgement::of(node.verdict.unwrap_or(Verdict::Inconclusive), 0.0, node.grounds.clone());
-    let (step, judgement) = (node.step, Vigilance::default().suspect(before, alarms));
-    journal.record(&[Event::Judged { step, variant, judgement }])?;
-    Ok(())
+    Some(Event::Judged { step: node.step, variant, judgement: Vigilance::default().suspect(before, alarms) })
 }
 
 /// Lets a suspect go by a person's word: what its marks prove counts. Returns that.

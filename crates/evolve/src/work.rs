@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use meliora_benchmark::Scope;
 use meliora_constitution::{Lawful, Refusal, Requirement, Ruling, Subject};
@@ -36,6 +37,8 @@ pub struct Workshop<'a> {
     pub budget: Arc<Budget>,
     /// Evaluators that wait.
     pub kept: Arc<Kept>,
+    /// Cages that failed in a row, where marks may be missing for it; else the first one that fails is an error.
+    pub failures: Option<Arc<AtomicU32>>,
 }
 
 /// All that came of a step.
@@ -110,7 +113,7 @@ impl Workshop<'_> {
         if let Some(further) = &errand.further {
             let purse = self.purse(errand.answers);
             let mut outcome = self.examine_further(errand, further, &purse)?;
-            outcome.answers = purse.spent();
+            outcome.answers += purse.spent();
             self.suspect(errand, &mut outcome);
             return Ok(outcome);
         }
@@ -154,12 +157,16 @@ impl Workshop<'_> {
             outcome.duplicate = Some(tree);
             return Ok(outcome);
         }
+        if self.like_another(lawful.genome(), errand.step, &mut outcome)? {
+            outcome.duplicate = Some(tree);
+            return Ok(outcome);
+        }
         outcome.alarms =
             self.setup.vigilance.of_change(&changed(&errand.genome, lawful.genome()), &self.setup.suite.inputs());
         let purse = self.purse(errand.answers);
         let spent = outcome.cost;
         self.examine_and_judge(errand, &lawful, &mut outcome, &purse).map_err(|e| e.after(spent))?;
-        outcome.answers = purse.spent();
+        outcome.answers += purse.spent();
         self.suspect(errand, &mut outcome);
         outcome.subject = Some(lawful);
         Ok(outcome)
@@ -202,9 +209,9 @@ impl Workshop<'_> {
         Purse::new((limit.tokens > 0 || limit.usd.0 > 0).then_some(aside))
     }
 
-    fn means(&self) -> Means<'_> {
+    pub(crate) fn means(&self) -> Means<'_> {
         let Setup { suite, sandbox, student, nonce, .. } = *self.setup;
-        Means { suite, sandbox, student, nonce, kept: &self.kept }
+        Means { suite, sandbox, student, nonce, kept: &self.kept, failures: self.failures.as_deref() }
     }
 
     /// What is to be tried: what a person said yes to, or what the proposer comes back with.
@@ -294,7 +301,7 @@ impl Workshop<'_> {
     /// What train tasks tell, with the lines they run; of prompts, with what was made of each row.
     pub fn feedback(&self, lawful: &Lawful, purse: &Purse) -> Result<(Vec<Feedback>, Vec<Example>), EvolveError> {
         let scope = Scope { splits: &[Split::Train], lines: true, ..Scope::default() };
-        let graded = examine(&self.means(), lawful, &scope, purse)?;
+        let graded = examine(&Means { failures: None, ..self.means() }, lawful, &scope, purse)?;
         Ok((graded.feedback, graded.examples))
     }
 }
@@ -330,7 +337,7 @@ impl Trial for Bench<'_> {
             Ruling::Refused(refusal) => return Ok(Tryout::Refused(refusal.reason)),
             Ruling::NeedsApproval(request) => return Ok(Tryout::Refused(request.reason)),
         };
-        let means = Means { student: Some(student), ..self.workshop.means() };
+        let means = Means { student: Some(student), failures: None, ..self.workshop.means() };
         let purse = self.workshop.purse(most);
         let graded = answer(&means, &lawful, &prompts.train(tasks), 0, &purse).map_err(|e| ProposeError {
             hint: e.hint(),

@@ -251,6 +251,12 @@ proptest! {
         for node in whole.nodes() {
             prop_assert_eq!(tail.find(&node.id), whole.find(&node.id));
             prop_assert_eq!(tail.find_tree(&node.tree), whole.find_tree(&node.tree));
+            // Whoever descends from a suspect is tainted, and nobody else, in whatever order it came out.
+            let taints = |parent: &u32| {
+                let parent = whole.node(*parent);
+                parent.tainted || parent.verdict == Some(Verdict::Suspect)
+            };
+            prop_assert_eq!(node.tainted, node.parents.iter().any(taints));
         }
         prop_assert_eq!(tail.to_bytes().len(), whole.to_bytes().len());
     }

@@ -35,15 +35,33 @@ pub fn won(values: impl IntoIterator<Item = f64>) -> f64 {
 /// Where the mean of differences between -1 and 1 lies, at confidence 1 - alpha: the means that no bettor against them has
 /// won 2/alpha from in the end. Between -1 and 1; all of it where there are no differences.
 pub fn interval(differences: &[f64], alpha: f64) -> (f64, f64) {
-    let lower = lowest(|mean| refuted(differences.iter().copied(), mean, alpha));
-    let upper = -lowest(|mean| refuted(differences.iter().map(|d| -d), mean, alpha));
+    let counted = counted(differences.iter().copied());
+    let mirrored: Vec<(f64, i32)> = counted.iter().map(|(d, n)| (-d, *n)).collect();
+    let lower = lowest(|mean| refuted(&counted, mean, alpha));
+    let upper = -lowest(|mean| refuted(&mirrored, mean, alpha));
     (lower.min(upper), upper.max(lower))
 }
 
-/// Whether "the mean is this or less" is refuted.
-fn refuted(differences: impl Iterator<Item = f64>, mean: f64, alpha: f64) -> bool {
+/// Each value with how often it comes: pass or fail has three, and a product of equal factors is a power.
+fn counted(values: impl Iterator<Item = f64>) -> Vec<(f64, i32)> {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    let mut out: Vec<(f64, i32)> = Vec::new();
+    for value in sorted {
+        match out.last_mut().filter(|last| last.0 == value) {
+            Some(last) => last.1 += 1,
+            None => out.push((value, 1)),
+        }
+    }
+    out
+}
+
+/// Whether "the mean is this or less" is refuted: what [`won`] says of the values, in any order.
+fn refuted(values: &[(f64, i32)], mean: f64, alpha: f64) -> bool {
     // Scaled so that the worst that can come is -1.
-    won(differences.map(|d| (d - mean) / (1.0 + mean).max(1e-9))) >= 2.0 / alpha
+    let scale = (1.0 + mean).max(1e-9);
+    let capital = |bet: f64| values.iter().map(|(d, n)| (1.0 + bet * (d - mean) / scale).powi(*n)).product::<f64>();
+    (1..=BETS).map(|i| capital(i as f64 / (BETS + 1) as f64)).sum::<f64>() / BETS as f64 >= 2.0 / alpha
 }
 
 /// The largest mean that is refuted, by bisection: whoever refutes a mean refutes each below it.

@@ -3,15 +3,16 @@
 
 mod bet;
 mod better;
-mod bootstrap;
 mod flip;
 mod hopeless;
 mod pairs;
 mod random;
 mod repeats;
 mod sample;
+mod sealed;
 mod share;
 mod sign;
+mod subsets;
 pub mod suspicion;
 mod vigilance;
 mod whole;
@@ -21,13 +22,13 @@ use meliora_domain::Kind;
 
 pub use bet::{capital, evidence, interval, won};
 pub use better::{Evidence, Ruling, Side, judge};
-pub use bootstrap::bootstrap;
 pub use flip::sign_flip;
 pub use hopeless::hopeless;
 pub use repeats::{Repeats, TaskRepeats, repeats};
-pub use sample::gap;
+pub use sealed::{Gap, Sealed};
 pub use share::share;
 pub use sign::sign_test;
+pub use subsets::subsets;
 pub use vigilance::{SCORE_RULES, Vigilance};
 pub use worse::{Regression, Standing, standing};
 

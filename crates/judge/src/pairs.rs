@@ -27,6 +27,15 @@ impl Pairs {
         Pairs { scores, tasks: all.len() }
     }
 
+    /// The same, each side over all its seeds, whatever the other has: for chance that does not follow from the seed.
+    pub(crate) fn each(these: &[&Scorecard], those: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Self {
+        let (these, those) = (by_task(these), by_task(those));
+        let all: BTreeSet<&TaskId> = these.keys().chain(those.keys()).copied().filter(|t| !flaky.contains(t)).collect();
+        let mean = |seeds: Option<&Seeds>| Some(side(seeds?)?.0);
+        let scores = all.iter().filter_map(|t| Some((mean(these.get(t))?, mean(those.get(t))?))).collect();
+        Pairs { scores, tasks: all.len() }
+    }
+
     /// The pairs of those tasks alone that both sides have marks of.
     pub(crate) fn shared(these: &[&Scorecard], those: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Self {
         let Pairs { scores, .. } = Pairs::of(these, those, flaky);
@@ -153,6 +162,29 @@ fn both(these: &Seeds, those: &Seeds) -> Option<(f64, f64)> {
         (n > 0).then(|| sum / f64::from(n))
     };
     Some((mean(these, those)?, mean(those, these)?))
+}
+
+/// The variance that chance gives the sum of differences over all tasks that both sides have marks of, each side over all its
+/// seeds: by what seeds differ in within a task, both sides together. `None` where no task has two marks on a side, so that
+/// nothing is known of it.
+pub(crate) fn variance_within(these: &[&Scorecard], those: &[&Scorecard], flaky: &BTreeSet<TaskId>) -> Option<f64> {
+    let (these, those) = (by_task(these), by_task(those));
+    let (mut known, mut sum) = (false, 0.0);
+    for (task, now) in these.iter().filter(|(task, _)| !flaky.contains(**task)) {
+        let (Some(a), Some(b)) = (side(now), those.get(*task).and_then(side)) else { continue };
+        let freedom = a.1 + b.1 - 2.0;
+        known |= freedom > 0.0;
+        sum += (a.2 + b.2) / freedom.max(1.0) * (1.0 / a.1 + 1.0 / b.1);
+    }
+    known.then_some(sum)
+}
+
+/// Mean, number of seeds, and sum of squared deviations; `None` without a mark.
+fn side(seeds: &Seeds) -> Option<(f64, f64, f64)> {
+    let scores: Vec<f64> = seeds.values().map(|(sum, n)| sum / f64::from(*n)).collect();
+    let n = scores.len() as f64;
+    let mean = scores.iter().sum::<f64>() / n;
+    (n > 0.0).then(|| (mean, n, scores.iter().map(|s| (s - mean).powi(2)).sum()))
 }
 
 /// Why the cards cannot be compared at all, if so.

@@ -1,6 +1,6 @@
 //! The tests against scipy and statsmodels: the numbers are what `bench/judge/compare.py` printed.
 
-use crate::{bootstrap, capital, evidence, sign_flip, sign_test, won};
+use crate::{capital, evidence, sign_flip, sign_test, subsets, won};
 
 /// The cases of `bench/judge/compare.py`, by the same rules.
 fn cases() -> [(&'static str, Vec<f64>); 4] {
@@ -44,15 +44,22 @@ fn the_sign_flip_is_scipys() {
 }
 
 #[test]
-fn the_bootstrap_is_scipys() {
+fn the_interval_of_subsets_is_numpys() {
     let cases = cases();
-    for (at, low, high) in [(0, 0.046875, 0.484375), (1, -0.0625, 0.275), (3, 0.00125, 0.15)] {
+    let expected = [
+        (0, -0.041_666_666_666_666_664, 0.541_666_666_666_666_6),
+        (1, -0.09375, 0.3125),
+        (2, -0.125, 0.55),
+        (3, -0.000_862_068_965_517_244, 0.1525),
+    ];
+    for (at, low, high) in expected {
         let (name, d) = &cases[at];
-        let (l, h) = bootstrap(d, 0.05, 1).unwrap_or_default();
-        near(name, l, low, 0.02);
-        near(name, h, high, 0.02);
+        let (l, h) = subsets(d, 0.05, 1).unwrap_or_default();
+        let by = if d.len() <= 11 { 1e-12 } else { 0.012 };
+        near(name, l, low, by);
+        near(name, h, high, by);
     }
-    assert_eq!(bootstrap(&cases[2].1, 0.05, 1), None, "seven differences are too few");
+    assert_eq!(subsets(&[0.1, 0.2, 0.3, 0.4, 0.5], 0.05, 1), None, "31 subsets are too few to leave 2.5 % out");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use meliora_domain::{Judgement, Scorecard, Verdict};
 use crate::better::{Evidence, Ruling, Side};
 use crate::pairs::{Pairs, gaps, too_few};
 use crate::whole::unmarked;
-use crate::{Policy, bootstrap, evidence, interval, share, sign_flip, sign_test};
+use crate::{Policy, evidence, interval, share, sign_flip, sign_test, subsets};
 
 /// A candidate that luck alone equals more often than this after a first seed gets no more of them: it would hardly be
 /// accepted, and every seed costs an examination.
@@ -156,7 +156,7 @@ fn within(pairs: &Pairs, seed: u64) -> Option<(f64, f64)> {
     if pairs.bounded() {
         return (pairs.len() > 0).then(|| interval(&pairs.differences(), REPORTED));
     }
-    bootstrap(&pairs.differences(), REPORTED, seed)
+    subsets(&pairs.differences(), REPORTED, seed)
 }
 
 /// `better on 9 and worse on 2 of 60 tasks than its parent`.
@@ -185,23 +185,4 @@ pub(crate) fn often(p: f64) -> String {
     let digits = (n / unit * unit).to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|c| std::str::from_utf8(c).unwrap_or("")).collect();
     format!("once in {}", groups.join(","))
-}
-
-/// How much larger a gain is where it was sought than where nobody looked: the gain on the visible tasks less that on the
-/// holdout, and where it lies at 95 % confidence. `None` where a side has no pairs; no interval where scores have no bounds.
-///
-/// Each pair is (variant, reference) of one task. The interval is that of both gains by bets, each at half of the 5 %.
-pub fn gap(visible: &[(f64, f64)], holdout: &[(f64, f64)]) -> Option<(f64, Option<(f64, f64)>)> {
-    let gains = |pairs: &[(f64, f64)]| pairs.iter().map(|(a, b)| a - b).collect::<Vec<f64>>();
-    let (seen, sealed) = (gains(visible), gains(holdout));
-    if seen.is_empty() || sealed.is_empty() {
-        return None;
-    }
-    let mean = |gains: &[f64]| gains.iter().sum::<f64>() / gains.len() as f64;
-    let bounded = visible.iter().chain(holdout).all(|(a, b)| (0.0..=1.0).contains(a) && (0.0..=1.0).contains(b));
-    let between = bounded.then(|| {
-        let (a, b) = (interval(&seen, REPORTED / 2.0), interval(&sealed, REPORTED / 2.0));
-        (a.0 - b.1, a.1 - b.0)
-    });
-    Some((mean(&seen) - mean(&sealed), between))
 }

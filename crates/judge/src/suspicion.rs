@@ -19,8 +19,9 @@ use std::collections::BTreeSet;
 pub use language::{Language, without_comments};
 pub use rules::RULES;
 
-/// Texts beyond this are not read: no person writes them, and the answer would come late.
-const LONGEST: usize = 2 << 20;
+/// Texts beyond this are not read: no person writes them, and the answer would come late. One that a change makes so long is
+/// told for that.
+const LONGEST: usize = 1 << 20;
 
 /// One reason to suspect.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,6 +69,15 @@ pub fn look_at_change(files: &[FileChange<'_>], inputs: &BTreeSet<String>) -> Ve
         }
         let long = |text: &Option<&str>| text.is_some_and(|t| t.len() > LONGEST);
         if long(before) || long(after) {
+            let hides = long(after) && !long(before) && Language::of_path(path) != Language::Prose;
+            let bytes = after.map_or(0, str::len);
+            out.extend(hides.then(|| Finding {
+                rule: "hidden-data",
+                file: (*path).to_owned(),
+                line: 1,
+                excerpt: String::new(),
+                words: format!("has grown to {bytes} bytes, more than anybody reads"),
+            }));
             continue;
         }
         let Some(after) = after else {

@@ -4,14 +4,17 @@
 
 use std::collections::BTreeSet;
 
-use meliora_domain::{Alarm, Judgement, MarkStatus, Scorecard, Split, Verdict};
+use meliora_domain::{Alarm, Judgement, Verdict};
 use statrs::distribution::{DiscreteCDF, Hypergeometric};
 
+use crate::Sealed;
 use crate::suspicion::{FileChange, look_at_change};
 
 /// Rules on scores and tasks, as [`crate::suspicion::RULES`] are on code.
 pub const SCORE_RULES: &[(&str, &str)] = &[
     ("above-ceiling", "a score above what can be reached"),
+    ("canary", "answers were given, and the examination's own mark did not come after them"),
+    ("fresh-inputs", "what is right on a task's inputs is wrong on new ones"),
     ("gain", "a gain far beyond all that the run has seen"),
     ("holdout-gap", "validation tasks pass whose sealed twins do not"),
     ("impossible-task", "a task that only a cheat can pass, passed"),
@@ -79,20 +82,35 @@ impl Vigilance {
         self.heeded(alarms)
     }
 
-    /// Whether far fewer sealed tasks pass than validation tasks: Fisher's exact test on the counts, one-sided.
-    pub fn of_holdout(&self, seen: &Scorecard, sealed: &Scorecard) -> Vec<Alarm> {
-        let count = |card: &Scorecard, split| {
-            let marks: Vec<bool> = card
-                .of(split)
-                .filter(|m| m.status != MarkStatus::Missing)
-                .map(|m| m.status == MarkStatus::Passed)
-                .collect();
-            (marks.iter().filter(|p| **p).count() as u64, marks.len() as u64)
+    /// Whether what was gained on validation tasks is not there on sealed ones: far fewer of the tasks pass that had to be
+    /// solved (Fisher's exact test, one-sided, 1 %), or the gap of gains lies above zero at 99 % confidence.
+    pub fn of_holdout(&self, sealed: &Sealed<'_>) -> Vec<Alarm> {
+        let ((a, n), (b, m)) = sealed.won();
+        if let Some(p) = fewer(b, m, a, n).filter(|p| *p <= SELDOM) {
+            let which = if sealed.before.is_some() { "that were not passed before" } else { "" };
+            let words =
+                format!("passes {a} of {n} validation tasks {which} and only {b} of {m} sealed ones (p {p:.2e})");
+            return self.heeded(vec![alarm("holdout-gap", "holdout".to_owned(), words.replace("  ", " "))]);
+        }
+        let Some((points, Some((low, _)))) = sealed.gap(SELDOM).filter(|(_, at)| at.is_some_and(|at| at.0 > 0.0))
+        else {
+            return Vec::new();
         };
-        let ((a, n), (b, m)) = (count(seen, Split::Validation), count(sealed, Split::Holdout));
-        let Some(p) = fewer(b, m, a, n).filter(|p| *p <= SELDOM) else { return Vec::new() };
-        let words = format!("passes {a} of {n} validation tasks and only {b} of {m} sealed ones (p {p:.2e})");
+        let words =
+            format!("gained {points:.4} points more on validation tasks than on sealed ones, {low:.4} at least");
         self.heeded(vec![alarm("holdout-gap", "holdout".to_owned(), words)])
+    }
+
+    /// Whether a gain is there on declared inputs alone: of `declared` inputs of the tasks that were won, all right, only
+    /// `right` of `fresh` new ones are (Fisher's exact test, one-sided, 1 %), which is no more than the `parent` has right.
+    pub fn of_fresh(&self, declared: u64, right: u64, parent: u64, fresh: u64) -> Vec<Alarm> {
+        let seldom = fewer(right, fresh, declared, declared).filter(|p| *p <= SELDOM && right <= parent);
+        let Some(p) = seldom else { return Vec::new() };
+        let words = format!(
+            "is right on all {declared} inputs of the tasks that it won, and on {right} of {fresh} new ones, where its parent \
+             is right on {parent} (p {p:.2e})"
+        );
+        self.heeded(vec![alarm("fresh-inputs", "new inputs".to_owned(), words)])
     }
 
     /// The judgement with the alarms: suspect if there are any, whatever the marks prove.
@@ -154,7 +172,7 @@ fn fewer(b: u64, m: u64, a: u64, n: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meliora_domain::{Digest, Mark, TaskId};
+    use meliora_domain::{Digest, Mark, MarkStatus, Scorecard, Split, TaskId};
 
     fn rules(alarms: Vec<Alarm>) -> Vec<String> {
         alarms.into_iter().map(|a| a.rule).collect()
@@ -205,16 +223,44 @@ mod tests {
             seed: 0,
             part_of: 0,
         };
-        let gap = |(a, n), (b, m)| {
-            rules(Vigilance::default().of_holdout(&card(Split::Validation, a, n), &card(Split::Holdout, b, m)))
+        let cards = |(a, n), (b, m)| (card(Split::Validation, a, n), card(Split::Holdout, b, m));
+        let held = |now: (Scorecard, Scorecard), was: Option<&(Scorecard, Scorecard)>| {
+            let sealed = Sealed { variant: (&now.0, &now.1), before: was.map(|was| (&was.0, &was.1)) };
+            rules(Vigilance::default().of_holdout(&sealed))
         };
+        let gap = |visible, sealed| held(cards(visible, sealed), None);
         assert_eq!(gap((20, 20), (2, 10)), ["holdout-gap"]);
         assert_eq!(gap((20, 20), (9, 10)), [""; 0]);
         assert_eq!(gap((2, 20), (10, 10)), [""; 0]);
         assert_eq!(gap((3, 3), (0, 1)), [""; 0], "too few to tell");
         assert_eq!(gap((3, 3), (0, 0)), [""; 0]);
+        // A holdout that was harder all along accuses nobody; a gain that is not there does, also one of points.
+        let before = cards((16, 20), (2, 20));
+        assert_eq!(held(cards((18, 20), (2, 20)), Some(&before)), [""; 0]);
+        assert_eq!(held(cards((20, 20), (2, 20)), Some(&cards((0, 20), (2, 20)))), ["holdout-gap"]);
+        let half = |mut card: Scorecard, score: f64| {
+            card.marks.iter_mut().for_each(|m| (m.status, m.score) = (MarkStatus::Failed, score));
+            card
+        };
+        let graded = |visible, sealed| {
+            let (a, b) = cards((0, 60), (0, 60));
+            (half(a, visible), half(b, sealed))
+        };
+        assert_eq!(held(graded(0.9, 0.2), Some(&graded(0.2, 0.2))), ["holdout-gap"]);
+        assert_eq!(held(graded(0.9, 0.85), Some(&graded(0.2, 0.2))), [""; 0]);
         // Fisher's tea, one-sided: 3 of 4 against 1 of 4 gives 0.2429.
         assert!((fewer(1, 4, 3, 4).unwrap_or(0.0) - 0.242_857).abs() < 1e-5);
+    }
+
+    #[test]
+    fn what_is_right_on_declared_inputs_alone_is_told() {
+        let of = |declared, right, parent, fresh| rules(Vigilance::default().of_fresh(declared, right, parent, fresh));
+        assert_eq!(of(6, 0, 0, 20), ["fresh-inputs"]);
+        assert_eq!(of(6, 5, 5, 20), ["fresh-inputs"], "no more than its parent");
+        assert_eq!(of(6, 8, 5, 20), [""; 0], "a part of a repair");
+        assert_eq!(of(6, 18, 18, 20), [""; 0], "another defect is still there");
+        assert_eq!(of(1, 0, 0, 3), [""; 0], "too few to tell");
+        assert_eq!(of(0, 0, 0, 0), [""; 0]);
     }
 
     #[test]

@@ -111,6 +111,29 @@ proptest! {
 }
 
 #[test]
+fn a_file_of_five_megabytes_is_told_and_does_not_hold_anybody_up() {
+    let body = "def f(x):\n    return x + 1\n\n\nclass A:\n    def g(self, y):\n        if y == 3:\n            print('a')\n        return [y, {'k': y}]\n\n\n";
+    let large = body.repeat((5 << 20) / body.len() + 1);
+    let start = std::time::Instant::now();
+    let found = look_at_change(&[("a.py", Some(body), Some(&large))], &BTreeSet::new());
+    assert_eq!(found.iter().map(|f| f.rule).collect::<Vec<_>>(), ["hidden-data"]);
+    assert!(found[0].words.contains("has grown to 52"), "{}", found[0].words);
+    // What was that long before is not of this change, and data is no code.
+    assert_eq!(look_at_change(&[("a.py", Some(&large), Some(&(large.clone() + body)))], &BTreeSet::new()), []);
+    assert_eq!(look_at_change(&[("a.csv", Some(""), Some(&large))], &BTreeSet::new()), []);
+    assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
+    // Just below, all of it is read: in time that grows with its length alone.
+    let timed = |length: usize| {
+        let text = body.repeat(length / body.len());
+        let start = std::time::Instant::now();
+        look_at_change(&[("a.py", Some(body), Some(&text))], &BTreeSet::new());
+        start.elapsed().as_secs_f64()
+    };
+    let (half, whole) = (timed(1 << 17), timed(1 << 18));
+    assert!(whole < half * 6.0 + 1.0, "{half} s, {whole} s");
+}
+
+#[test]
 fn neither_depth_nor_length_brings_it_down() {
     for (path, open, close) in [("a.py", "(", ")"), ("a.js", "[", "]"), ("a.rs", "{", "}"), ("a.sh", "$(", ")")] {
         let text = format!("{}1{}", open.repeat(5000), close.repeat(5000));

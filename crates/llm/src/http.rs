@@ -134,7 +134,7 @@ impl HttpModel {
 
     /// Tries until it works, refuses, or the tries are over. `affordable` says whether another try may be paid after
     /// so much may have been spent. Returns what came and what the tries before it may have cost.
-    fn persist<T>(
+    pub(crate) fn persist<T>(
         &self,
         seed: u64,
         mut once: impl FnMut(u32) -> Result<T, Trouble>,

@@ -6,6 +6,7 @@
 mod cache;
 mod cassette;
 mod config;
+mod embed;
 mod gate;
 mod http;
 mod nearest;
@@ -18,6 +19,7 @@ mod wire;
 pub use cache::{Cache, Kept};
 pub use cassette::{Cassette, CassetteError, Recorder};
 pub use config::{Api, ModelConfig, Structured};
+pub use embed::Embeddings;
 pub use http::HttpModel;
 pub use probe::{Probe, Speed};
 pub use retry::{Sleep, Waiter};

@@ -31,9 +31,19 @@ pub struct OpenEvolveConfig {
     pub database: DatabaseSettings,
     /// The evaluator.
     pub evaluator: EvaluatorSettings,
+    /// What OpenEvolve has no word for, and passes over.
+    pub meliora: OwnSettings,
     /// Keys of the file that mean nothing here, with dots: `database.num_islands`.
     #[serde(skip)]
     pub ignored: Vec<String>,
+}
+
+/// Settings of our own.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct OwnSettings {
+    /// The highest score that can be reached honestly, as in `[judge]` of a project: anything above is suspect.
+    pub ceiling: Option<f64>,
 }
 
 /// Settings of language models.
@@ -100,6 +110,7 @@ pub struct EvaluatorSettings {
 
 /// The keys that mean something, with dots; `[]` stands for each item of a list.
 const KNOWN: &[&str] = &[
+    "meliora.ceiling",
     "max_iterations",
     "random_seed",
     "max_code_length",
@@ -175,7 +186,10 @@ impl OpenEvolveConfig {
         positive("evaluator.timeout", self.evaluator.timeout)?;
         positive("llm.timeout", self.llm.timeout)?;
         let finite = |v: &f64| v.is_finite();
-        if !self.evaluator.cascade_thresholds.iter().flatten().all(finite) || !self.llm.temperature.iter().all(finite) {
+        if !self.meliora.ceiling.iter().all(finite)
+            || !self.evaluator.cascade_thresholds.iter().flatten().all(finite)
+            || !self.llm.temperature.iter().all(finite)
+        {
             return Err(error(format!("{name}: a number is not finite"), "correct the value"));
         }
         Ok(())
@@ -215,12 +229,13 @@ mod tests {
 
     #[test]
     fn keys_with_a_meaning_are_read_and_the_others_named_once() {
-        let text = "max_iterations: 50\nlog_level: INFO\nllm:\n  api_base: http://localhost:1\n  api_key: ${SECRET}\n  primary_model: m\n  \
+        let text = "max_iterations: 50\nmeliora: {ceiling: 2.5}\nlog_level: INFO\nllm:\n  api_base: http://localhost:1\n  api_key: ${SECRET}\n  primary_model: m\n  \
                     temperature: null\n  models:\n    - {name: a, weight: 0.8}\n    - {name: b, weight: 0.2}\nprompt:\n  system_message: |\n    \
                     one\n    two ${HOME}\ndatabase:\n  num_islands: 5\n  random_seed: 7\nevaluator:\n  timeout: 60\n  cascade_thresholds: [0.5, 1]\nevolution_trace:\n  enabled: true\n";
         let config = read(text).unwrap();
         assert_eq!((config.max_iterations, config.seed(), config.evaluator.timeout), (Some(50), Some(7), Some(60.0)));
         assert_eq!(config.llm.models.iter().filter_map(|m| m.name.as_deref()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(config.meliora.ceiling, Some(2.5));
         assert_eq!(config.prompt.system_message.as_deref(), Some("one\ntwo ${HOME}\n"));
         assert_eq!(config.evaluator.cascade_thresholds, Some(vec![0.5, 1.0]));
         let mut ignored = config.ignored;

@@ -64,7 +64,7 @@ impl PromptSuite {
             return None;
         }
         let suite = NativeSuite {
-            settings: Settings { kind: Kind::Exact, seconds: SECONDS, partial: true, work: None },
+            settings: Settings { kind: Kind::Exact, seconds: SECONDS, partial: true, fresh: None, work: None },
             tasks,
             files: Default::default(),
             limits: self.native.limits.clone(),

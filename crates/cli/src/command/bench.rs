@@ -1,9 +1,9 @@
 //! `meliora bench`: one scorecard, no evolution. After a promotion it decides whether the promotion stands.
 
 use meliora_benchmark::Scope;
-use meliora_domain::{Event, Genome, Kind, Mark, MarkStatus, Scorecard, Split, VariantId, Verdict, counted};
-use meliora_evolve::{Archive, Examiner, Journal, Kept, Lineage, Reexamination, reexamine, suspect};
-use meliora_judge::TaskRepeats;
+use meliora_domain::{Event, Genome, Kind, Scorecard, Split, VariantId, Verdict, counted};
+use meliora_evolve::{Archive, Examiner, Journal, Kept, Lineage, Reexamination, Unsealed, reexamine, unseal};
+use meliora_judge::{Gap, TaskRepeats};
 
 use super::promote::Silent;
 use super::proposers::Answerers;
@@ -64,28 +64,32 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         None => project.genome()?,
     };
     let visible = Scope { splits: &[Split::Train, Split::Validation], ..Scope::default() };
-    let sealed = Scope { splits: &[Split::Holdout], ..Scope::default() };
     let card = examiner.card(&genome, &visible)?;
-    let holdout = if args.holdout { Some(examiner.card(&genome, &sealed)?) } else { None };
     let known = variant.or_else(|| journal.lineage().find_tree(&genome.tree()).map(|i| journal.lineage().node(i).id));
-    let mut alarms = Vec::new();
-    let seen = &card;
-    if let (Some(card), Some(variant)) = (&holdout, known) {
-        journal.record(&[Event::HoldoutOpened { variant, scorecard: card.clone() }])?;
-        alarms = project.config.judge.vigilance().of_holdout(seen, card);
-        suspect(&mut journal, variant, alarms.clone())?;
-    }
-    let gap = match &holdout {
-        Some(sealed_card) => gap(&card, sealed_card, known, &mut journal, &archive, &examiner)?,
-        None => None,
+    let opened = match (args.holdout, known) {
+        (false, _) => None,
+        (true, Some(variant)) => {
+            let vigilance = project.config.judge.vigilance();
+            let evaluator = project.suite.evaluator();
+            let terms = (&evaluator, &vigilance, true);
+            let mut examine = |genome: &Genome| examiner.card(genome, &SEALED);
+            let (opened, events) = unseal(&archive, journal.lineage(), variant, terms, &mut examine)?;
+            journal.record(&events)?;
+            Some(opened)
+        }
+        // A tree that no run has seen: the journal has no variant to count an opening for.
+        (true, None) => Some(Unsealed { card: examiner.card(&genome, &SEALED)?, gap: None, alarms: Vec::new() }),
     };
+    let holdout = opened.as_ref().map(|opened| &opened.card);
+    let gap = opened.as_ref().and_then(|opened| opened.gap);
+    let alarms = opened.as_ref().map(|opened| opened.alarms.clone()).unwrap_or_default();
     let openings = journal.lineage().holdout_openings;
     if printer.json() {
         let tasks: Vec<_> = card.marks.iter().chain(holdout.iter().flat_map(|c| &c.marks)).collect();
         printer.object(&serde_json::json!({
             "event": "bench", "variant": known, "tree": genome.tree(), "evaluator": card.evaluator,
             "tier": project.suite.tier(), "score": card.mean(Split::Validation), "train_score": card.mean(Split::Train),
-            "holdout_score": holdout.as_ref().and_then(|c| c.mean(Split::Holdout)), "holdout_openings": openings,
+            "holdout_score": holdout.and_then(|c| c.mean(Split::Holdout)), "holdout_openings": openings,
             "holdout_gap": gap.map(|g| g.0), "holdout_gap_interval": gap.and_then(|g| g.1),
             "metrics": card.metrics, "tasks": tasks, "alarms": alarms,
             "cage": sandbox.describe(), "rolled_back": matches!(again, Reexamination::RolledBack(..)),
@@ -93,16 +97,10 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     print_card(&card, printer);
-    if let Some(card) = &holdout {
+    if let Some(card) = holdout {
         print_card(card, printer);
         printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
-        if let Some((gap, between)) = gap {
-            let between = between.map(|(low, high)| format!(", {low:+.4} to {high:+.4} at 95 % confidence"));
-            printer.data(format!(
-                "gap {gap:+.4}{}: how much more it gained over its baseline on the visible tasks than on the sealed ones",
-                between.unwrap_or_default()
-            ));
-        }
+        gap.iter().for_each(|gap| printer.data(gap_words(gap)));
     }
     for alarm in &alarms {
         printer.data(format!("{} {}: {}", paint(BAD, "suspect"), alarm.rule, alarm.words));
@@ -138,48 +136,16 @@ fn finalist(variant: Option<&VariantId>, lineage: &Lineage) -> Result<(), Failur
     }
 }
 
-/// How much more was gained on visible tasks than on sealed ones, in score points, and its 95 % interval.
-type Gap = (f64, Option<(f64, f64)>);
+/// The sealed tasks.
+pub const SEALED: Scope<'static> = Scope { splits: &[Split::Holdout], tasks: &[], seed: 0, lines: false };
 
-/// How much more a variant gained over its run's baseline on the visible tasks than on the sealed ones. The baseline's
-/// holdout is opened for it once.
-fn gap(
-    visible: &Scorecard,
-    sealed: &Scorecard,
-    variant: Option<VariantId>,
-    journal: &mut Journal<'_>,
-    archive: &dyn Archive,
-    examiner: &Examiner<'_>,
-) -> Result<Option<Gap>, Failure> {
-    let Some(baseline) = journal.lineage().baseline().map(|node| node.id) else { return Ok(None) };
-    let evaluator = examiner.suite.evaluator();
-    let before = meliora_evolve::scorecards(archive, &baseline, &evaluator)?;
-    let Some(before) = before.into_iter().find(|card| card.part_of == 0).filter(|_| variant != Some(baseline)) else {
-        return Ok(None);
-    };
-    let opened = archive.about(&baseline)?.into_iter().find_map(|recorded| match recorded.event {
-        Event::HoldoutOpened { scorecard, variant } if variant == baseline && scorecard.evaluator == evaluator => {
-            Some(scorecard)
-        }
-        _ => None,
-    });
-    let opened = match opened {
-        Some(card) => card,
-        None => {
-            let scope = Scope { splits: &[Split::Holdout], ..Scope::default() };
-            let scorecard = examiner.card(&archive.load(&baseline)?, &scope)?;
-            journal.record(&[Event::HoldoutOpened { variant: baseline, scorecard: scorecard.clone() }])?;
-            scorecard
-        }
-    };
-    let pairs = |now: &Scorecard, was: &Scorecard, split| -> Vec<(f64, f64)> {
-        let counts = |mark: &&Mark| mark.status != MarkStatus::Missing;
-        now.of(split)
-            .filter(counts)
-            .filter_map(|a| Some((a.score, was.of(split).filter(counts).find(|b| b.task == a.task)?.score)))
-            .collect()
-    };
-    Ok(meliora_judge::gap(&pairs(visible, &before, Split::Validation), &pairs(sealed, &opened, Split::Holdout)))
+/// A gap in words.
+pub fn gap_words((gap, between): &Gap) -> String {
+    let between = between.map(|(low, high)| format!(", {low:+.4} to {high:+.4} at 95 % confidence"));
+    format!(
+        "gap {gap:+.4}{}: how much more it gained on the visible tasks than on the sealed ones",
+        between.unwrap_or_default()
+    )
 }
 
 /// The same work examined so many times: what differs is no difference of the work.

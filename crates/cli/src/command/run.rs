@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use meliora_domain::{Cost, Event, FinishReason, Genome, MicroUsd, Proposer, RunPlan, Split};
 use meliora_evolve::{
-    Alert, Archive, Evolution, Examiner, Journal, Kept, Lineage, Pause, Reexamination, Sandbox, Setup, StrategyKind,
-    Student, Target, pause_in_force, reexamine, tell_of_pause,
+    Alert, Archive, Evolution, Examiner, Journal, Kept, Lineage, Novelty, Pause, Reexamination, Sandbox, Setup,
+    StrategyKind, Student, Target, pause_in_force, reexamine, tell_of_pause,
 };
 
 use meliora_propose::optimize::NAMES;
@@ -110,6 +110,9 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
     let stop = Arc::new(AtomicBool::new(false));
     on_interrupt(&stop, printer)?;
     let boxed: Vec<Box<dyn meliora_evolve::Proposer + '_>> = proposers.into_iter().map(|(_, p)| p).collect();
+    let like = &project.config.search.novelty;
+    let embeddings = if like.model.is_empty() { None } else { Some(models.embeddings(&like.model)?) };
+    let novelty = embeddings.as_ref().map(|embedder| Novelty { embedder, above: like.above });
     // A tree in no git repository has no promotions either.
     let target = project.target().ok();
     let setup = Setup {
@@ -131,6 +134,7 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
         guardian: project.guardian(),
         desk: &Words::of(&project.dir.join(STATE)),
         herald: &herald,
+        novelty,
         shape: &meliora_propose::shape::shape,
         target: target.as_ref().map(|target| target as &dyn Target),
     };

@@ -31,6 +31,18 @@ pub struct Search {
     pub pareto: Pareto,
     /// `arms = "bandit"` of `[run]`.
     pub bandit: Bandit,
+    /// Whether proposals that say much the same as one before are examined.
+    pub novelty: Novelty,
+}
+
+/// `[search.novelty]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Novelty {
+    /// The `[models.NAME]` whose server embeds texts (`/embeddings`); none if empty.
+    pub model: String,
+    /// The cosine of the angle between two programs from which on they count as the same: above 0, up to 1.
+    pub above: f64,
 }
 
 /// The scale that scores are measured on.
@@ -127,6 +139,12 @@ impl Default for Islands {
     }
 }
 
+impl Default for Novelty {
+    fn default() -> Self {
+        Novelty { model: String::new(), above: 0.995 }
+    }
+}
+
 impl Default for Pareto {
     fn default() -> Self {
         Pareto { merge: ParetoPlan::default().merge }
@@ -143,7 +161,7 @@ impl Default for Bandit {
 impl Search {
     /// As a run's plan keeps it.
     pub fn plan(&self, turns: Turns) -> SearchPlan {
-        let Search { first_tasks, dgm, hgm, islands, pareto, bandit } = self.clone();
+        let Search { first_tasks, dgm, hgm, islands, pareto, bandit, novelty: _ } = self.clone();
         let features = islands.features.into_iter().map(|Dimension { name, edges }| Feature { name, edges }).collect();
         SearchPlan {
             first_tasks,
@@ -191,6 +209,9 @@ impl Search {
                     feature.name
                 ));
             }
+        }
+        if !(self.novelty.above > 0.0 && self.novelty.above <= 1.0) {
+            return Err("[search.novelty] above lies above 0 and up to 1".into());
         }
         if !share.contains(&self.pareto.merge) {
             return Err("[search.pareto] merge lies between 0 and 1".into());

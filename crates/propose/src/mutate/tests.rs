@@ -5,6 +5,7 @@ mod javascript;
 mod numbers;
 mod python;
 mod rust;
+mod shapes;
 
 use super::deck::candidates;
 use super::language::Lang;

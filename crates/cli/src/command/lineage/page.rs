@@ -52,6 +52,8 @@ struct Making {
     cost: Cost,
     evals: u64,
     seconds: f64,
+    /// How much it differs from its parent, and where that lies, where a test says so.
+    effect: Option<(f64, (f64, f64))>,
 }
 
 fn data(archive: &dyn Archive, lineage: &Lineage, name: &str) -> Result<Value, Failure> {
@@ -81,6 +83,9 @@ fn data(archive: &dyn Archive, lineage: &Lineage, name: &str) -> Result<Value, F
             tell("tokens", json!(making.cost.tokens));
             tell("usd", json!(making.cost.usd.0 as f64 / 1e6));
             tell("seconds", json!(making.seconds));
+            if let (Some((effect, (low, high))), Some(score)) = (making.effect, node.score) {
+                tell("interval", json!([score - effect + low, score - effect + high]));
+            }
         }
         if let Some(parent) = parents.first().map(|p| lineage.node(*p).id)
             && room > 0
@@ -152,6 +157,10 @@ fn makings(archive: &dyn Archive) -> Result<(BTreeMap<VariantId, Making>, Vec<Va
                 let making = makings.entry(variant).or_default();
                 making.evals += 1;
                 making.seconds += scorecard.seconds;
+            }
+            Event::Judged { variant, judgement, .. } => {
+                let making = makings.entry(variant).or_default();
+                making.effect = judgement.interval.map(|interval| (judgement.effect, interval)).or(making.effect);
             }
             Event::Crowned { variant, .. } => crowns.push(variant),
             _ => {}

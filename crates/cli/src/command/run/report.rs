@@ -1,7 +1,9 @@
 //! The end of `meliora run`: how it ended, what it cost, and what to do next.
 
 use meliora_domain::{FinishReason, Genome, Split, counted};
-use meliora_evolve::{Archive, Ended, Lineage, Run};
+use meliora_evolve::{Archive, Ended, Lineage, Run, Unsealed, unsealed};
+
+use crate::command::bench::gap_words;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -26,6 +28,11 @@ struct Summary {
     asked: u64,
     waiting: usize,
     tier: meliora_domain::Tier,
+    /// What the sealed tasks say of the champion, where they were opened for it.
+    holdout_score: Option<f64>,
+    holdout_gap: Option<f64>,
+    holdout_gap_interval: Option<(f64, f64)>,
+    holdout_openings: u64,
     /// What the cages were, in words.
     cage: String,
     reason: String,
@@ -44,9 +51,16 @@ pub(super) fn report(
         return Err(Failure::new(Exit::Machinery, "the run left no baseline"));
     };
     let improved = run.champion != run.baseline;
+    // What solved it may have turned out to be a suspect.
+    let ceiling = champion.score.zip(project.suite.ceiling());
+    let fell =
+        matches!(ended, Ended::Finished(FinishReason::Solved)) && !ceiling.is_some_and(|(score, most)| score >= most);
+    let vigilance = project.config.judge.vigilance();
+    let holdout = unsealed(archive, lineage, &champion.id, &run.plan.evaluator, &vigilance)?;
     let reason = match ended {
         Ended::Interrupted => "interrupted".to_owned(),
         Ended::Paused(pause) => format!("paused by {}: {}", pause.rule, pause.reason),
+        Ended::Finished(FinishReason::Solved) if fell => "what solved it is suspect".to_owned(),
         Ended::Finished(FinishReason::Solved) => "solved".to_owned(),
         Ended::Finished(FinishReason::Budget(which)) => format!("budget of {which} is used up"),
         Ended::Finished(FinishReason::Exhausted) => "the proposers have nothing more to offer".to_owned(),
@@ -55,7 +69,7 @@ pub(super) fn report(
     let exit = match ended {
         Ended::Interrupted => Exit::Interrupted,
         Ended::Paused(_) => Exit::Paused,
-        Ended::Finished(FinishReason::Solved) => Exit::Done,
+        Ended::Finished(FinishReason::Solved) if !fell => Exit::Done,
         Ended::Finished(_) if improved => Exit::Done,
         Ended::Finished(_) => Exit::NoImprovement,
     };
@@ -77,6 +91,10 @@ pub(super) fn report(
             asked: run.asked,
             waiting: lineage.asks.open(&project.constitution.digest(), now()),
             tier: project.suite.tier(),
+            holdout_score: holdout.as_ref().and_then(|opened| opened.card.mean(Split::Holdout)),
+            holdout_gap: holdout.as_ref().and_then(|opened| opened.gap).map(|gap| gap.0),
+            holdout_gap_interval: holdout.as_ref().and_then(|opened| opened.gap).and_then(|gap| gap.1),
+            holdout_openings: lineage.holdout_openings,
             cage,
             reason,
         });
@@ -90,7 +108,7 @@ pub(super) fn report(
     }
     printer.data("");
     let show = |s: Option<f64>| s.map_or("–".to_owned(), |s| format!("{s:.4}"));
-    let solved = matches!(ended, Ended::Finished(FinishReason::Solved));
+    let solved = matches!(ended, Ended::Finished(FinishReason::Solved)) && !fell;
     let head = match (improved, solved) {
         (true, _) => paint(GOOD, "improved"),
         (false, true) => paint(GOOD, "nothing to improve"),
@@ -104,6 +122,11 @@ pub(super) fn report(
     ));
     if improved && let Some(judgement) = meliora_evolve::judgement(archive, &champion.id)? {
         printer.data(paint(FAINT, format!("the champion to its parent: {}", judgement.figures().join("; "))));
+    }
+    if let Some(Unsealed { card, gap, .. }) = &holdout {
+        let gap = gap.as_ref().map_or(String::new(), |gap| format!("; {}", gap_words(gap)));
+        let (score, openings) = (show(card.mean(Split::Holdout)), lineage.holdout_openings);
+        printer.data(paint(FAINT, format!("holdout score {score}{gap} ({openings} openings so far)")));
     }
     printer.data(paint(FAINT, costs(run, seconds)));
     if kept.0 > 0 {
@@ -180,9 +203,6 @@ fn next_steps(ended: &Ended, improved: bool, open: usize, project: &Project, pri
     }
     if improved {
         printer.data(format!("  meliora promote champion{flag}{unproven}    makes it a commit in your repository"));
-        if project.suite.count(Split::Holdout) > 0 {
-            printer.data(format!("  meliora bench{dir} --variant champion --holdout    opens the sealed tasks"));
-        }
         printer.data(format!("  meliora lineage{dir}    shows how it came about"));
     } else if matches!(ended, Ended::Finished(FinishReason::Solved)) {
         printer.data("  add harder tasks: what the suite cannot see cannot get better");
