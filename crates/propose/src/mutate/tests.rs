@@ -1,11 +1,11 @@
 //! The measure of the operators: textbook programs with one line broken, and where among the candidates its repair stands.
 
 mod behaviour;
+mod honest;
 mod javascript;
 mod numbers;
 mod python;
 mod rust;
-mod shapes;
 
 use super::deck::candidates;
 use super::language::Lang;
