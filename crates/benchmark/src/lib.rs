@@ -23,7 +23,7 @@ pub use openevolve::{
     DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, PromptSettings,
 };
 
-pub use prompt::{Answered, CodeWork, PromptSuite, Question};
+pub use prompt::{Answered, Assessed, Cages, CodeWork, PromptSuite, Question, Rubric, ToolWork};
 
 use frame::Ticket;
 use openevolve::OpenEvolveSuite;
@@ -394,23 +394,31 @@ impl Suite {
             Plan::Prompt(suite) => suite.grade(answers, order),
             Plan::Native(_) | Plan::OpenEvolve(_) => Default::default(),
         };
-        let (here, all) =
-            (marks.iter().filter(|m| m.split == Split::Validation).count(), self.count(Split::Validation));
+        // Rows whose marks are still to come are examined, too.
+        let here = self.prompts().map_or(0, |suite| suite.count_of(answers, Split::Validation));
+        let all = self.count(Split::Validation);
         let part_of = if here > 0 && here < all { all as u64 } else { 0 };
         let scorecard =
             Scorecard { evaluator: self.evaluator, marks, metrics, seconds: 0.0, seed: order.scope.seed, part_of };
         Graded { scorecard, exams, feedback, alarms: Vec::new(), examples }
     }
 
-    /// What a cage must do with answers that are code, where the metric runs it. No expected result is in it.
-    pub fn code_work(&self, answers: &[Answered], order: &Order<'_>) -> Option<CodeWork> {
-        self.prompts().filter(|suite| suite.runs_code())?.code_work(answers, order)
+    /// What cages must do with answers that are code, where the metric runs it. No expected result is in a cage with them.
+    pub fn code_work(&self, answers: &[Answered], order: &Order<'_>) -> Vec<CodeWork> {
+        self.prompts().filter(|suite| suite.runs_code()).map_or_else(Vec::new, |suite| suite.code_work(answers, order))
     }
 
-    /// Enters what that cage left.
+    /// Enters what such cages left.
     pub fn settle_code(&self, graded: &mut Graded, work: &CodeWork, finished: &Finished) {
         if let Plan::Prompt(suite) = &self.plan {
             suite.settle_code(graded, work, finished);
+        }
+    }
+
+    /// Enters what a judge said of answers, by row.
+    pub fn settle_judged(&self, graded: &mut Graded, said: &[(usize, Assessed)]) {
+        if let Plan::Prompt(suite) = &self.plan {
+            suite.settle_judged(graded, said);
         }
     }
 

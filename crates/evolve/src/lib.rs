@@ -42,7 +42,7 @@ pub use port::*;
 pub use promotion::{Examiner, Reexamination, promote, reexamine, rollback};
 pub use rng::Rng;
 pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
-pub use student::{Purse, Student};
+pub use student::{Hands, Judge, NoHands, Purse, Student, StudentError, Tally};
 pub use suspects::{clear, clearance, suspect};
 
 /// How a run stands, for whoever shows it. Not journalled.

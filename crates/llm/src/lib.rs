@@ -17,7 +17,7 @@ mod wire;
 
 pub use cache::{Cache, Kept};
 pub use cassette::{Cassette, CassetteError, Recorder};
-pub use config::{Api, ModelConfig, Structured};
+pub use config::{Api, ModelConfig, Structured, Until};
 pub use http::HttpModel;
 pub use probe::{Probe, Speed};
 pub use retry::{Sleep, Waiter};
