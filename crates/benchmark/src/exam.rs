@@ -108,12 +108,18 @@ impl NativeSuite {
     /// Enters an exam's result, at the task's place in the suite's order.
     pub(crate) fn settle(&self, graded: &mut Graded, exam: &Exam, finished: &Finished) {
         let place = |id: &meliora_domain::TaskId| self.tasks.iter().position(|t| t.id == *id);
+        let Some(task) = place(&exam.task).map(|index| &self.tasks[index]) else { return };
+        self.enter(graded, exam, self.verdict(task, &exam.job.ticket, finished), finished.seconds);
+    }
+
+    /// Enters what came of an exam, at the task's place in the suite's order, unless it was entered already.
+    pub(crate) fn enter(&self, graded: &mut Graded, exam: &Exam, outcome: Outcome, seconds: f64) {
+        let place = |id: &meliora_domain::TaskId| self.tasks.iter().position(|t| t.id == *id);
         let Some(index) = place(&exam.task) else { return };
         if graded.scorecard.marks.iter().any(|m| m.task == exam.task) {
             return;
         }
         let task = &self.tasks[index];
-        let outcome = self.verdict(task, &exam.job.ticket, finished);
         if task.split == Split::Train {
             let told = told(task, &outcome, exam.job.ticket.lines.clone());
             let at = graded.feedback.iter().take_while(|f| place(&f.task) < Some(index)).count();
@@ -121,7 +127,7 @@ impl NativeSuite {
         }
         let at = graded.scorecard.marks.iter().take_while(|m| place(&m.task) < Some(index)).count();
         graded.scorecard.marks.insert(at, mark(task, outcome));
-        graded.scorecard.seconds += finished.seconds;
+        graded.scorecard.seconds += seconds;
         graded.exams.retain(|e| e.task != exam.task);
     }
 
@@ -146,7 +152,7 @@ impl NativeSuite {
 }
 
 /// Reads `{"score": 0..1, "detail": "…"}`, the last line of what the checker printed.
-fn verdict_line(said: &str) -> Result<(f64, String), String> {
+pub(crate) fn verdict_line(said: &str) -> Result<(f64, String), String> {
     let line = said.lines().last().unwrap_or_default();
     let value = Json::read(line).map_err(|why| format!("printed no JSON: {why}"))?;
     let Json::Map(fields) = value else { return Err("printed no object".to_owned()) };

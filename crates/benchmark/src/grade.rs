@@ -75,6 +75,21 @@ impl NativeSuite {
         (marks, BTreeMap::new(), exams, feedback)
     }
 
+    /// What the only call of a job returned; `Err` says how it failed.
+    pub(crate) fn returned(&self, job: &Job, finished: &Finished) -> std::result::Result<Json, String> {
+        let Some(frame) = frame::frames(&finished.stdout, &job.ticket).remove(&0) else {
+            return Err(frame::of_ending(finished.ending, &finished.stderr).1);
+        };
+        match answers(&frame.said, 1) {
+            (_, Some(load)) => Err(load),
+            (answers, None) => match answers.into_iter().next() {
+                Some(Answer::Value(value)) => Ok(value),
+                Some(Answer::Unfit(why) | Answer::Raised(why)) => Err(why),
+                None => Err(frame.end.failure(self.settings.seconds, job.ticket.budget).1),
+            },
+        }
+    }
+
     fn grade_call(&self, task: &Task, frame: &Frame, budget: f64) -> Result {
         let Assignment::Call { function, inputs, .. } = &task.assignment else {
             unreachable!("only tasks that call a function are graded as calls")

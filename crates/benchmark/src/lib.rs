@@ -24,7 +24,7 @@ pub use openevolve::{
     DatabaseSettings, EvaluatorSettings, LlmSettings, ModelSettings, OpenEvolveConfig, OwnSettings, PromptSettings,
 };
 
-pub use prompt::{Answered, CodeWork, PromptSuite, Question};
+pub use prompt::{Answered, Assessed, Cages, CodeWork, PromptSuite, Question, Rubric, ToolWork};
 
 use frame::Ticket;
 use openevolve::OpenEvolveSuite;
@@ -402,8 +402,9 @@ impl Suite {
         let tasks = scope.splits.iter().flat_map(|split| self.tasks(*split).into_iter().map(|task| (*split, task)));
         let missing =
             |(split, task)| Mark { task, split, status: MarkStatus::Missing, score: 0.0, detail: why.to_owned() };
-        let marks = tasks.filter(|(split, task)| scope.holds(*split, task)).map(missing).collect();
-        self.graded(marks, scope.seed)
+        let marks: Vec<Mark> = tasks.filter(|(split, task)| scope.holds(*split, task)).map(missing).collect();
+        let here = marks.iter().filter(|mark| mark.split == Split::Validation).count();
+        self.graded(marks, scope.seed, here)
     }
 
     /// What a cage of the examiner must do to make validation tasks anew, with inputs that follow from this seed and that
@@ -450,30 +451,38 @@ impl Suite {
             Plan::Prompt(suite) => suite.grade(answers, order),
             Plan::Native(_) | Plan::OpenEvolve(_) => Default::default(),
         };
-        let mut graded = self.graded(marks, order.scope.seed);
+        // Rows whose marks are still to come are examined, too.
+        let here = self.prompts().map_or(0, |suite| suite.count_of(answers, Split::Validation));
+        let mut graded = self.graded(marks, order.scope.seed, here);
         graded.scorecard.metrics = metrics;
         Graded { exams, feedback, examples, ..graded }
     }
 
-    /// These marks and nothing else.
-    fn graded(&self, marks: Vec<Mark>, seed: u64) -> Graded {
-        let (here, all) =
-            (marks.iter().filter(|m| m.split == Split::Validation).count(), self.count(Split::Validation));
+    /// These marks and nothing else; so many validation tasks are examined, with those whose marks are still to come.
+    fn graded(&self, marks: Vec<Mark>, seed: u64, here: usize) -> Graded {
+        let all = self.count(Split::Validation);
         let part_of = if here > 0 && here < all { all as u64 } else { 0 };
         let scorecard =
             Scorecard { evaluator: self.evaluator, marks, seed, part_of, seconds: 0.0, ..Scorecard::default() };
         Graded { scorecard, exams: Vec::new(), feedback: Vec::new(), alarms: Vec::new(), examples: Vec::new() }
     }
 
-    /// What a cage must do with answers that are code, where the metric runs it. No expected result is in it.
-    pub fn code_work(&self, answers: &[Answered], order: &Order<'_>) -> Option<CodeWork> {
-        self.prompts().filter(|suite| suite.runs_code())?.code_work(answers, order)
+    /// What cages must do with answers that are code, where the metric runs it. No expected result is in a cage with them.
+    pub fn code_work(&self, answers: &[Answered], order: &Order<'_>) -> Vec<CodeWork> {
+        self.prompts().filter(|suite| suite.runs_code()).map_or_else(Vec::new, |suite| suite.code_work(answers, order))
     }
 
-    /// Enters what that cage left.
+    /// Enters what such cages left.
     pub fn settle_code(&self, graded: &mut Graded, work: &CodeWork, finished: &Finished) {
         if let Plan::Prompt(suite) = &self.plan {
             suite.settle_code(graded, work, finished);
+        }
+    }
+
+    /// Enters what a judge said of answers, by row.
+    pub fn settle_judged(&self, graded: &mut Graded, said: &[(usize, Assessed)]) {
+        if let Plan::Prompt(suite) = &self.plan {
+            suite.settle_judged(graded, said);
         }
     }
 

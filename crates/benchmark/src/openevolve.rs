@@ -32,7 +32,10 @@ pub(crate) const DRIVER: &str =
 pub(crate) const PATH: &str = "/work/driver/openevolve.py";
 const SHIM: &str = include_str!("../drivers/evaluation_result.py");
 
-pub(crate) use split::{CANDIDATE, CANDIDATE_PATH, EXAMINER, EXAMINER_PATH};
+pub(crate) use split::{CANDIDATE, CANDIDATE_PATH, EXAMINER, EXAMINER_PATH, drivers};
+
+/// The candidate's file, where a room of ours makes the task.
+pub(crate) const PROGRAM: &str = "initial_program.py";
 
 /// OpenEvolve's defaults (`config.py`).
 const THRESHOLDS: [f64; 3] = [0.5, 0.75, 0.9];
@@ -131,6 +134,16 @@ impl OpenEvolveSuite {
             limits.memory = MEMORY;
         }
         Ok(OpenEvolveSuite { files, program, config, limits, python, split })
+    }
+
+    /// A task made of an evaluator and what it reads as `row.json`, one call of so many seconds, in the tier `split`.
+    pub(crate) fn of(evaluator: &str, row: &str, seconds: f64, limits: Limits, python: Tool) -> Self {
+        let files = [("evaluator.py", evaluator), ("row.json", row)];
+        let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().into()));
+        let mut config = OpenEvolveConfig::default();
+        config.evaluator.cascade_evaluation = Some(false);
+        config.evaluator.timeout = Some(seconds);
+        OpenEvolveSuite { files: files.into(), program: PROGRAM.into(), config, limits, python, split: true }
     }
 
     pub(crate) fn digest(&self) -> Digest {

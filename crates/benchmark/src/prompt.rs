@@ -3,8 +3,13 @@
 //! No row's expectation leaves this room, but on train rows as what proposers are told.
 
 mod code;
+mod command;
+mod format;
+mod judge;
 mod metric;
 mod rows;
+mod schema;
+mod tool;
 
 use std::collections::BTreeMap;
 
@@ -17,10 +22,13 @@ use crate::grade::{Outcome, Parts, mark, told};
 use crate::json::Json;
 use crate::native::{Assignment, Key, Settings, Task};
 use crate::suite::{self, NativeSuite};
-use crate::{Exam, Graded, Order, Scope, SuiteError, SuiteSource, Toolbox};
+use crate::{Exam, Graded, Order, Scope, SuiteError, SuiteSource, Tool, Toolbox};
 
-pub use code::CodeWork;
+pub use code::{Cages, CodeWork};
+pub use judge::{Assessed, Rubric};
+pub use tool::ToolWork;
 
+use format::Format;
 use metric::{Metric, Scored, answer};
 use rows::{OWN, Row, Shares};
 
@@ -46,9 +54,15 @@ struct Section {
     /// The columns that a plain prompt is given; all that are inputs if absent.
     #[serde(default)]
     inputs: Vec<String>,
+    /// The column with what is expected, if it is not `expected`.
+    expected: Option<String>,
+    /// The benchmark whose form the rows have.
+    format: Option<Format>,
     /// The output that is compared; see [`answer`].
     field: Option<String>,
-    metric: toml::Value,
+    metric: Option<toml::Value>,
+    /// What a model marks answers by, beside the metric or as it.
+    judge: Option<Rubric>,
 }
 
 /// A prompt suite, loaded.
@@ -59,6 +73,9 @@ pub struct PromptSuite {
     inputs: Vec<String>,
     field: Option<String>,
     metric: Metric,
+    judge: Option<Rubric>,
+    /// What calls tools of programs, if this machine has it.
+    tools: Option<Tool>,
     digest: Digest,
     /// The same rows as tasks: what marks and checkers are made from.
     native: NativeSuite,
@@ -99,11 +116,11 @@ impl PromptSuite {
             let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
             error(
                 format!("suite.toml:{line}: {}", e.message()),
-                "its keys are kind, and in [prompt] data (or train, validation, holdout), metric, split, inputs, field",
+                "its keys are kind, and in [prompt] data (or train, validation, holdout), metric, format, expected, split, inputs, field, judge",
             )
         })?;
-        let Section { split, inputs, metric, .. } = &settings.prompt;
-        let metric = metric_of(metric)?;
+        let Section { split, inputs, format, .. } = &settings.prompt;
+        let metric = settings.prompt.metric(&files)?;
         if let Metric::Check { program } = &metric
             && !(files.contains_key(program) && program.ends_with(".py"))
         {
@@ -119,16 +136,21 @@ impl PromptSuite {
         let named = settings.prompt.files()?;
         let mut read = Vec::new();
         for (name, split) in &named {
-            let bytes = files.get(*name).ok_or_else(|| {
-                error(format!("suite.toml: there is no file '{name}' in the suite's folder"), "check the file's name")
-            })?;
-            let text = std::str::from_utf8(bytes)
-                .map_err(|_| error(format!("'{name}' is not UTF-8 text"), "save the file as UTF-8"))?;
-            read.extend(rows::read(name, text)?.into_iter().map(|(place, fields)| (place, fields, *split)));
+            let text = rows::text(name, &files)?;
+            for (place, mut fields) in rows::read(name.trim_end_matches(".gz"), &text)? {
+                if let Some(format) = format {
+                    fields = format.row(&place, fields)?;
+                }
+                if let Some(column) = &settings.prompt.expected {
+                    fields = expected_in(column, &place, fields)?;
+                }
+                read.push((place, fields, *split));
+            }
         }
         let rows = rows::rows(read, settings.kind == Kind::Exact, split.as_ref())?;
         check_rows(&rows, settings.kind, &metric, inputs)?;
         let python = match (&metric, &tools.python) {
+            (Metric::Command { .. }, _) => tools.python.clone(),
             (Metric::Check { .. } | Metric::Tests {}, None) => {
                 return Err(error("the suite's metric needs python3 and this machine has none", "install python3"));
             }
@@ -155,8 +177,9 @@ impl PromptSuite {
                 rows.first().map(|row| row.inputs.iter().map(|(name, _)| name.to_owned()).collect()).unwrap_or_default()
             }
         };
-        let Section { field, .. } = settings.prompt;
-        Ok(PromptSuite { kind: settings.kind, rows, inputs, field, metric, digest, native })
+        let Section { field, judge, .. } = settings.prompt;
+        let (kind, tools) = (settings.kind, tools.python.clone());
+        Ok(PromptSuite { kind, rows, inputs, field, metric, judge, tools, digest, native })
     }
 
     pub(crate) fn digest(&self) -> Digest {
@@ -169,6 +192,11 @@ impl PromptSuite {
 
     pub(crate) fn count(&self, split: Split) -> usize {
         self.rows.iter().filter(|row| row.split == split).count()
+    }
+
+    /// How many of the answers are to rows of a split.
+    pub(crate) fn count_of(&self, answers: &[Answered], split: Split) -> usize {
+        answers.iter().filter(|a| self.rows.get(a.row).is_some_and(|row| row.split == split)).count()
     }
 
     pub(crate) fn tasks(&self, split: Split) -> Vec<TaskId> {
@@ -228,8 +256,14 @@ impl PromptSuite {
                     exams.push(self.native.exam(task, answered.row, &outputs, &ticket, BTreeMap::new()));
                     Outcome::failure(MarkStatus::Missing, "is being checked".into())
                 }
-                // A cage runs it: see `code_work`.
-                (Ok(_), Metric::Tests {}) => Outcome::failure(MarkStatus::Missing, "is being run".into()),
+                (Ok(outputs), Metric::Command { argv }) => {
+                    exams.push(self.command_exam(argv, row, &Value::Map(outputs.clone())));
+                    Outcome::failure(MarkStatus::Missing, "is being checked".into())
+                }
+                // A cage runs it, or a model judges it: see `code_work` and `judged`.
+                (Ok(_), Metric::Tests {} | Metric::Judge {}) => {
+                    Outcome::failure(MarkStatus::Missing, "is being looked at".into())
+                }
                 (Ok(outputs), metric) => {
                     let expected = row.expected.as_ref().unwrap_or(&Value::Null);
                     outcome(metric.score(outputs, self.field.as_deref(), expected), outputs, self.field.as_deref())
@@ -239,7 +273,7 @@ impl PromptSuite {
             if row.split == Split::Train {
                 examples.push(self.example(row, &outcome, &answered.trace));
             }
-            if answered.answer.is_ok() && matches!(self.metric, Metric::Check { .. } | Metric::Tests {}) {
+            if answered.answer.is_ok() && (self.metric.needs_cage() || matches!(self.metric, Metric::Judge {})) {
                 continue;
             }
             if row.split == Split::Train {
@@ -252,12 +286,15 @@ impl PromptSuite {
 
     /// Whether answers are code that a cage runs.
     pub(crate) fn runs_code(&self) -> bool {
-        self.metric == Metric::Tests {}
+        matches!(self.metric, Metric::Tests {})
     }
 
     /// Enters a checker's word.
     pub(crate) fn settle(&self, graded: &mut Graded, exam: &Exam, finished: &Finished) {
-        self.native.settle(graded, exam, finished);
+        match self.metric {
+            Metric::Command { .. } => self.native.enter(graded, exam, command::outcome(finished), finished.seconds),
+            _ => self.native.settle(graded, exam, finished),
+        }
         let mark = graded.scorecard.marks.iter().find(|mark| mark.task == exam.task);
         let example = graded.examples.iter_mut().find(|example| example.task == exam.task);
         if let (Some(mark), Some(example)) = (mark, example) {
@@ -280,6 +317,26 @@ impl PromptSuite {
 }
 
 impl Section {
+    /// The metric: the one that is named, else that of the format.
+    fn metric(&self, files: &Files) -> Result<Metric, SuiteError> {
+        let metric = match (&self.metric, self.format) {
+            (Some(value), _) => Metric::read(value, files),
+            (None, Some(format)) => Ok(format.metric()),
+            (None, None) => Err(error("suite.toml: [prompt] has no metric", "such as metric = \"exact\"")),
+        }?;
+        if matches!(metric, Metric::Judge {}) && self.judge.is_none() {
+            let hint = "add [prompt.judge] with rubric = \"what makes an answer good\"";
+            return Err(error("suite.toml: a judge decides and has no rubric", hint));
+        }
+        if matches!(&metric, Metric::Command { argv } if argv.is_empty()) {
+            return Err(error(
+                "suite.toml: the command of the metric is empty",
+                "such as argv = [\"sh\", \"check.sh\"]",
+            ));
+        }
+        Ok(metric)
+    }
+
     /// The files that are named, with the split that each is.
     fn files(&self) -> Result<Vec<(&str, Option<Split>)>, SuiteError> {
         let splits =
@@ -297,19 +354,17 @@ impl Section {
     }
 }
 
-/// `metric = "exact"` is short for `metric = { kind = "exact" }`.
-fn metric_of(value: &toml::Value) -> Result<Metric, SuiteError> {
-    let table = match value {
-        toml::Value::String(name) => toml::Table::from_iter([("kind".to_owned(), toml::Value::String(name.clone()))]),
-        toml::Value::Table(table) => table.clone(),
-        _ => return Err(error("suite.toml: the metric is no text and no table", "such as metric = \"exact\"")),
-    };
-    table.try_into().map_err(|e: toml::de::Error| {
+/// The row with the value of this column as what is expected.
+fn expected_in(column: &str, place: &str, mut fields: Fields) -> Result<Fields, SuiteError> {
+    let columns: Vec<String> = fields.iter().map(|(name, _)| name.to_owned()).collect();
+    let value = fields.remove(column).ok_or_else(|| {
         error(
-            format!("suite.toml: the metric: {}", e.message()),
-            "there are exact, normalised, contains (ignore_case), regex, number (tolerance), f1, json, tests, check (program)",
+            format!("{place}: the row has no '{column}', which [prompt] expected names"),
+            format!("it has {}", columns.join(", ")),
         )
-    })
+    })?;
+    fields.set("expected", value);
+    Ok(fields)
 }
 
 fn check_rows(rows: &[Row], kind: Kind, metric: &Metric, inputs: &[String]) -> Result<(), SuiteError> {
@@ -331,7 +386,7 @@ fn check_rows(rows: &[Row], kind: Kind, metric: &Metric, inputs: &[String]) -> R
             return Err(error(format!("{}: the row has no '{name}'", row.place), "[prompt] inputs names it"));
         }
         let Some(expected) = &row.expected else {
-            if matches!(metric, Metric::Check { .. }) {
+            if !metric.needs_expected() {
                 continue;
             }
             return Err(error(
@@ -346,7 +401,7 @@ fn check_rows(rows: &[Row], kind: Kind, metric: &Metric, inputs: &[String]) -> R
             )
         })?;
         let (kind, one) = *first.get_or_insert((expected.kind(), row));
-        if kind != expected.kind() && !matches!(metric, Metric::Check { .. }) {
+        if kind != expected.kind() && !metric.takes_any() {
             return Err(error(
                 format!("{}: 'expected' is {}, and in {} it is {kind}", row.place, expected.kind(), one.place),
                 "give all rows the same kind of answer",
@@ -391,11 +446,12 @@ fn outcome(scored: Scored, outputs: &Fields, field: Option<&str>) -> Outcome {
 
 fn digest(files: &Files, limits: &Limits, python: Option<&str>) -> Digest {
     let mut parts = suite::Parts::new();
-    parts.add("form", b"prompts-1");
+    parts.add("form", b"prompts-2");
     parts.files(files);
     if let Some(version) = python {
         parts.add("tool", version.as_bytes());
         parts.limits(limits);
+        code::drivers().for_each(|driver| parts.add("driver", driver.as_bytes()));
     }
     parts.digest()
 }

@@ -397,6 +397,9 @@ pub struct Bench {
     /// Examine the same work so many times, each seed twice: finds flaky tasks and suites that are not exact.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=10_000), conflicts_with = "holdout")]
     pub aa: Option<u32>,
+    /// Have each row of a prompt suite answered so many times, each with a seed of its own, and tell pass@k.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000), conflicts_with_all = ["holdout", "aa"])]
+    pub samples: Option<u32>,
     /// Shared settings.
     #[command(flatten)]
     pub overrides: Overrides,

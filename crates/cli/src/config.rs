@@ -26,6 +26,9 @@ pub use search::{Search, Turns};
 pub struct Config {
     /// The project's name.
     pub name: String,
+    /// Who answers for it, in words of your own; shown where projects are listed.
+    #[serde(default)]
+    pub owner: String,
     /// What proposers are told to make better.
     #[serde(default)]
     pub goal: String,

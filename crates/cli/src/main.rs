@@ -12,6 +12,7 @@ mod failure;
 mod keys;
 mod models;
 mod observer;
+mod page;
 mod printer;
 mod project;
 mod toolbox;

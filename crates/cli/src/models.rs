@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use meliora_evolve::Model;
-use meliora_llm::{Api, Cache, Embeddings, HttpModel, Kept, ModelConfig, Secret};
+use meliora_llm::{Api, Cache, Embeddings, HttpModel, Kept, ModelConfig, Secret, Until};
 
 use crate::config::model::{Keep, named};
 use crate::config::{self, Config};
@@ -22,7 +22,8 @@ pub const ANSWERS: &str = "answers";
 pub struct Models<'a> {
     config: &'a Config,
     cache: PathBuf,
-    until: Option<Instant>,
+    /// When their calls end; unset for no end.
+    pub until: Until,
     printer: Printer,
     made: Mutex<Made>,
 }
@@ -34,9 +35,9 @@ struct Made {
 }
 
 impl<'a> Models<'a> {
-    /// The models of this configuration, whose calls end at `until` and whose kept answers lie in the folder `cache`.
-    pub fn new(config: &'a Config, cache: PathBuf, until: Option<Instant>, printer: &Printer) -> Self {
-        Models { config, cache, until, printer: *printer, made: Mutex::default() }
+    /// The models of this configuration, whose kept answers lie in the folder `cache`.
+    pub fn new(config: &'a Config, cache: PathBuf, printer: &Printer) -> Self {
+        Models { config, cache, until: Until::default(), printer: *printer, made: Mutex::default() }
     }
 
     /// The model `[models.NAME]`, or `[model]` without a name.
@@ -48,7 +49,7 @@ impl<'a> Models<'a> {
         }
         let settings = self.settings(name)?;
         check_price(settings, self.config.budget.usd)?;
-        let model = live(settings, self.until, &self.printer)?;
+        let model = live(settings, self.until.clone(), &self.printer)?;
         let model: Arc<dyn Model> = match settings.cache {
             Keep::Never => Arc::new(model),
             keep => {
@@ -66,7 +67,7 @@ impl<'a> Models<'a> {
     pub fn embeddings(&self, name: &str) -> Result<Embeddings, Failure> {
         let settings = self.settings(Some(name))?;
         check_price(settings, self.config.budget.usd)?;
-        Ok(Embeddings::new(live(settings, self.until, &self.printer)?, &self.cache))
+        Ok(Embeddings::new(live(settings, self.until.clone(), &self.printer)?, &self.cache))
     }
 
     /// What is configured of it.
@@ -103,7 +104,7 @@ pub fn check_price(model: &config::Model, usd: f64) -> Result<(), Failure> {
 }
 
 /// A model behind a server, whose calls end at `until`.
-pub fn live(c: &config::Model, until: Option<Instant>, printer: &Printer) -> Result<HttpModel, Failure> {
+pub fn live(c: &config::Model, until: Until, printer: &Printer) -> Result<HttpModel, Failure> {
     if c.base_url.is_empty() {
         return Err(Failure::new(Exit::Configuration, "there is no model server").hint(
             "`--base-url http://127.0.0.1:8080/v1`, or `[model] base_url = …`; without a model, `--proposer mutate` works",
@@ -115,7 +116,7 @@ pub fn live(c: &config::Model, until: Option<Instant>, printer: &Printer) -> Res
     })
 }
 
-fn settings(c: &config::Model, until: Option<Instant>, printer: &Printer) -> ModelConfig {
+fn settings(c: &config::Model, until: Until, printer: &Printer) -> ModelConfig {
     let api = if c.api == "anthropic" { Api::Anthropic } else { Api::OpenAi };
     let variable = c.key_env.clone().unwrap_or_else(|| {
         if api == Api::Anthropic { "ANTHROPIC_API_KEY".to_owned() } else { "OPENAI_API_KEY".to_owned() }

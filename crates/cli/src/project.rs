@@ -215,6 +215,11 @@ pub fn archive_to_read(dir: &Path) -> Result<GitArchive, Failure> {
     place.read()
 }
 
+/// Whether anything was journalled in a project.
+pub fn has_begun(dir: &Path) -> Result<bool, Failure> {
+    Ok(place(dir)?.begun())
+}
+
 /// The variant that a text means: `champion`, `baseline`, or the first digits of an id.
 pub fn resolve(archive: &dyn Archive, lineage: &Lineage, name: &str) -> Result<VariantId, Failure> {
     let named = match name {

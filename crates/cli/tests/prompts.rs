@@ -3,54 +3,11 @@
 
 mod common;
 
-use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
+use common::model::server;
 use common::{Project, Ran};
-use serde_json::{Value, json};
-
-/// A model server that answers with what this makes of a chat's messages; how often it was asked.
-fn server(answer: fn(&str) -> String) -> (String, Arc<AtomicU64>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let calls = Arc::new(AtomicU64::new(0));
-    let count = calls.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let (mut request, mut bytes) = (Vec::new(), [0; 65536]);
-            let body = loop {
-                let n = stream.read(&mut bytes).unwrap_or(0);
-                request.extend_from_slice(&bytes[..n]);
-                let text = String::from_utf8_lossy(&request).into_owned();
-                let lower = text.to_lowercase();
-                let length = lower.split("content-length:").nth(1).and_then(|t| t.lines().next()?.trim().parse().ok());
-                let Some(at) = text.find("\r\n\r\n") else { continue };
-                if n == 0 || request.len() >= at + 4 + length.unwrap_or(0) {
-                    break request[at + 4..].to_vec();
-                }
-            };
-            let reply = match serde_json::from_slice::<Value>(&body) {
-                Ok(chat) => {
-                    count.fetch_add(1, Ordering::SeqCst);
-                    let said: Vec<&str> =
-                        chat["messages"].as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();
-                    json!({
-                        "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": answer(&said.join("\n---\n"))}}],
-                        "usage": {"prompt_tokens": 20, "completion_tokens": 10}
-                    })
-                }
-                Err(_) => json!({"object": "list", "data": [{"id": "stub"}]}),
-            };
-            let reply = reply.to_string();
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length";
-            let _ = stream.write_all(format!("{head}: {}\r\n\r\n{reply}", reply.len()).as_bytes());
-        }
-    });
-    (url, calls)
-}
 
 /// Puts a colon where one is missing: with talk around it, unless it is told to answer with the code alone.
 fn fixes(said: &str) -> String {

@@ -3,7 +3,7 @@
 use meliora_domain::Cost;
 
 use crate::port::{ArchiveError, ModelError, ProposeError, SandboxError, TargetError};
-use crate::student::Purse;
+use crate::student::{Purse, StudentError};
 
 /// Why the engine stopped. What was journalled before is kept.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,14 @@ pub enum EvolveError {
 }
 
 impl EvolveError {
+    /// The student could not work.
+    pub(crate) fn of(error: StudentError, purse: &Purse) -> Self {
+        match error {
+            StudentError::Model(error) => EvolveError::model(&error, purse),
+            StudentError::Cage(error) => error.into(),
+        }
+    }
+
     /// The student's model broke.
     pub(crate) fn model(error: &ModelError, purse: &Purse) -> Self {
         let hint = match error {

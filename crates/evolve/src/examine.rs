@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use meliora_benchmark::{Answered, Graded, Job, Order, PromptSuite, Question, Scope, Suite};
+use meliora_benchmark::{Answered, Cages, Graded, Job, Order, PromptSuite, Question, Scope, Suite};
 use meliora_constitution::Lawful;
-use meliora_domain::{Finished, Genome, MarkStatus};
-use meliora_prompt::ProgramFile;
+use meliora_domain::{Fields, Finished, Genome, MarkStatus, Value};
+use meliora_prompt::{ProgramFile, Tool};
 
 use crate::error::EvolveError;
 use crate::port::{Cage, CageError, CageSpec, Command, ReadOnly, Sandbox, SandboxError, run_to_end};
 use crate::relay;
-use crate::student::{Purse, Student};
+use crate::student::{Hands, Purse, Student};
 
 /// Source of secrets: sixteen fresh random bytes.
 pub type Nonce<'a> = &'a (dyn Fn() -> [u8; 16] + Sync);
@@ -79,7 +79,8 @@ pub(crate) fn answer(
     let start = std::time::Instant::now();
     let answers = match means.suite.prompts().map(|suite| program(suite, subject.genome())) {
         Some(Ok(file)) => {
-            student.answer(&file.program, questions, seed, purse).map_err(|e| EvolveError::model(&e, purse))?
+            let hands = Workbench { means, subject, seed };
+            student.answer(&file.program, questions, (seed, &hands), purse).map_err(|e| EvolveError::of(e, purse))?
         }
         Some(Err(why)) => {
             let crashed = |q: &Question<'_>| Answered {
@@ -94,13 +95,43 @@ pub(crate) fn answer(
     let nonce = fresh(means.nonce);
     let order = Order { scope: Scope { seed, ..Scope::default() }, nonce: &nonce };
     let mut graded = means.suite.grade_answers(&answers, &order);
-    if let Some(work) = means.suite.code_work(&answers, &order) {
+    for work in means.suite.code_work(&answers, &order) {
         // Until they are settled, these marks are missing.
-        if let Ok(finished) = means.run(&|| CageSpec::work(subject), &work.job)? {
+        let finished = match work.cages() {
+            Cages::One(job) => means.run(&|| CageSpec::work(subject), job)?.ok(),
+            Cages::Two(pair) => {
+                let both = || Ok(relay::run(means.sandbox, means.kept, subject, means.suite, pair)?);
+                means.twice(&both)?.ok()
+            }
+        };
+        if let Some(finished) = finished {
             means.suite.settle_code(&mut graded, &work, &finished);
         }
     }
+    if let Some(prompts) = means.suite.prompts() {
+        let said = student.assess(prompts, &answers, purse).map_err(|e| EvolveError::of(e, purse))?;
+        means.suite.settle_judged(&mut graded, &said);
+    }
     checked(means, graded, start)
+}
+
+/// Where the tools of a program run: each call in a cage of its own, with the genome.
+struct Workbench<'a> {
+    means: &'a Means<'a>,
+    subject: &'a Lawful,
+    seed: u64,
+}
+
+impl Hands for Workbench<'_> {
+    fn use_tool(&self, tool: &Tool, arguments: &Fields) -> Result<Result<Value, String>, SandboxError> {
+        let Some(suite) = self.means.suite.prompts() else { return Ok(Err("there are no tools here".into())) };
+        let nonce = fresh(self.means.nonce);
+        let order = Order { scope: Scope { seed: self.seed, ..Scope::default() }, nonce: &nonce };
+        match suite.tool_work(self.subject.genome(), (&tool.file, &tool.name), arguments, &order) {
+            Ok(work) => Ok(work.returned(&run(self.means.sandbox, CageSpec::work(self.subject), &work.job)?)),
+            Err(why) => Ok(Err(why)),
+        }
+    }
 }
 
 /// The program of a genome of prompts, if it can be run on the suite's rows; `Err` says why not.

@@ -26,6 +26,8 @@ const KILL: i32 = 9;
 /// Candidates that one examination may have, one after the other; the evaluator's driver numbers them from 1, and bounds
 /// how many there are at once.
 const CANDIDATES: u32 = 2000;
+/// Evaluators that wait at the most: a suite may have many.
+const MOST: usize = 8;
 /// The last bytes that are kept of what the evaluator prints.
 const ERRORS: usize = 1 << 12;
 
@@ -54,11 +56,15 @@ impl Kept {
     fn take(&self, job: &Job) -> Option<Evaluator> {
         let mut waiting = lock(&self.0);
         let place = waiting.iter().position(|evaluator| evaluator.job.serves(job))?;
-        Some(waiting.swap_remove(place)).filter(|evaluator| evaluator.process.renew())
+        Some(waiting.remove(place)).filter(|evaluator| evaluator.process.renew())
     }
 
     fn give(&self, evaluator: Evaluator) {
-        lock(&self.0).push(Evaluator { again: true, ..evaluator });
+        let mut waiting = lock(&self.0);
+        let oldest = if waiting.len() < MOST { None } else { Some(waiting.remove(0)) };
+        waiting.push(Evaluator { again: true, ..evaluator });
+        drop(waiting);
+        drop(oldest);
     }
 }
 

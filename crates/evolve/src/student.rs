@@ -2,15 +2,21 @@
 //!
 //! What it says, however useless, is an answer that is marked. Nothing is asked that was not set aside.
 
+mod judge;
+mod react;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use meliora_benchmark::{Answered, Question};
-use meliora_domain::{Call, Cost, Digest, Fields, MarkStatus, Message, MicroUsd, Role};
-use meliora_prompt::{Adapter, Module, Predictor, Program, Step};
+use meliora_domain::{Call, Cost, Digest, Fields, MarkStatus, Message, MicroUsd, Role, Value};
+use meliora_prompt::{Adapter, Module, Predictor, Program, Step, Tool};
 
-use crate::port::{Chat, Model, ModelError, Reply, Reservation, Usage};
+use crate::port::{Chat, Model, ModelError, Reply, Reservation, SandboxError, Usage};
+
+pub use judge::Judge;
+pub use react::Hands;
 
 /// Most answers that are kept at hand.
 const AT_HAND: usize = 65_536;
@@ -29,8 +35,27 @@ pub struct Student<'a> {
     pub seed: u64,
     /// How many questions are asked at once; at least 1.
     pub at_once: usize,
+    /// Who marks answers, where the suite has a rubric.
+    pub judge: Option<Judge<'a>>,
     /// What was answered to which request.
     at_hand: Mutex<HashMap<Digest, Reply>>,
+    /// What its calls took.
+    tally: Mutex<Tally>,
+}
+
+/// What a student's calls took so far. A question that is asked once for several rows is one call.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Tally {
+    /// Tokens read.
+    pub read: u64,
+    /// Tokens written.
+    pub written: u64,
+    /// Calls whose tokens the server did not count, so that they are estimates.
+    pub estimated: u64,
+    /// Price of all.
+    pub usd: MicroUsd,
+    /// Seconds that each call took that got an answer, in the order of their ends.
+    pub seconds: Vec<f64>,
 }
 
 /// What an examination may cost, and what it has.
@@ -85,6 +110,27 @@ fn minus(a: Cost, b: Cost) -> Cost {
 struct Sitting<'p> {
     seed: u64,
     purse: &'p Purse,
+    hands: &'p dyn Hands,
+}
+
+/// For programs without tools.
+pub struct NoHands;
+
+impl Hands for NoHands {
+    fn use_tool(&self, _: &Tool, _: &Fields) -> Result<Result<Value, String>, SandboxError> {
+        Ok(Err("there are no tools here".into()))
+    }
+}
+
+/// Why questions could not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum StudentError {
+    /// The model cannot be reached or refuses for good.
+    #[error(transparent)]
+    Model(ModelError),
+    /// A cage that a tool runs in broke.
+    #[error(transparent)]
+    Cage(SandboxError),
 }
 
 /// Why a question has no outputs.
@@ -93,24 +139,51 @@ enum Trouble {
     Mark(MarkStatus, String),
     /// The machinery's.
     Broken(ModelError),
+    /// The machinery's, where a tool is to run.
+    Cage(SandboxError),
 }
 
 impl<'a> Student<'a> {
     /// A student that has answered nothing yet.
     pub fn new(model: &'a dyn Model, temperature: f64, max_tokens: u32, seed: u64, at_once: usize) -> Self {
-        Student { model, temperature, max_tokens, seed, at_once, at_hand: Mutex::default() }
+        let (at_hand, tally) = (Mutex::default(), Mutex::default());
+        Student { model, temperature, max_tokens, seed, at_once, judge: None, at_hand, tally }
+    }
+
+    /// The same at a temperature of 1 at least, with a memory of its own: equal questions get different answers.
+    pub fn varied(&self) -> Student<'a> {
+        let Student { model, temperature, max_tokens, seed, at_once, judge, .. } = *self;
+        Student { judge, ..Student::new(model, temperature.max(1.0), max_tokens, seed, at_once) }
     }
 
     /// All that may change its answers, in words: part of the evaluator.
     pub fn describe(&self) -> String {
         let Student { temperature, max_tokens, seed, .. } = self;
-        format!("{} at temperature {temperature}, {max_tokens} tokens, seed {seed}", self.model.name())
+        let judge = self.judge.map_or_else(String::new, |judge| format!(", judged by {}", judge.model.name()));
+        format!("{} at temperature {temperature}, {max_tokens} tokens, seed {seed}{judge}", self.model.name())
+    }
+
+    /// What its calls took so far.
+    pub fn tally(&self) -> Tally {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn count(&self, reply: &Reply, seconds: f64) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.read += reply.usage.prompt;
+        tally.written += reply.usage.completion;
+        tally.estimated += u64::from(reply.usage.estimated);
+        tally.usd = MicroUsd(tally.usd.0.saturating_add(reply.usd.0));
+        tally.seconds.push(seconds);
     }
 
     /// What answering may cost at most, a repair of each answer included.
     pub fn estimate(&self, program: &Program, questions: &[Question<'_>]) -> Cost {
         let mut sum = Cost::ZERO;
         for question in questions {
+            if let Some(judge) = &self.judge {
+                sum += judge.price(self.max_tokens, Value::Map(question.inputs.clone()).to_string().len());
+            }
             for predictor in program.predictors() {
                 let messages = program.adapter.ask(&predictor, question.inputs);
                 let least = self.model.estimate(&self.chat(messages.clone(), self.seed));
@@ -139,45 +212,63 @@ impl<'a> Student<'a> {
         &self,
         program: &Program,
         questions: &[Question<'_>],
-        seed: u64,
+        (seed, hands): (u64, &dyn Hands),
         purse: &Purse,
-    ) -> Result<Vec<Answered>, ModelError> {
+    ) -> Result<Vec<Answered>, StudentError> {
         // What is asked once is answered once, also where two ask at the same moment.
         let same = |q: &Question<'_>| questions.iter().find(|first| first.inputs == q.inputs).map_or(q.row, |f| f.row);
         let asked: Vec<&Question<'_>> =
             questions.iter().filter(|q| self.temperature > 0.0 || same(q) == q.row).collect();
-        let at = Sitting { seed: self.seed.wrapping_add(seed), purse };
+        let at = Sitting { seed: self.seed.wrapping_add(seed), purse, hands };
+        let answers = self.each(&asked, |question| {
+            let mut trace = Vec::new();
+            let answer = match self.run(program, question.inputs, at, &mut trace) {
+                Ok(outputs) => Ok(outputs),
+                Err(Trouble::Mark(status, why)) => Err((status, why)),
+                Err(Trouble::Broken(e)) => return Err(StudentError::Model(e)),
+                Err(Trouble::Cage(e)) => return Err(StudentError::Cage(e)),
+            };
+            Ok(Answered { row: question.row, answer, trace })
+        })?;
+        let of = |row: usize| answers.iter().find(|a| a.row == row);
+        let found = |q: &Question<'_>| of(q.row).or_else(|| of(same(q))).map(|a| Answered { row: q.row, ..a.clone() });
+        Ok(questions.iter().filter_map(found).collect())
+    }
+
+    /// Does this for each, several at once, until one breaks; in their order.
+    fn each<I: Sync, T: Send>(
+        &self,
+        items: &[I],
+        work: impl Fn(&I) -> Result<T, StudentError> + Sync,
+    ) -> Result<Vec<T>, StudentError> {
         let next = AtomicUsize::new(0);
-        let (answers, broken) = (Mutex::new(Vec::new()), Mutex::new(None));
-        let work = || {
-            while let Some(question) = asked.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let mut trace = Vec::new();
-                let answer = match self.run(program, question.inputs, at, &mut trace) {
-                    Ok(outputs) => Ok(outputs),
-                    Err(Trouble::Mark(status, why)) => Err((status, why)),
-                    Err(Trouble::Broken(e)) => {
-                        next.store(asked.len(), Ordering::Relaxed);
+        let (done, broken) = (Mutex::new(Vec::new()), Mutex::new(None));
+        let loops = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(item) = items.get(at) else { return };
+                match work(item) {
+                    Ok(made) => done.lock().unwrap_or_else(PoisonError::into_inner).push((at, made)),
+                    Err(e) => {
+                        next.store(items.len(), Ordering::Relaxed);
                         broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(e);
                         return;
                     }
-                };
-                let answered = Answered { row: question.row, answer, trace };
-                answers.lock().unwrap_or_else(PoisonError::into_inner).push(answered);
+                }
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..self.at_once.clamp(1, asked.len().max(1)) {
-                scope.spawn(work);
+            for _ in 1..self.at_once.clamp(1, items.len().max(1)) {
+                scope.spawn(loops);
             }
-            work();
+            loops();
         });
         if let Some(e) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) {
             return Err(e);
         }
-        let answers: Vec<Answered> = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let of = |row: usize| answers.iter().find(|a| a.row == row);
-        let found = |q: &Question<'_>| of(q.row).or_else(|| of(same(q))).map(|a| Answered { row: q.row, ..a.clone() });
-        Ok(questions.iter().filter_map(found).collect())
+        let mut done: Vec<(usize, T)> = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(at, _)| *at);
+        Ok(done.into_iter().map(|(_, made)| made).collect())
     }
 
     /// Runs the steps one after the other.
@@ -208,9 +299,12 @@ impl<'a> Student<'a> {
         trace: &mut Vec<Call>,
     ) -> Result<Fields, Trouble> {
         match (&step.module, step.predictors().as_slice()) {
-            (Module::Predict | Module::ChainOfThought, [only]) => self.predict(adapter, only, known, at, trace),
-            _ => {
-                let why = format!("the step '{}' uses tools, which examinations do not have yet", step.name);
+            (Module::React { tools, turns }, [act, extract]) => {
+                self.react(adapter, (act, extract), (tools, *turns), known, at, trace)
+            }
+            (_, [only]) => self.predict(adapter, only, known, at, trace),
+            (_, several) => {
+                let why = format!("the step '{}' asks {} times", step.name, several.len());
                 Err(Trouble::Mark(MarkStatus::Crashed, why))
             }
         }
@@ -284,15 +378,32 @@ impl<'a> Student<'a> {
 
     fn ask(&self, messages: Vec<Message>, at: Sitting<'_>) -> Result<Reply, Trouble> {
         let seed = if self.temperature == 0.0 { self.seed } else { at.seed };
-        let chat = self.chat(messages, seed);
-        let key = serde_json::to_vec(&chat).map(|bytes| Digest::of([bytes.as_slice()])).unwrap_or_default();
+        self.once(self.model, &self.chat(messages, seed), at)
+    }
+
+    /// Asks; at a temperature of 0 an equal question only once.
+    fn once(&self, model: &dyn Model, chat: &Chat, at: Sitting<'_>) -> Result<Reply, Trouble> {
+        let key = serde_json::to_vec(chat).map(|bytes| Digest::of([bytes.as_slice()])).unwrap_or_default();
         let at_hand = || self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.temperature == 0.0
+        if chat.temperature == 0.0
             && let Some(reply) = at_hand().get(&key)
         {
             return Ok(Reply { usage: Usage::default(), usd: MicroUsd(0), ..reply.clone() });
         }
-        let price = self.model.estimate(&chat);
+        let reply = self.say(model, chat, at)?;
+        if chat.temperature == 0.0 {
+            let mut at_hand = at_hand();
+            if at_hand.len() >= AT_HAND {
+                at_hand.clear();
+            }
+            at_hand.insert(key, reply.clone());
+        }
+        Ok(reply)
+    }
+
+    /// One call, paid from the purse.
+    fn say(&self, model: &dyn Model, chat: &Chat, at: Sitting<'_>) -> Result<Reply, Trouble> {
+        let price = model.estimate(chat);
         at.purse.take(price).map_err(|left| {
             let why = format!(
                 "the prompt needs up to {} tokens and {} are left for the examination",
@@ -300,24 +411,19 @@ impl<'a> Student<'a> {
             );
             Trouble::Mark(MarkStatus::OverLimit, why)
         })?;
-        let reply = self.model.chat(&chat, Reservation(price));
+        let asked = std::time::Instant::now();
+        let reply = model.chat(chat, Reservation(price));
         let spent = match &reply {
-            Ok(reply) => reply.cost(),
+            Ok(reply) => {
+                self.count(reply, asked.elapsed().as_secs_f64());
+                reply.cost()
+            }
             Err(ModelError::Failed { spent, .. }) => *spent,
             Err(_) => Cost::ZERO,
         };
         at.purse.settle(price, spent);
         match reply {
-            Ok(reply) => {
-                if self.temperature == 0.0 {
-                    let mut at_hand = at_hand();
-                    if at_hand.len() >= AT_HAND {
-                        at_hand.clear();
-                    }
-                    at_hand.insert(key, reply.clone());
-                }
-                Ok(reply)
-            }
+            Ok(reply) => Ok(reply),
             // One call that failed says nothing of the prompt: the mark counts neither way.
             Err(ModelError::Failed { tries, cause, .. }) => {
                 let why = format!("the model gave no answer after {tries} tries: {cause}");
@@ -327,7 +433,9 @@ impl<'a> Student<'a> {
                 MarkStatus::OverLimit,
                 format!("the prompt is longer than the model's context: {told}"),
             )),
-            Err(e @ ModelError::OverReservation { .. }) => Err(Trouble::Mark(MarkStatus::OverLimit, e.to_string())),
+            Err(e @ (ModelError::OverReservation { .. } | ModelError::TooLong(_))) => {
+                Err(Trouble::Mark(MarkStatus::OverLimit, e.to_string()))
+            }
             Err(e) => Err(Trouble::Broken(e)),
         }
     }

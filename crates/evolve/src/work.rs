@@ -316,7 +316,7 @@ impl Bench<'_> {
     fn pupil(&self, pupil: Pupil) -> Option<&Student<'_>> {
         let setup = self.workshop.setup;
         match pupil {
-            Pupil::Student => setup.student,
+            Pupil::Student | Pupil::Sampled(_) => setup.student,
             Pupil::Teacher => setup.teacher.or(setup.student),
         }
     }
@@ -337,9 +337,14 @@ impl Trial for Bench<'_> {
             Ruling::Refused(refusal) => return Ok(Tryout::Refused(refusal.reason)),
             Ruling::NeedsApproval(request) => return Ok(Tryout::Refused(request.reason)),
         };
+        let varied = student.varied();
+        let (student, seed) = match pupil {
+            Pupil::Sampled(seed) => (&varied, seed),
+            Pupil::Student | Pupil::Teacher => (student, 0),
+        };
         let means = Means { student: Some(student), failures: None, ..self.workshop.means() };
         let purse = self.workshop.purse(most);
-        let graded = answer(&means, &lawful, &prompts.train(tasks), 0, &purse).map_err(|e| ProposeError {
+        let graded = answer(&means, &lawful, &prompts.train(tasks), seed, &purse).map_err(|e| ProposeError {
             hint: e.hint(),
             what: e.to_string(),
             spent: purse.spent(),

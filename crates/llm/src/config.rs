@@ -1,6 +1,7 @@
 //! What a model client needs to know.
 
 use std::num::NonZeroU32;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use meliora_domain::MicroUsd;
@@ -45,6 +46,35 @@ impl Structured {
     }
 }
 
+/// When the calls of models end. Who makes a model may not know it yet, so it is told once to all that hold a copy.
+#[derive(Clone, Debug, Default)]
+pub struct Until(Arc<OnceLock<Instant>>);
+
+impl PartialEq for Until {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Until {
+    /// This moment.
+    pub fn at(moment: Instant) -> Self {
+        let until = Until::default();
+        until.set(moment);
+        until
+    }
+
+    /// Tells it; a second time changes nothing.
+    pub fn set(&self, moment: Instant) {
+        let _ = self.0.set(moment);
+    }
+
+    /// The moment, if there is one.
+    pub fn get(&self) -> Option<Instant> {
+        self.0.get().copied()
+    }
+}
+
 /// A model and how to reach it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ModelConfig {
@@ -61,7 +91,7 @@ pub struct ModelConfig {
     /// Time for the connection alone.
     pub connect_timeout: Duration,
     /// When the caller's own time is over: no try goes on after it, and none is begun.
-    pub until: Option<Instant>,
+    pub until: Until,
     /// Tries after the first one.
     pub retries: u32,
     /// Longest pause between two tries, whatever the server asks for.
@@ -94,7 +124,7 @@ impl Default for ModelConfig {
             // A small model on two busy cores writes 2,000 tokens in about four minutes.
             timeout: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(10),
-            until: None,
+            until: Until::default(),
             retries: 4,
             longest_wait: Duration::from_secs(60),
             usd_prompt: 0.0,

@@ -10,7 +10,7 @@ use meliora_evolve::{Chat, Model, ModelError, Reply, Reservation, Usage};
 use crate::gate::Gate;
 use crate::retry::{backoff, retry_after};
 use crate::wire::{self, Answer, Dialect};
-use crate::{Api, ModelConfig, Secret, Sleep, Waiter, chat_tokens, text_tokens};
+use crate::{Api, ModelConfig, Secret, Sleep, Until, Waiter, chat_tokens, text_tokens};
 
 /// The version of Anthropic's protocol that is spoken.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
@@ -90,8 +90,8 @@ impl HttpModel {
             .build()
             .new_agent();
         // The server may be asked for its models however late it is.
-        let until = config.until;
-        let config = ModelConfig { until: None, ..config };
+        let until = config.until.clone();
+        let config = ModelConfig { until: Until::default(), ..config };
         let structured = config.structured.unwrap_or_default();
         let dialect = Dialect { structured, declared: config.structured.is_some(), ..Dialect::default() };
         let gate = Gate::new(config.concurrency, config.per_minute);
@@ -189,7 +189,7 @@ impl HttpModel {
 
     /// What is left of the caller's time, where that has an end.
     fn left(&self) -> Option<Duration> {
-        self.config.until.map(|until| until.saturating_duration_since(Instant::now()))
+        self.config.until.get().map(|until| until.saturating_duration_since(Instant::now()))
     }
 
     /// Time for one try: its own, or what is left of the caller's.
@@ -289,7 +289,7 @@ impl HttpModel {
             let dialect = *self.dialect.lock().unwrap_or_else(PoisonError::into_inner);
             let request = wire::request(self.config.api, &self.config.model, chat, seed, dialect);
             let request = request.map_err(Trouble::Refused)?;
-            let place = self.gate.enter(self.waiter.as_ref(), self.config.until).ok_or(Trouble::Over)?;
+            let place = self.gate.enter(self.waiter.as_ref(), self.config.until.get()).ok_or(Trouble::Over)?;
             let sent = self.send(&url, Some(&request));
             drop(place);
             let told = match sent {

@@ -18,7 +18,7 @@ mod wire;
 
 pub use cache::{Cache, Kept};
 pub use cassette::{Cassette, CassetteError, Recorder};
-pub use config::{Api, ModelConfig, Structured};
+pub use config::{Api, ModelConfig, Structured, Until};
 pub use embed::Embeddings;
 pub use http::HttpModel;
 pub use probe::{Probe, Speed};

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use meliora_domain::{Cost, MicroUsd};
 use meliora_evolve::{Chat, Message, Model, ModelError, Reply, Reservation, Role};
-use meliora_llm::{Api, HttpModel, ModelConfig, Secret, Structured};
+use meliora_llm::{Api, HttpModel, ModelConfig, Secret, Structured, Until};
 
 const KEY: &str = "sk-a-long-and-secret-key-0123456789";
 
@@ -257,7 +257,8 @@ fn a_server_that_says_nothing_runs_into_the_time_out_and_is_paid_at_the_most() {
 
 #[test]
 fn a_call_ends_with_the_time_of_the_run() {
-    let until = |millis: u64| move |c: &mut ModelConfig| c.until = Some(Instant::now() + Duration::from_millis(millis));
+    let until =
+        |millis: u64| move |c: &mut ModelConfig| c.until = Until::at(Instant::now() + Duration::from_millis(millis));
     // Under way when the time ends: cut, paid at the most, and not begun again.
     let s = session(vec![Play::Silence, text("late", "stop")], until(200), PLENTY);
     let (tries, cause, spent) = failed(&s);

@@ -190,7 +190,7 @@ fn headed<'a>(values: impl Iterator<Item = (&'a Field, String)>) -> String {
 }
 
 /// A value as a model reads it: a list in a field for texts is numbered.
-fn shown_value(field: &Field, value: &Value) -> String {
+pub(crate) fn shown_value(field: &Field, value: &Value) -> String {
     match (&field.of_type, value) {
         (FieldType::Text, Value::List(items)) => numbered(items),
         _ => python::text(value),

@@ -2,6 +2,7 @@
 
 use meliora_domain::{Fields, Value};
 
+use crate::adapter::shown_value;
 use crate::signature::{Field, names};
 use crate::{Adapter, FieldType, PromptError, Signature, python};
 
@@ -54,7 +55,7 @@ pub struct Tool {
     pub description: String,
     /// Its arguments, with their types.
     pub arguments: Vec<(String, FieldType)>,
-    /// The Python file with a function of the tool's name; it runs in a cage.
+    /// The Python file with a function of the tool's name, or a program that reads its arguments as JSON; it runs in a cage.
     pub file: String,
 }
 
@@ -176,11 +177,13 @@ impl Step {
 /// The trajectory of a react step, as a model reads it: thought, tool, arguments and observation of each turn.
 pub fn trajectory(turns: &[Turn]) -> String {
     let mut parts = Vec::new();
-    for (i, turn) in turns.iter().enumerate() {
+    let told = Field::text("observation");
+    for turn in turns {
+        let i = turn.number;
         parts.push(format!("[[ ## thought_{i} ## ]]\n{}", turn.thought));
         parts.push(format!("[[ ## tool_name_{i} ## ]]\n{}", turn.tool));
         parts.push(format!("[[ ## tool_args_{i} ## ]]\n{}", python::text(&Value::Map(turn.arguments.clone()))));
-        parts.push(format!("[[ ## observation_{i} ## ]]\n{}", turn.observation));
+        parts.push(format!("[[ ## observation_{i} ## ]]\n{}", shown_value(&told, &turn.observation)));
     }
     python::strip(&parts.join("\n\n")).to_owned()
 }
@@ -188,6 +191,8 @@ pub fn trajectory(turns: &[Turn]) -> String {
 /// One turn of a react step.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Turn {
+    /// Its number, from 0. Where the oldest are forgotten, the others keep theirs.
+    pub number: usize,
     /// What the model thought.
     pub thought: String,
     /// The tool it chose.
@@ -195,7 +200,7 @@ pub struct Turn {
     /// With these arguments.
     pub arguments: Fields,
     /// What the tool said.
-    pub observation: String,
+    pub observation: Value,
 }
 
 /// The signature with the reasoning asked for first.

@@ -111,10 +111,11 @@ fn said(case: &Case) -> Vec<Vec<Message>> {
         }
         if let Some(thought) = answer.get("next_thought").and_then(Value::as_text) {
             let turn = meliora_prompt::Turn {
+                number: 0,
                 thought: thought.into(),
                 tool: "finish".into(),
                 arguments: Fields::new(),
-                observation: "Completed.".into(),
+                observation: Value::from("Completed."),
             };
             known.set("trajectory", Value::Text(meliora_prompt::trajectory(&[turn])));
         }

@@ -7,6 +7,7 @@ mod demos;
 mod gepa;
 mod mipro;
 mod reword;
+mod simba;
 mod tpe;
 mod wording;
 
@@ -23,6 +24,7 @@ pub use demos::{Bootstrap, Labeled, RandomSearch};
 pub use gepa::Gepa;
 pub use mipro::Mipro;
 pub use reword::Reword;
+pub use simba::Simba;
 
 /// How optimizers ask, and what they may assume.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,8 +40,16 @@ pub struct Settings {
 }
 
 /// The names under which optimizers are chosen.
-pub const NAMES: [&str; 7] =
-    ["reword", "labeled-few-shot", "bootstrap-few-shot", "bootstrap-random-search", "copro", "gepa", "mipro-v2"];
+pub const NAMES: [&str; 8] = [
+    "reword",
+    "labeled-few-shot",
+    "bootstrap-few-shot",
+    "bootstrap-random-search",
+    "copro",
+    "gepa",
+    "mipro-v2",
+    "simba",
+];
 
 /// The optimizer of this name; `None` if there is none. Those that only choose demos need no model.
 pub fn named(name: &str, model: Arc<dyn Model>, settings: Settings) -> Option<Box<dyn Proposer>> {
@@ -51,6 +61,7 @@ pub fn named(name: &str, model: Arc<dyn Model>, settings: Settings) -> Option<Bo
         "copro" => Box::new(Copro::new(model, settings)),
         "mipro-v2" => Box::new(Mipro::new(model, settings)),
         "gepa" => Box::new(Gepa::new(model, settings)),
+        "simba" => Box::new(Simba::new(model, settings)),
         _ => return None,
     })
 }

@@ -6,10 +6,13 @@ use meliora_domain::{Fields, Value};
 use meliora_prompt::shown;
 use serde::Deserialize;
 
+use super::schema::Schema;
+use crate::SuiteError;
+use crate::folder::{Files, error};
 use crate::frame::head;
 
 /// How answers are held against what is expected.
-#[derive(Deserialize, Clone, PartialEq, Debug)]
+#[derive(Deserialize, Clone, Debug)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Metric {
     /// The same, white space around it aside; numbers by value.
@@ -30,12 +33,32 @@ pub(crate) enum Metric {
     },
     /// F1 of the words, normalised as for `normalised` (SQuAD, §6.1); the score is F1 itself.
     F1 {},
-    /// The answer is JSON; the score is the part of the expected fields that are right, none where it is no JSON.
-    Json {},
+    /// The answer is JSON; the score is the part of the expected fields that are right, none where it is no JSON or does not
+    /// fit the schema. Where nothing is expected, to fit is enough.
+    Json {
+        /// A file of the suite with a JSON Schema.
+        schema: Option<String>,
+        /// How fields are compared; exactly where nothing is said.
+        #[serde(default)]
+        fields: BTreeMap<String, toml::Value>,
+        #[serde(skip)]
+        ready: Ready,
+    },
     /// The suite's own Python program decides, in a cage.
     Check { program: String },
+    /// A command of the suite decides, in a cage.
+    Command { argv: Vec<String> },
+    /// The model of `[prompt.judge]` decides.
+    Judge {},
     /// The answer is Python code, whose function gives the expected results; it runs in a cage that holds none of them.
     Tests {},
+}
+
+/// The parts of `json`, once they are loaded.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Ready {
+    schema: Option<Schema>,
+    fields: BTreeMap<String, Metric>,
 }
 
 fn tiny() -> f64 {
@@ -50,12 +73,60 @@ pub(crate) struct Scored {
 }
 
 impl Metric {
+    /// Reads it: `metric = "exact"` is short for `metric = { kind = "exact" }`. A schema is a file of the suite.
+    pub(crate) fn read(value: &toml::Value, files: &Files) -> Result<Self, SuiteError> {
+        let table = match value {
+            toml::Value::String(name) => toml::Table::from_iter([("kind".to_owned(), name.clone().into())]),
+            toml::Value::Table(table) => table.clone(),
+            _ => return Err(error("suite.toml: the metric is no text and no table", "such as metric = \"exact\"")),
+        };
+        let mut metric: Metric = table.try_into().map_err(|e: toml::de::Error| {
+            error(
+                format!("suite.toml: the metric: {}", e.message()),
+                "there are exact, normalised, contains (ignore_case), regex, number (tolerance), f1, json (schema, fields), \
+                 tests, check (program), command (argv), judge",
+            )
+        })?;
+        if let Metric::Json { schema, fields, ready } = &mut metric {
+            ready.schema = schema.as_deref().map(|name| Schema::load(name, files)).transpose()?;
+            for (name, value) in fields {
+                let by = Metric::read(value, files)?;
+                if by.needs_cage() || matches!(by, Metric::Json { .. } | Metric::Judge {}) {
+                    let why = format!("suite.toml: the field '{name}' cannot be compared by `{}`", by.name());
+                    return Err(error(why, "choose one that compares texts or numbers"));
+                }
+                ready.fields.insert(name.clone(), by);
+            }
+        }
+        Ok(metric)
+    }
+
+    /// Whether a cage decides.
+    pub(crate) fn needs_cage(&self) -> bool {
+        matches!(self, Metric::Check { .. } | Metric::Command { .. } | Metric::Tests {})
+    }
+
+    /// Whether it can do without an `expected`, and takes any where there is one.
+    pub(crate) fn takes_any(&self) -> bool {
+        matches!(self, Metric::Check { .. } | Metric::Command { .. } | Metric::Judge {})
+    }
+
+    /// Whether a row needs an `expected`.
+    pub(crate) fn needs_expected(&self) -> bool {
+        !self.takes_any() && !matches!(self, Metric::Json { schema: Some(_), .. })
+    }
+
     /// Whether what a row expects is something that this metric can compare with; `Err` says why not.
     pub(crate) fn takes(&self, expected: &Value) -> Result<(), String> {
         match (self, expected) {
-            (Metric::Tests {}, expected) => super::code::calls(expected).map(|_| ()),
-            (Metric::Json {}, Value::Map(_) | Value::List(_)) => Ok(()),
-            (Metric::Json {}, Value::Text(text)) => {
+            (metric, _) if metric.takes_any() => Ok(()),
+            (Metric::Tests {}, expected) => super::code::Wanted::read(expected).map(|_| ()),
+            (Metric::Json { ready, .. }, Value::Map(wanted)) => wanted.iter().try_for_each(|(name, value)| {
+                let by = ready.fields.get(name);
+                by.map_or(Ok(()), |by| by.takes(value).map_err(|why| format!("holds a '{name}' that {why}")))
+            }),
+            (Metric::Json { .. }, Value::List(_)) => Ok(()),
+            (Metric::Json { .. }, Value::Text(text)) => {
                 meliora_prompt::loosely(text).map(|_| ()).ok_or_else(|| "is a text that is no JSON".to_owned())
             }
             (_, Value::Map(fields)) => fields.iter().try_for_each(|(_, value)| match value {
@@ -71,7 +142,7 @@ impl Metric {
                 Value::Text(_) | Value::Int(_) | Value::Float(_),
             ) => Ok(()),
             (Metric::Number { .. }, value) if number(&shown(value)).is_some() => Ok(()),
-            (Metric::Exact {} | Metric::Check { .. }, _) => Ok(()),
+            (Metric::Exact {}, _) => Ok(()),
             (metric, value) => {
                 Err(format!("is {}, which the metric `{}` cannot compare with", value.kind(), metric.name()))
             }
@@ -87,8 +158,10 @@ impl Metric {
             Metric::Regex {} => "regex",
             Metric::Number { .. } => "number",
             Metric::F1 {} => "f1",
-            Metric::Json {} => "json",
+            Metric::Json { .. } => "json",
             Metric::Check { .. } => "check",
+            Metric::Command { .. } => "command",
+            Metric::Judge {} => "judge",
             Metric::Tests {} => "tests",
         }
     }
@@ -96,7 +169,7 @@ impl Metric {
     /// Holds a program's outputs against what is expected: field by field where that is an object, else its answer.
     pub(crate) fn score(&self, outputs: &Fields, field: Option<&str>, expected: &Value) -> Scored {
         match expected {
-            Value::Map(fields) if *self != (Metric::Json {}) => {
+            Value::Map(fields) if !matches!(self, Metric::Json { .. }) => {
                 let mut scores = Vec::new();
                 let mut wrong = Vec::new();
                 for (name, expected) in fields.iter() {
@@ -147,18 +220,28 @@ impl Metric {
                 let score = f1(&words(&got), &words(&wanted));
                 Scored { score, detail: if score < 1.0 { differ(&wanted, &got) } else { String::new() } }
             }
-            Metric::Json {} => {
+            Metric::Json { ready, .. } => {
                 let read = |value: &Value| match value {
                     Value::Text(text) => meliora_prompt::loosely(text),
                     other => Some(other.clone()),
                 };
-                match (read(answer), read(expected)) {
-                    (Some(got), Some(wanted)) => json(&wanted, &got),
+                let found = read(answer);
+                let misfit = found.as_ref().and_then(|got| ready.schema.as_ref()?.fits(got).err());
+                if let Some(detail) = misfit {
+                    return Scored { score: 0.0, detail };
+                }
+                match (found, read(expected)) {
+                    (Some(_), Some(Value::Null)) if ready.schema.is_some() => {
+                        Scored { score: 1.0, detail: String::new() }
+                    }
+                    (Some(got), Some(wanted)) => json(&wanted, &got, &ready.fields),
                     (None, _) => Scored { score: 0.0, detail: format!("the answer is no JSON: {}", head(&got, 200)) },
                     (_, None) => Scored { score: 0.0, detail: "what is expected is no JSON".into() },
                 }
             }
-            Metric::Check { .. } | Metric::Tests {} => Scored { score: 0.0, detail: "a cage decides".into() },
+            Metric::Check { .. } | Metric::Command { .. } | Metric::Tests {} | Metric::Judge {} => {
+                Scored { score: 0.0, detail: "is decided elsewhere".into() }
+            }
         }
     }
 }
@@ -250,25 +333,32 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// The part of the expected fields that are right; a field that nobody asked for counts as a wrong one.
-fn json(wanted: &Value, got: &Value) -> Scored {
+fn json(wanted: &Value, got: &Value, by: &BTreeMap<String, Metric>) -> Scored {
     let (Value::Map(wanted), Value::Map(found)) = (wanted, got) else {
         let right = same(wanted, got);
         let detail = if right { String::new() } else { differ(&wanted.to_string(), &got.to_string()) };
         return Scored { score: f64::from(right), detail };
     };
-    let mut wrong = Vec::new();
+    let (mut wrong, mut right) = (Vec::new(), 0.0);
     for (name, value) in wanted.iter() {
-        match found.get(name) {
-            Some(got) if same(value, got) => {}
-            Some(got) => wrong.push(format!("{name}: {}", differ(&value.to_string(), &got.to_string()))),
-            None => wrong.push(format!("{name} is missing")),
+        match (found.get(name), by.get(name)) {
+            (Some(got), Some(by)) => {
+                let scored = by.one(got, value);
+                right += scored.score;
+                if scored.score < 1.0 {
+                    wrong.push(format!("{name}: {}", scored.detail));
+                }
+            }
+            (Some(got), None) if same(value, got) => right += 1.0,
+            (Some(got), None) => wrong.push(format!("{name}: {}", differ(&value.to_string(), &got.to_string()))),
+            (None, _) => wrong.push(format!("{name} is missing")),
         }
     }
     wrong.extend(
         found.iter().filter(|(name, _)| wanted.get(name).is_none()).map(|(name, _)| format!("{name} is too much")),
     );
     let all = wanted.len() + found.iter().filter(|(name, _)| wanted.get(name).is_none()).count();
-    let score = if all == 0 { 1.0 } else { 1.0 - wrong.len() as f64 / all as f64 };
+    let score = if all == 0 { 1.0 } else { right / all as f64 };
     Scored { score, detail: wrong.join("; ") }
 }
 
@@ -276,8 +366,14 @@ fn json(wanted: &Value, got: &Value) -> Scored {
 mod tests {
     use super::*;
 
-    fn score(metric: &str, answer: &str, expected: &str) -> f64 {
-        let metric: Metric = toml::from_str(metric).unwrap();
+    fn metric(text: &str) -> Metric {
+        let schema = "{\"type\": \"object\", \"required\": [\"a\"], \"properties\": {\"a\": {\"type\": \"integer\"}}}";
+        let files = Files::from([("s.json".into(), schema.as_bytes().into())]);
+        Metric::read(&toml::Value::Table(toml::from_str(text).unwrap()), &files).unwrap()
+    }
+
+    fn score(text: &str, answer: &str, expected: &str) -> f64 {
+        let metric = metric(text);
         let expected: Value = serde_json::from_str(expected).unwrap();
         metric.takes(&expected).unwrap();
         metric.score(&Fields::from_iter([("output", Value::from(answer))]), None, &expected).score
@@ -302,9 +398,55 @@ mod tests {
             ("kind = 'json'", "```json\n{\"a\": 1, \"b\": \"x\"}\n```", "{\"a\": 1, \"b\": \"x\"}", 1.0),
             ("kind = 'json'", "{\"a\": 1, \"c\": 2}", "{\"a\": 1, \"b\": \"x\"}", 1.0 / 3.0),
             ("kind = 'json'", "no", "{\"a\": 1}", 0.0),
+            (
+                "kind = 'json'\nfields = {b = 'normalised'}",
+                "{\"a\": 1, \"b\": \"The X.\"}",
+                "{\"a\": 1, \"b\": \"x\"}",
+                1.0,
+            ),
+            ("kind = 'json'\nfields = {a = {kind = 'number', tolerance = 0.1}}", "{\"a\": 95}", "{\"a\": 100}", 1.0),
+            (
+                "kind = 'json'\nfields = {b = 'f1'}",
+                "{\"a\": 1, \"b\": \"cat sat\"}",
+                "{\"a\": 1, \"b\": \"cat\"}",
+                5.0 / 6.0,
+            ),
+            ("kind = 'json'\nschema = 's.json'", "{\"a\": 1, \"b\": 2}", "{\"a\": 1}", 0.5),
+            ("kind = 'json'\nschema = 's.json'", "{\"a\": \"1\"}", "{\"a\": 1}", 0.0),
         ] {
             let got = score(metric, answer, expected);
             assert!((got - wanted).abs() < 1e-9, "{metric}: {answer:?} is {got}");
+        }
+    }
+
+    #[test]
+    fn to_fit_a_schema_is_enough_where_nothing_is_expected_and_the_place_of_a_misfit_is_told() {
+        let metric = metric("kind = 'json'\nschema = 's.json'");
+        assert!(!metric.needs_expected());
+        let scored =
+            |answer: &str| metric.score(&Fields::from_iter([("output", Value::from(answer))]), None, &Value::Null);
+        assert_eq!(scored("{\"a\": 3}").score, 1.0);
+        let wrong = scored("{\"a\": 3.5}");
+        assert!(wrong.score == 0.0 && wrong.detail.contains("at '/a'"), "{}", wrong.detail);
+        assert!(scored("{}").detail.contains("missing"), "{}", scored("{}").detail);
+    }
+
+    #[test]
+    fn a_metric_that_cannot_be_is_refused_when_the_suite_is_loaded() {
+        for (text, what) in [
+            ("kind = 'json'\nschema = 'none.json'", "no schema 'none.json'"),
+            ("kind = 'json'\nschema = 'bad.json'", "no JSON Schema"),
+            ("kind = 'json'\nschema = 'out.json'", "no JSON Schema"),
+            ("kind = 'json'\nfields = {a = 'tests'}", "'a' cannot be compared by `tests`"),
+            ("kind = 'command'", "argv"),
+            ("kind = 'bleu'", "bleu"),
+        ] {
+            let (bad, out) = ("{\"type\": \"thing\"}", "{\"$ref\": \"file:///etc/passwd\"}");
+            let files = [("bad.json", bad), ("out.json", out)];
+            let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().into()));
+            let value = toml::Value::Table(toml::from_str(text).unwrap());
+            let refused = Metric::read(&value, &files.into()).unwrap_err();
+            assert!(refused.what.contains(what), "{what}: {refused}");
         }
     }
 
@@ -326,7 +468,7 @@ mod tests {
             ("kind = 'f1'", "[1]", "cannot compare"),
             ("kind = 'json'", "\"no\"", "no JSON"),
         ] {
-            let metric: Metric = toml::from_str(metric).unwrap();
+            let metric = self::tests::metric(metric);
             let why = metric.takes(&serde_json::from_str(expected).unwrap()).unwrap_err();
             assert!(why.contains(what), "{why}");
         }

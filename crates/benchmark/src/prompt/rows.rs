@@ -6,7 +6,7 @@ use meliora_domain::{Digest, Fields, Split, TaskId, Value};
 use serde::Deserialize;
 
 use crate::SuiteError;
-use crate::folder::error;
+use crate::folder::{Files, error};
 
 /// Columns that are no inputs.
 pub(crate) const OWN: [&str; 3] = ["id", "split", "expected"];
@@ -41,6 +41,31 @@ impl Default for Shares {
     }
 }
 
+/// Most bytes of a file that was packed.
+const UNPACKED: u64 = 64 << 20;
+
+/// The text of a file of the suite; one that ends in `.gz` is unpacked.
+pub(crate) fn text(name: &str, files: &Files) -> Result<String, SuiteError> {
+    let bytes = files.get(name).ok_or_else(|| {
+        error(format!("suite.toml: there is no file '{name}' in the suite's folder"), "check the file's name")
+    })?;
+    let mut unpacked = Vec::new();
+    let bytes: &[u8] = if name.ends_with(".gz") {
+        let reader = flate2::read::MultiGzDecoder::new(&**bytes);
+        let read = std::io::Read::read_to_end(&mut std::io::Read::take(reader, UNPACKED + 1), &mut unpacked);
+        read.map_err(|e| error(format!("'{name}' cannot be unpacked: {e}"), "pack it with gzip, or not at all"))?;
+        if unpacked.len() as u64 > UNPACKED {
+            let most = UNPACKED >> 20;
+            return Err(error(format!("'{name}' holds more than {most} MiB"), "keep only the rows that are needed"));
+        }
+        &unpacked
+    } else {
+        bytes
+    };
+    let text = std::str::from_utf8(bytes);
+    Ok(text.map_err(|_| error(format!("'{name}' is not UTF-8 text"), "save the file as UTF-8"))?.to_owned())
+}
+
 /// Reads the rows of a file by its extension.
 pub(crate) fn read(name: &str, text: &str) -> Result<Vec<(String, Fields)>, SuiteError> {
     match name.rsplit('.').next() {
@@ -51,7 +76,10 @@ pub(crate) fn read(name: &str, text: &str) -> Result<Vec<(String, Fields)>, Suit
                 .map_err(|e| error(format!("{name}: {e}"), "a list of rows, each with `input` and `expected`"))?;
             Ok(rows.into_iter().enumerate().map(|(i, row)| (format!("{name}: row {}", i + 1), row)).collect())
         }
-        _ => Err(error(format!("'{name}' is no kind of data that is read"), "give a .jsonl, .csv or .yaml file")),
+        _ => Err(error(
+            format!("'{name}' is no kind of data that is read"),
+            "give a .jsonl, .csv or .yaml file; .gz may follow",
+        )),
     }
 }
 

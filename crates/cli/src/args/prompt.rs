@@ -14,11 +14,30 @@ pub enum Prompt {
         /// Which optimizer; without it, those of meliora.toml, or `reword`.
         #[arg(long, value_parser = [
             "reword", "labeled-few-shot", "bootstrap-few-shot", "bootstrap-random-search", "copro", "gepa", "mipro-v2",
+            "simba",
         ])]
         optimizer: Option<String>,
+        /// The folder is a library: each project in it, one after the other, within one budget.
+        #[arg(long, conflicts_with_all = ["record", "cassette"])]
+        all: bool,
         /// As for a run.
         #[command(flatten)]
         run: Box<Run>,
+    },
+    /// The prompts of a library: owner, version, suite, score, and what waits to be promoted.
+    List {
+        /// The folder that holds the projects.
+        #[arg(default_value = "prompts")]
+        dir: PathBuf,
+    },
+    /// Write the newest run as one page: each row before and after, the prompt's words, the cost.
+    Report {
+        /// Folder of the project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+        /// The file to write; an older one is replaced.
+        #[arg(long, value_name = "FILE", default_value = "report.html")]
+        html: PathBuf,
     },
     /// Say a program in the form of another tool.
     Export(PromptExport),

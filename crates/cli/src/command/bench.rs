@@ -1,5 +1,7 @@
 //! `meliora bench`: one scorecard, no evolution. After a promotion it decides whether the promotion stands.
 
+mod figures;
+
 use meliora_benchmark::Scope;
 use meliora_domain::{Event, Genome, Kind, Scorecard, Split, VariantId, Verdict, counted};
 use meliora_evolve::{Archive, Examiner, Journal, Kept, Lineage, Reexamination, Unsealed, reexamine, unseal};
@@ -21,13 +23,16 @@ use crate::project::{Project, STATE, nonce, now, resolve};
 pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let mut project = Project::open(&args.dir, &args.overrides, printer)?;
     let sandbox = cages::tested(&project.config.sandbox, &project.tools, 0)?;
+    if args.samples.is_some() {
+        figures::can_be_sampled(&project)?;
+    }
     if args.holdout && project.suite.count(Split::Holdout) == 0 {
         return Err(Failure::new(Exit::Usage, "this suite has no holdout tasks"));
     }
     let _lock = project.lock("meliora bench")?;
-    let models = Models::new(&project.config, project.dir.join(STATE).join(ANSWERS), None, printer);
+    let models = Models::new(&project.config, project.dir.join(STATE).join(ANSWERS), printer);
     let answerers = match project.suite.prompts() {
-        Some(_) => super::proposers::answerers(&project.dir, &project.config, &models, None)?,
+        Some(_) => super::proposers::answerers(&project, &models, None)?,
         None => Answerers::default(),
     };
     let student = answerers.student(&project.config.student);
@@ -50,6 +55,10 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     if let Some(times) = args.aa {
         let genome = variant.map_or_else(|| project.genome(), |id| Ok(archive.load(&id)?))?;
         return again_and_again(times, &genome, &examiner, &mut journal, printer);
+    }
+    if let (Some(times), Some(student)) = (args.samples, &student) {
+        let genome = variant.map_or_else(|| project.genome(), |id| Ok(archive.load(&id)?))?;
+        return figures::samples(times, &genome, &examiner, student, printer);
     }
     if args.holdout {
         finalist(variant.as_ref(), journal.lineage())?;
@@ -93,6 +102,8 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             "holdout_gap": gap.map(|g| g.0), "holdout_gap_interval": gap.and_then(|g| g.1),
             "metrics": card.metrics, "tasks": tasks, "alarms": alarms,
             "cage": sandbox.describe(), "rolled_back": matches!(again, Reexamination::RolledBack(..)),
+            "accuracy": figures::accuracies(&[Some(&card), holdout]),
+            "calls": student.as_ref().map(|student| figures::calls(&student.tally())),
         }));
         return Ok(Exit::Done);
     }
@@ -101,6 +112,9 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         print_card(card, printer);
         printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
         gap.iter().for_each(|gap| printer.data(gap_words(gap)));
+    }
+    if let Some(student) = &student {
+        figures::print(&[Some(&card), holdout], &student.tally(), printer);
     }
     for alarm in &alarms {
         printer.data(format!("{} {}: {}", paint(BAD, "suspect"), alarm.rule, alarm.words));

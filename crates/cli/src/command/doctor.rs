@@ -4,6 +4,7 @@ use std::path::Path;
 
 use meliora_domain::{Limits, counted};
 use meliora_evolve::{CageSpec, Circumstances, Command, Lineage, Model as _, diagnose, lineage_of, run_to_end};
+use meliora_llm::Until;
 
 use crate::alerts::Alerts;
 use crate::args::Overrides;
@@ -160,7 +161,7 @@ fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
         let check = name.map_or("model".to_owned(), |name| format!("model {name}"));
         // Their names were checked when the project was opened.
         let Ok(settings) = config::model::named(&config.model, &config.models, name) else { continue };
-        let found = check_price(settings, config.budget.usd).and_then(|()| live(settings, None, printer));
+        let found = check_price(settings, config.budget.usd).and_then(|()| live(settings, Until::default(), printer));
         lines.push(match found {
             Ok(model) => good(&check, format!("{} at {}", model.name(), model.url())),
             Err(failure) => bad(&check, failure.what, failure.hint),

@@ -1,7 +1,7 @@
 //! `meliora models test`: what the configured models can do, found out by asking them.
 
 use meliora_evolve::{Model as _, ModelError};
-use meliora_llm::{Probe, Structured};
+use meliora_llm::{Probe, Structured, Until};
 use serde::Serialize;
 
 use crate::args::{Models, ModelsTest};
@@ -117,7 +117,7 @@ fn test(place: String, settings: &config::Model, printer: &Printer) -> Result<Li
     };
     // What is declared is what is tested, but the probe's own questions fit any context.
     let settings = config::Model { retries: settings.retries.min(1), context: None, ..settings.clone() };
-    let found = live(&settings, None, printer).and_then(|model| {
+    let found = live(&settings, Until::default(), printer).and_then(|model| {
         line.url = model.url();
         line.name = model.name().to_owned();
         line.small = settings.small(model.name());

@@ -1,4 +1,7 @@
-//! `meliora prompt`: optimize prompts, and take programs to and from other tools.
+//! `meliora prompt`: optimize prompts, tell how they stand, and take programs to and from other tools.
+
+mod library;
+mod page;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -23,19 +26,24 @@ const PARTS: [&str; 8] = ["*.md", "*.txt", "*.prompt", "*.py", "*/*.md", "*/*.tx
 /// Does what was asked of prompts.
 pub fn prompt(command: &Prompt, printer: &Printer) -> Result<Exit, Failure> {
     match command {
-        Prompt::Optimize { optimizer, run } => optimize(optimizer.as_deref(), run, printer),
+        Prompt::Optimize { optimizer, all, run } => optimize(optimizer.as_deref(), *all, run, printer),
+        Prompt::List { dir } => library::list(dir, printer),
+        Prompt::Report { dir, html } => page::report(dir, html, printer),
         Prompt::Export(args) => export_program(args, printer),
         Prompt::Import(args) => import_program(args, printer),
     }
 }
 
-fn optimize(optimizer: Option<&str>, run: &Run, printer: &Printer) -> Result<Exit, Failure> {
+fn optimize(optimizer: Option<&str>, all: bool, run: &Run, printer: &Printer) -> Result<Exit, Failure> {
     let mut run = run.clone();
     if let Some(other) = run.proposers.iter().find(|name| !NAMES.contains(&name.as_str())) {
         return Err(Failure::new(Exit::Usage, format!("'{other}' is no optimizer of prompts"))
             .hint(format!("there are {}", NAMES.join(", "))));
     }
     run.proposers.extend(optimizer.map(str::to_owned));
+    if all {
+        return library::round(&run.dir, &run, printer, &super::run::optimize);
+    }
     super::run::optimize(&run, printer)
 }
 

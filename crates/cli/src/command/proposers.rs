@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use meliora_domain::{Genome, Proposer as Name, RunPlan};
-use meliora_evolve::{CageSpec, Chat, Message, Model, Proposer, ReadOnly, Role, Sandbox, Student};
+use meliora_evolve::{CageSpec, Chat, Judge, Message, Model, Proposer, ReadOnly, Role, Sandbox, Student};
 use meliora_llm::{Cassette, CassetteError, Recorder};
 use meliora_prompt::ProgramFile;
 use meliora_propose::command::CommandProposer;
@@ -97,34 +97,44 @@ fn settings(model: &config::Model, name: &str) -> Settings {
 pub struct Answerers {
     main: Option<Arc<dyn Model>>,
     student: Option<Arc<dyn Model>>,
+    /// Who marks answers by the suite's rubric, and the bytes of a question beside the row.
+    judge: Option<(Arc<dyn Model>, usize)>,
 }
 
 impl Answerers {
     /// Who answers.
     pub fn student(&self, c: &config::Student) -> Option<Student<'_>> {
         let model = self.student.as_ref().or(self.main.as_ref())?;
-        Some(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once))
+        Some(self.judged(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once)))
+    }
+
+    fn judged<'a>(&'a self, mut student: Student<'a>) -> Student<'a> {
+        student.judge = self.judge.as_ref().map(|(model, size)| Judge { model: model.as_ref(), size: *size });
+        student
     }
 
     /// Who answers better, where the student has a model of its own.
     pub fn teacher(&self, c: &config::Student) -> Option<Student<'_>> {
         self.student.as_ref()?;
         let model = self.main.as_ref()?;
-        Some(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once))
+        Some(self.judged(Student::new(model.as_ref(), c.temperature, c.max_tokens, c.seed, c.at_once)))
     }
 }
 
 /// The models that a suite of prompts needs; none for other suites.
-pub fn answerers(
-    dir: &Path,
-    config: &config::Config,
-    models: &Models<'_>,
-    record: Option<&Path>,
-) -> Result<Answerers, Failure> {
-    let main = answerer(dir, config, models, (None, record))?;
-    let student = config.student.model.as_deref();
-    let student = student.map(|name| answerer(dir, config, models, (Some(name), record))).transpose()?;
-    Ok(Answerers { main: Some(main), student })
+pub fn answerers(project: &Project, models: &Models<'_>, record: Option<&Path>) -> Result<Answerers, Failure> {
+    let (dir, config) = (project.dir.as_path(), &project.config);
+    let of = |name: Option<&str>| answerer(dir, config, models, (name, record));
+    let main = of(None)?;
+    let student = config.student.model.as_deref().map(|name| of(Some(name))).transpose()?;
+    let judge = match project.suite.prompts().and_then(|suite| suite.judge()) {
+        Some(rubric) => {
+            let model = rubric.model.as_deref().map(|name| of(Some(name))).transpose()?;
+            Some((model.unwrap_or_else(|| main.clone()), rubric.size()))
+        }
+        None => None,
+    };
+    Ok(Answerers { main: Some(main), student, judge })
 }
 
 /// A model behind its server, or from the project's cassette where no server is named.

@@ -64,10 +64,9 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
     let _lock = project.lock("meliora run")?;
     let archive = project.archive()?;
     let answers = project.dir.join(STATE).join(ANSWERS);
-    let models = |until| Models::new(&project.config, answers.clone(), until, printer);
-    let untimed = models(None);
+    let models = Models::new(&project.config, answers, printer);
     let answerers = match project.suite.prompts() {
-        Some(_) => proposers::answerers(&project.dir, &project.config, &untimed, args.record.as_deref())?,
+        Some(_) => proposers::answerers(&project, &models, args.record.as_deref())?,
         None => Answerers::default(),
     };
     let student = answerers.student(&project.config.student);
@@ -96,8 +95,9 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
     let baseline = baseline(journal.lineage(), &archive, genome, args.fresh)?;
     let mut plan = plan(&project, &baseline);
     let busy = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
-    let until = end_of(plan.minutes, busy);
-    let models = models(until);
+    if let Some(until) = end_of(plan.minutes, busy) {
+        models.until.set(until);
+    }
     let proposers = proposers::build(&project, sandbox, (args, &models, &answerers), unfinished.as_ref())?;
     plan.arms = proposers.iter().map(|(name, _)| name.clone()).collect();
     if let Some(begun) = unfinished {

@@ -6,6 +6,8 @@
     reason = "each test file uses its part; a helper that fails should panic"
 )]
 
+pub mod model;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};

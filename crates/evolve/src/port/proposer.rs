@@ -48,6 +48,8 @@ pub enum Pupil {
     Student,
     /// A better one to learn from; the student where there is none.
     Teacher,
+    /// The student at a temperature of 1, with this seed: its answers vary.
+    Sampled(u64),
 }
 
 /// What came of a trial.

@@ -38,13 +38,14 @@ fn program(signature: &str) -> Program {
     Program::of(Step::new("s", Module::Predict, Signature::read(signature).unwrap()))
 }
 
-fn ask(model: &Says, program: &Program, most: Option<Cost>) -> (Result<Vec<Answered>, ModelError>, Cost) {
+fn ask(model: &Says, program: &Program, most: Option<Cost>) -> (Result<Vec<Answered>, StudentError>, Cost) {
     let student = Student::new(model, 0.0, 100, 1, 1);
     let inputs = Fields::from_iter([("q", Value::from("one"))]);
     let question = Question { row: 0, split: Split::Train, inputs: &inputs };
     let purse = Purse::new(most);
     let again = Question { row: 1, split: Split::Validation, ..question };
-    (student.answer(program, &[question, again], 0, &purse), purse.spent())
+    let answers = student.answer(program, &[question, again], (0, &NoHands), &purse);
+    (answers, purse.spent())
 }
 
 #[test]

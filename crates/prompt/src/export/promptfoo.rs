@@ -36,10 +36,13 @@ pub(super) fn config(program: &Program, name: &str, asked: &Asked) -> Result<Str
     }
     let provider = [("id", Value::Text(format!("openai:chat:{model}"))), ("config", Value::Map(settings))];
     let vars: Fields = inputs.iter().map(|field| (field.name.as_str(), Value::from(""))).collect();
+    // promptfoo takes a list in a variable for several tests.
+    let whole = Fields::from_iter([("disableVarExpansion", Value::Bool(true))]);
     let config = Fields::from_iter([
         ("description", Value::from(name)),
         ("prompts", Value::List(vec![Value::Text(chat)])),
         ("providers", Value::List(vec![Value::Map(Fields::from_iter(provider))])),
+        ("defaultTest", Value::Map(Fields::from_iter([("options", Value::Map(whole))]))),
         ("tests", Value::List(vec![Value::Map(Fields::from_iter([("vars", Value::Map(vars))]))])),
     ]);
     let mut out = "# yaml-language-server: $schema=https://promptfoo.dev/config-schema.json\n".to_owned();

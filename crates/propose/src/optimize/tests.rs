@@ -1,22 +1,25 @@
 //! Tests of the optimizers, with a model that says what it is told to and a trial that scores by the change.
 
+mod reference;
+
 use std::sync::Mutex;
 
 use super::*;
 use meliora_domain::{Call, Digest, FileBody, GenomePath, MicroUsd, TaskId, TreeId, VariantId};
-use meliora_evolve::{Ancestor, Pupil, Trial, Tried, Tryout, Usage};
+use meliora_evolve::{Ancestor, Inspiration, Pupil, Trial, Tried, Tryout, Usage};
 
 /// Says the next text each time, and keeps what it was asked.
 #[derive(Default)]
 struct Says {
     texts: Mutex<Vec<String>>,
     asked: Mutex<Vec<String>>,
+    temperatures: Mutex<Vec<f64>>,
 }
 
 impl Says {
     fn these(texts: &[&str]) -> Arc<Self> {
         let texts = texts.iter().rev().map(|t| (*t).to_owned()).collect();
-        Arc::new(Says { texts: Mutex::new(texts), asked: Mutex::default() })
+        Arc::new(Says { texts: Mutex::new(texts), ..Says::default() })
     }
 }
 
@@ -29,6 +32,7 @@ impl Model for Says {
     }
     fn chat(&self, chat: &Chat, _: Reservation) -> Result<Reply, ModelError> {
         self.asked.lock().unwrap().push(chat.messages[0].content.clone());
+        self.temperatures.lock().unwrap().push(chat.temperature);
         let text = self.texts.lock().unwrap().pop().unwrap_or_default();
         Ok(Reply {
             text,
@@ -103,6 +107,17 @@ fn propose(
     examples: &[Example],
     scoring: Scoring,
 ) -> (Bid, Vec<(Change, Vec<TaskId>)>) {
+    propose_beside(proposer, step, examples, &[], scoring)
+}
+
+/// The same, where others are shown beside the parent.
+fn propose_beside(
+    proposer: &dyn Proposer,
+    step: u64,
+    examples: &[Example],
+    inspirations: &[Inspiration],
+    scoring: Scoring,
+) -> (Bid, Vec<(Change, Vec<TaskId>)>) {
     let genome = genome("Answer.");
     let trial = Tries { scoring, seen: Mutex::default() };
     let brief = Brief {
@@ -117,7 +132,7 @@ fn propose(
         trial: &trial,
         ancestors: &[] as &[Ancestor],
         mates: &[],
-        inspirations: &[],
+        inspirations,
         attempts: &[],
         editable: &|_| true,
         tried: &Nothing,
