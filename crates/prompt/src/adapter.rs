@@ -199,7 +199,11 @@ pub(crate) fn shown_value(field: &Field, value: &Value) -> String {
 
 fn numbered(items: &[Value]) -> String {
     let blob = |item: &Value| {
-        let text = python::text(item);
+        // As Python's `str` has it, which is not how values stand in fields of their own.
+        let text = match item {
+            Value::Text(text) => text.clone(),
+            other => python::repr(other),
+        };
         match text.contains(['\n', '«', '»']) {
             true => format!("«««\n    {}\n»»»", text.replace('\n', "\n    ")),
             false => format!("«{text}»"),

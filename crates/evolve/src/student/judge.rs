@@ -30,18 +30,23 @@ impl Student<'_> {
         purse: &Purse,
     ) -> Result<Vec<(usize, Assessed)>, StudentError> {
         let Some(judge) = self.judge else { return Ok(Vec::new()) };
-        let asked: Vec<(usize, Vec<Message>)> =
+        let all: Vec<(usize, Vec<Message>)> =
             answers.iter().filter_map(|answered| Some((answered.row, suite.judged(answered)?))).collect();
+        // What is asked once is answered once, also where two ask at the same moment.
+        let same = |messages: &[Message]| all.iter().position(|(_, other)| other == messages);
+        let asked: Vec<usize> = (0..all.len()).filter(|at| same(&all[*at].1) == Some(*at)).collect();
         let at = Sitting { seed: self.seed, purse, hands: &super::NoHands };
-        self.each(&asked, |(row, messages)| {
-            let chat = chat(messages.clone(), self.seed);
+        let said = self.each(&asked, |first| {
+            let chat = chat(all[*first].1.clone(), self.seed);
             match self.once(judge.model, &chat, at) {
-                Ok(reply) => Ok((*row, PromptSuite::assessed(&reply.text))),
-                Err(Trouble::Mark(_, why)) => Ok((*row, Err(format!("the judge said nothing: {why}")))),
+                Ok(reply) => Ok((*first, PromptSuite::assessed(&reply.text))),
+                Err(Trouble::Mark(_, why)) => Ok((*first, Err(format!("the judge said nothing: {why}")))),
                 Err(Trouble::Broken(e)) => Err(StudentError::Model(e)),
                 Err(Trouble::Cage(e)) => Err(StudentError::Cage(e)),
             }
-        })
+        })?;
+        let of = |messages: &[Message]| said.iter().find(|(first, _)| Some(*first) == same(messages));
+        Ok(all.iter().filter_map(|(row, messages)| Some((*row, of(messages)?.1.clone()))).collect())
     }
 }
 
