@@ -174,7 +174,7 @@ def measured(engine, options, seed, answers, scratch):
     try:
         port = int(model.stdout.readline())
         folder = Path(tempfile.mkdtemp(dir=scratch))
-        env = {**os.environ, "OPENAI_API_KEY": "none", "XDG_STATE_HOME": str(folder / "state")}
+        env = {**os.environ, "OPENAI_API_KEY": "none", "XDG_STATE_HOME": tempfile.mkdtemp(dir=scratch)}
         if engine == "bare":
             connection = Connection(port)
             began = time.perf_counter()
