@@ -78,31 +78,44 @@ def strict(check, z, n=26):
 
 
 def circles(options):
-    """Random restarts for a third of the time, then the best are perturbed and solved anew."""
+    """Chains of solves from random starts: the best of a chain is disturbed and solved anew, and whatever is no better is dropped;
+    after 60 in a row the chain ends (monotonic basin hopping)."""
     import numpy as np
     from scipy.optimize import minimize
     check = evaluator("circle-packing")
     numbers = np.random.default_rng(options.seed)
-    n, best, began, solves, shown = 26, [], time.perf_counter(), 0, 0.0
-    while (spent := time.perf_counter() - began) < options.seconds:
-        if spent < options.seconds / 3 or not best:
-            start = np.concatenate([numbers.uniform(0.05, 0.95, 2 * n), np.full(n, 0.06)])
-            z = solve_circles(np, minimize, start, 1e-13)
-        else:
-            start = best[numbers.integers(min(8, len(best)))][1].copy()
-            for i in numbers.choice(n, numbers.integers(1, 4), replace=False):
-                start[i], start[n + i] = numbers.uniform(0.05, 0.95, 2)
-                start[2 * n + i] = 0.02
-            start[:2 * n] += numbers.normal(0, numbers.choice([0.002, 0.01, 0.03]), 2 * n)
-            z = solve_circles(np, minimize, start, 1e-14)
-        solves += 1
+    n, began, solves, chains, shown = 26, time.perf_counter(), 0, 0, 0.0
+
+    def tell(z):
+        nonlocal shown
         total = None if z is None else strict(check, z)
-        if total is None or any(abs(total - other) <= 1e-7 for other, _ in best[:8]) and total <= best[0][0]:
-            continue
-        best = sorted(best + [(total, z)], key=lambda pair: -pair[0])[:16]
-        if best[0][0] > shown:
-            shown = best[0][0]
-            print(f"circle-packing  {time.perf_counter() - began:6.1f} s  {solves:5} solves  {shown:.13f}", flush=True)
+        if total is not None and total > shown:
+            shown = total
+            print(f"circle-packing  {time.perf_counter() - began:6.1f} s  {solves:5} solves  chain {chains}  {shown:.13f}", flush=True)
+
+    def disturbed(z):
+        start = z.copy()
+        moved = numbers.choice(n, numbers.integers(0, 3), replace=False)
+        # Now and then it is a small one, which loses little.
+        if numbers.random() < 1 / 3:
+            moved = [np.argmin(z[2 * n:] + numbers.exponential(0.004, n))]
+        for i in moved:
+            start[i], start[n + i] = numbers.uniform(0.03, 0.97, 2)
+            start[2 * n + i] = 0.02
+        start[:2 * n] += numbers.normal(0, numbers.choice([0.003, 0.01, 0.03, 0.06]), 2 * n)
+        return start
+
+    while time.perf_counter() - began < options.seconds:
+        z = solve_circles(np, minimize, np.concatenate([numbers.uniform(0.05, 0.95, 2 * n), np.full(n, 0.06)]), 1e-9)
+        solves, chains, stale = solves + 1, chains + 1, 0
+        while z is not None and stale < 60 and time.perf_counter() - began < options.seconds:
+            other = solve_circles(np, minimize, disturbed(z), 1e-9)
+            solves, stale = solves + 1, stale + 1
+            if other is not None and other[2 * n:].sum() > z[2 * n:].sum() + 1e-7:
+                z, stale = other, 0
+                tell(z)
+        if z is not None:
+            tell(solve_circles(np, minimize, z, 1e-15))
 
 
 def heilbronn(options):

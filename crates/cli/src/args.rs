@@ -196,6 +196,9 @@ pub struct Simulate {
     /// Runs of each strategy on each landscape, each with a seed of its own.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
+    /// The first of these seeds; another one repeats a comparison on courses that nobody has looked at.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1 << 60))]
+    pub first_seed: u64,
     /// Write a picture of the courses into this file.
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,

@@ -24,6 +24,7 @@ fn a_simulation_tells_every_landscape_and_is_the_same_each_time() {
     assert!(landscapes.iter().all(|l| l["champions"].as_array().unwrap().len() == 2));
     assert_eq!(lines.iter().filter(|line| line["event"] == "duel").count(), 1);
     assert_eq!(meliora(&args).stdout, first.stdout);
+    assert_ne!(meliora(&[&args[..], &["--first-seed", "1001"]].concat()).stdout, first.stdout, "other seeds");
     let svg = std::fs::read_to_string(picture.path()).unwrap();
     assert_eq!(svg.matches("<polyline").count(), 2);
     assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));

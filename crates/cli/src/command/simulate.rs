@@ -27,7 +27,7 @@ pub fn simulate(args: &Simulate, printer: &Printer) -> Result<Exit, Failure> {
             counted(threads, "thread")
         ),
     ));
-    let rows = compare(&points, &contestants, args.seeds, threads);
+    let rows = compare(&points, &contestants, args.first_seed, args.seeds, threads);
     if printer.json() {
         json(&rows, &contestants, printer);
     } else {

@@ -35,9 +35,9 @@ pub struct Row {
     pub courses: Vec<Vec<Course>>,
 }
 
-/// Runs every contestant on every landscape with `seeds` seeds, the same for all contestants, on so many threads. What comes
-/// of it does not depend on the threads.
-pub fn compare(points: &[Point], contestants: &[Contestant], seeds: u64, threads: usize) -> Vec<Row> {
+/// Runs every contestant on every landscape with `seeds` seeds from `first` on, the same for all contestants, on so many threads.
+/// What comes of it does not depend on the threads.
+pub fn compare(points: &[Point], contestants: &[Contestant], first: u64, seeds: u64, threads: usize) -> Vec<Row> {
     let next = AtomicUsize::new(0);
     let jobs = points.len() * contestants.len();
     let done: Mutex<Vec<Option<Vec<Course>>>> = Mutex::new(vec![None; jobs]);
@@ -51,9 +51,9 @@ pub fn compare(points: &[Point], contestants: &[Contestant], seeds: u64, threads
                     }
                     let (place, contestant) = (job / contestants.len(), &contestants[job % contestants.len()]);
                     // Each landscape has seeds of its own, else what chance did on one it would do on all.
-                    let first = place as u64 * seeds;
-                    let seeds = first + 1..=first + seeds;
-                    let courses = seeds.map(|seed| course(&points[place].landscape, contestant, seed)).collect();
+                    let first = first + place as u64 * seeds;
+                    let courses =
+                        (first..first + seeds).map(|seed| course(&points[place].landscape, contestant, seed)).collect();
                     if let Ok(mut done) = done.lock() {
                         done[job] = Some(courses);
                     }
