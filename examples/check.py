@@ -347,7 +347,12 @@ def check_prompts(folder):
     problems += [f"row {i} is right already" for i, row in enumerate(rows) if row.get("input") == row.get("expected")]
     if len({row["input"] for row in rows}) != len(rows) or not rows:
         problems.append("no rows, or two of the same input")
-    print(f"{folder.name:22} {len(rows)} rows")
+    # That the engine replays it is tried by `.ci/run`; that it is of this prompt and these rows shows here.
+    prompt = (folder / "genome" / "prompt.txt").read_text().strip()
+    taped = [json.loads(line)["request"]["messages"] for line in (folder / "cassette.jsonl").read_text().splitlines()]
+    asked = [[said["content"] for said in messages] for messages in taped]
+    problems += [f"the cassette does not ask {row['input']!r}" for row in rows if [prompt, row["input"]] not in asked]
+    print(f"{folder.name:22} {len(rows)} rows, {len(taped)} recorded answers")
     return problems
 
 
