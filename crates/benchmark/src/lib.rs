@@ -180,7 +180,7 @@ pub struct Suite {
 enum Plan {
     Native(NativeSuite),
     OpenEvolve(OpenEvolveSuite),
-    Prompt(PromptSuite),
+    Prompt(Box<PromptSuite>),
 }
 
 /// What the project says of its suite.
@@ -273,7 +273,7 @@ impl Suite {
         let files = folder::read(&source.folder, &|_| false)?;
         if prompt::is_prompt(&files) {
             let suite = PromptSuite::load(files, source, tools)?;
-            return Ok(Suite { evaluator: suite.digest(), plan: Plan::Prompt(suite) });
+            return Ok(Suite { evaluator: suite.digest(), plan: Plan::Prompt(Box::new(suite)) });
         }
         let suite = NativeSuite::load(files, source, tools)?;
         Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::Native(suite) })
@@ -324,7 +324,7 @@ impl Suite {
 
     /// The suite's rows, where it is one of prompts.
     pub fn prompts(&self) -> Option<&PromptSuite> {
-        if let Plan::Prompt(suite) = &self.plan { Some(suite) } else { None }
+        if let Plan::Prompt(suite) = &self.plan { Some(suite.as_ref()) } else { None }
     }
 
     /// The highest mean that can be reached, where there is one: 1 in native suites and those of prompts.
