@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 /// What a Python tells of itself: program, version, folders it needs, folders of installed modules. The version, which is part
 /// of the evaluator's hash, names what is installed there: the folders of metadata have each distribution's name and version
-/// (PEP 376, PEP 427).
+/// (PEP 376, PEP 427); that is the second line, the interpreter's own version the first.
 const ASK_PYTHON: &str = r#"
 import hashlib, json, os, sys, sysconfig
 modules = [p for p in dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")] + [p for p in sys.path if p.endswith(("site-packages", "dist-packages"))]) if os.path.isdir(p)]
@@ -21,7 +21,7 @@ places = [c("LIBDIR"), os.path.join(c("LIBDIR") or "", c("MULTIARCH") or ""), os
 libraries = [os.path.join(d, n) for d in places if d for n in (c("INSTSONAME"), c("LDLIBRARY")) if n and ".so" in n]
 base = getattr(sys, "_base_executable", None) or sys.executable
 installed = sorted({n for m in modules for n in os.listdir(m) if n.endswith((".dist-info", ".egg-info"))})
-version = "%s, %d distributions %s" % (sys.version.replace("\n", " "), len(installed), hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16])
+version = "%s\n%d distributions %s" % (sys.version.replace("\n", " "), len(installed), hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16])
 print(json.dumps({"program": os.path.realpath(base), "version": version,
                   "prefixes": [sys.base_prefix, sys.prefix, sys.base_exec_prefix], "modules": modules,
                   "library": next((os.path.realpath(p) for p in libraries if os.path.isfile(p)), None)}))
@@ -89,7 +89,7 @@ pub fn warm_for(python: &Tool, env: Vec<(String, String)>, scripts: Vec<(String,
     WarmPython {
         program: python.program.clone(),
         library: python.library.clone(),
-        version: python.version.clone(),
+        version: python.version.lines().next().unwrap_or_default().to_owned(),
         flags: PythonStart::of(python).flags,
         env,
         modules: COMMON_MODULES.iter().map(|name| (*name).to_owned()).collect(),

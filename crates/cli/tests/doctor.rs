@@ -164,7 +164,7 @@ fn a_first_session_reads_like_this() {
     insta::assert_snapshot!(project.redact(&log.out), @r"
     [date] [time] run started strategy greedy, mutate, seed 1
     [date] [time] champion [id] at 0.0000
-    [date] [time] step 1: accepted [id]: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+    [date] [time] step 1: accepted [id]: solves 1 of 1 task where its parent solved 0; a re-run confirmed it
     [date] [time] champion [id] at 1.0000
     [date] [time] holdout opened for [id]: 0.0000
     [date] [time] holdout opened for [id]: 1.0000
@@ -172,7 +172,7 @@ fn a_first_session_reads_like_this() {
     ");
     let lineage = project.meliora(&["lineage", "."]).exits(0);
     insta::assert_snapshot!(project.redact(&lineage.out), @r"
-    [id] 0.0000 baseline  (1 variants)
+    [id] 0.0000 baseline  (1 variant)
     └─ [id] 1.0000 accepted sums.py:6 `a - b` -> `a + b` (operator swap) (0 variants)  ← champion
     ");
     let diff = project.meliora(&["diff", "baseline", "champion"]).exits(0);
@@ -194,7 +194,7 @@ fn a_first_session_reads_like_this() {
     run 1, step 1
     parent [id]
     why     sums.py:6 `a - b` -> `a + b` (operator swap)
-    verdict accepted: solves 1 of 1 tasks where its parent solved 0; a re-run confirmed it
+    verdict accepted: solves 1 of 1 task where its parent solved 0; a re-run confirmed it
             +1.0000 points on average
             candidate 1 of its run
 

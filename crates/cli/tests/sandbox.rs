@@ -121,3 +121,11 @@ fn a_backend_that_is_not_there_says_what_is_missing() {
     assert_eq!(output.status.code(), Some(6), "{err}");
     assert!(err.contains("neither podman nor docker") && err.contains("hint:"), "{err}");
 }
+
+#[test]
+fn the_python_of_a_run_is_warm_unless_it_has_no_library() {
+    let project = Project::add();
+    let ran = project.meliora(&["run", ".", "--evals", "2", "--jobs", "1"]);
+    let warm = ran.err.contains("python: warm") || ran.err.contains("it has no shared library");
+    assert!(warm, "{}", ran.err);
+}

@@ -131,7 +131,7 @@ impl Pairs {
 
     /// `solves` or `scores`, `solved` or `scored`, to go with [`Pairs::words`].
     pub(crate) fn verb(&self) -> (&'static str, &'static str) {
-        if self.words().0.ends_with("tasks") { ("solves", "solved") } else { ("scores", "scored") }
+        if !self.words().0.ends_with("on average") { ("solves", "solved") } else { ("scores", "scored") }
     }
 }
 
