@@ -351,8 +351,7 @@ impl Interpreter {
     /// Goes on as the command: runs the script as Python's own `main` would, and ends the process.
     ///
     /// # Safety
-    /// Only in the child of [`Self::fork`], behind [`Self::forked`], with an `argv` that [`Self::takes`] and an `environment` that
-    /// [`Self::takes_environment`].
+    /// Only behind [`Self::forked`], with an `argv` that [`Self::takes`] and an `environment` that [`Self::takes_environment`].
     pub(crate) unsafe fn go_on(&self, argv: *const *const c_char, environment: *const *const c_char) -> ! {
         frozen::copy_ahead_in_forks(&self.hot);
         let api = &self.api;

@@ -190,7 +190,7 @@ impl Judge<'_> {
                     let host = word.split('/').next().unwrap_or_default();
                     !word.starts_with(['-', '.', '/']) && host.contains('.')
                 };
-                let lists = matches!(first, "list" | "doc") && words.iter().skip(1).any(|word| far(word));
+                let lists = matches!(first, "list" | "doc") && words.iter().skip(1).any(far);
                 if lists || words.iter().any(|word| matches!(*word, "-versions" | "-u")) {
                     self.doubt("network-denied", "it may ask other machines for what it is told of", text);
                 }
@@ -203,10 +203,10 @@ impl Judge<'_> {
                     self.doubt("network-denied", "it asks other machines for newer versions", text);
                 }
             }
-            "tox" | "nox" | "ninja" | "samu" | "pre-commit" => {
-                if words.iter().any(|word| !word.starts_with('-') && super::told::goes_far(word)) {
-                    self.doubt("system-integrity", "what it is told to do reaches further than the workspace", text);
-                }
+            "tox" | "nox" | "ninja" | "samu" | "pre-commit"
+                if words.iter().any(|word| !word.starts_with('-') && super::told::goes_far(word)) =>
+            {
+                self.doubt("system-integrity", "what it is told to do reaches further than the workspace", text);
             }
             "cmake" => {
                 let target = |at: usize| match words[at].split_once('=') {

@@ -360,7 +360,7 @@ fn said(name: &str, words: &[Arg]) -> Option<String> {
     let mut said = Vec::new();
     for word in words {
         match word {
-            Arg::Plain(text) if !text.contains('\\') && !(name == "printf" && text.contains('%')) => {
+            Arg::Plain(text) if !(text.contains('\\') || name == "printf" && text.contains('%')) => {
                 said.push(text.as_str());
             }
             _ => return None,

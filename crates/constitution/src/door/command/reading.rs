@@ -35,8 +35,8 @@ impl Judge<'_> {
             // Without a word they search the folder of the moment, or what flows in. All but what has a dot at its front.
             "rg" | "ag" | "ack" => {
                 let given = usize::from(!taken.has(&["e", "f", "regexp", "file"]));
-                !(input.any && taken.words.len() <= given)
-                    && !taken.has(&["files", "type-list", "l", "c", "q", "quiet", "count", "files-with-matches"])
+                let names = ["files", "type-list", "l", "c", "q", "quiet", "count", "files-with-matches"];
+                !(taken.has(&names) || input.any && taken.words.len() <= given)
             }
             "diff" => taken.has(&["r", "recursive"]),
             "cp" => taken.has(&["r", "R", "a", "recursive", "archive"]),
