@@ -3,7 +3,7 @@
 
 Both run the same task folder (bench/openevolve/task) against the same instant
 model (bench/openevolve/stub.py), one after the other, each from a fresh copy.
-OpenEvolve gets the number of workers that suits it best. The stub counts its
+Both get the number of workers that suits them best. The stub counts its
 answers, so a run that did less than it was asked for is noticed.
 
     cargo build --release
@@ -83,6 +83,7 @@ def timed(argv, where, env, minutes):
 
 
 def fresh_copy(scratch):
+    # Kept until all is measured: for a minute after many files were deleted, ext4 is slow to make new ones.
     where = Path(tempfile.mkdtemp(dir=scratch))
     shutil.copytree(HERE / "task", where / "task", ignore=shutil.ignore_patterns("__pycache__", ".meliora"))
     return where
@@ -102,16 +103,15 @@ def run_openevolve(python, iterations, workers, base, options):
     if code:
         raise Failed(f"openevolve ended with {code}: {(err or out).strip()[-300:]}")
     answers = stub.served(base) - before
-    shutil.rmtree(where)
     return seconds, memory, answers
 
 
-def run_meliora(program, iterations, base, options):
+def run_meliora(program, iterations, jobs, base, options):
     """Seconds and peak memory of one Meliora run."""
     where = fresh_copy(options.scratch)
     before = stub.served(base)
     argv = [str(program), "run", str(where / "task"), "--proposer", "rewrite", "--base-url", base, "--model", "stub",
-            "--evals", str(iterations), "--strategy", "dgm", "--jobs", str(options.jobs), "--seed", "1", "--json", "--isolation", options.isolation]
+            "--evals", str(iterations), "--strategy", "dgm", "--jobs", str(jobs), "--seed", "1", "--json", "--isolation", options.isolation]
     env = {**os.environ, "OPENAI_API_KEY": "none"}
     code, seconds, memory, out, err = timed(argv, where, env, options.minutes)
     if code not in (0, 5):
@@ -127,7 +127,6 @@ def run_meliora(program, iterations, base, options):
     answers = stub.served(base) - before
     if finished["evals"] < 0.95 * iterations:
         loud(f"meliora examined {finished['evals']} of {iterations}: {finished.get('reason')}; the rate counts only those")
-    shutil.rmtree(where)
     return seconds, memory, min(finished["evals"], answers)
 
 
@@ -150,7 +149,7 @@ def main():
     parser.add_argument("--iterations", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=1, help="runs of each; the median counts")
     parser.add_argument("--workers", default="1,2,4", help="numbers of OpenEvolve workers to try; the best counts")
-    parser.add_argument("--jobs", type=int, default=2, help="meliora --jobs")
+    parser.add_argument("--jobs", default="2,3", help="values of meliora --jobs to try; the best counts")
     parser.add_argument("--isolation", default="split", choices=["split", "together"], help="meliora --isolation")
     parser.add_argument("--meliora", default="target/release/meliora")
     parser.add_argument("--scaling", default="", metavar="N,N,…", help="also meliora at these numbers of iterations")
@@ -186,12 +185,15 @@ def main():
             try:
                 if not program.is_file():
                     raise Failed(f"no {program}; build it with cargo build --release, or name it with --meliora")
-                start = run_meliora(program, 1, base, options)[0]
-                measured = [run_meliora(program, options.iterations, base, options) for _ in range(options.runs)]
-                ours = report(f"meliora, {options.jobs} jobs", options.iterations, measured, start)
-                lines.append(ours)
+                tried = []
+                for jobs in map(int, options.jobs.split(",")):
+                    start = run_meliora(program, 1, jobs, base, options)[0]
+                    measured = [run_meliora(program, options.iterations, jobs, base, options) for _ in range(options.runs)]
+                    tried.append((report(f"meliora, {jobs} jobs", options.iterations, measured, start), jobs, start))
+                    lines.append(tried[-1][0])
+                ours, jobs, start = max(tried, key=lambda one: one[0]["rate"])
                 for iterations in (int(n) for n in options.scaling.split(",") if n):
-                    measured = [run_meliora(program, iterations, base, options)]
+                    measured = [run_meliora(program, iterations, jobs, base, options)]
                     lines.append(report("meliora, scaling", iterations, measured, start))
             except Failed as why:
                 failed.append(f"MELIORA WAS NOT MEASURED: {why}")

@@ -141,8 +141,12 @@ pub(crate) struct Interpreter {
     safe_path: bool,
     /// What a command must begin with to go on here: program and flags.
     start: Vec<CString>,
-    /// What commands write to.
+    /// The scripts that it knows, by their paths.
+    scripts: Vec<CString>,
+    /// What every command writes to.
     hot: Vec<Stretch>,
+    /// What one with a script that nobody knew writes to besides.
+    besides: Vec<Stretch>,
     /// The environment that it was started with.
     pub(crate) env: Vec<(String, String)>,
 }
@@ -205,14 +209,17 @@ impl Interpreter {
                 start: start.map(text).collect::<Result<_, _>>()?,
                 api,
                 safe_path,
+                scripts: warm.scripts.iter().map(|(path, _)| text(path)).collect::<Result<_, _>>()?,
                 hot: Vec::new(),
+                besides: Vec::new(),
                 env: warm.env.clone(),
             };
             interpreter.prepare(prepare, warm)?;
             crate::holes::fill(interpreter.api.PyObject_Malloc);
             // Without it commands are slower, no more.
             frozen::freeze().ok();
-            interpreter.hot = trial::hot_pages(&interpreter);
+            interpreter.hot = trial::hot_pages(&interpreter, true);
+            interpreter.besides = trial::hot_pages(&interpreter, false);
             Ok(interpreter)
         }
     }
@@ -338,11 +345,13 @@ impl Interpreter {
         unsafe { (self.api.PyOS_AfterFork_Child)() };
     }
 
-    /// In the child of [`Self::fork`], behind [`Self::forked`]: does what commands do, as far as it has no effect.
-    pub(crate) fn try_out(&self) {
+    /// In the child of [`Self::fork`], behind [`Self::forked`]: does what commands do, with a known script or with others,
+    /// as far as it has no effect.
+    pub(crate) fn try_out(&self, known: bool) {
+        let words: &[&[u8]] = if known { &[b"known"] } else { &[] };
         // SAFETY: as for `forked`.
         unsafe {
-            if (self.api.PyObject_CallObject)(self.trial, (self.api.PyTuple_New)(0)).is_null() {
+            if self.call(self.trial, words).is_null() {
                 (self.api.PyErr_Clear)();
             }
         }
@@ -358,6 +367,10 @@ impl Interpreter {
         // SAFETY: the child of a fork, told so first, has the interpreter to itself; `argv` holds what `takes` found;
         // every result is checked before it is used.
         unsafe {
+            let script = CStr::from_ptr(*argv.wrapping_add(self.start.len()));
+            if !self.scripts.iter().any(|known| known.as_c_str() == script) {
+                frozen::copy_ahead(&self.besides);
+            }
             let list = |mut place: *const *const c_char| {
                 let mut texts = Vec::new();
                 while !(*place).is_null() {

@@ -9,12 +9,13 @@ use crate::frozen::{self, Stretch};
 use crate::init::leave;
 use crate::interpreter::Interpreter;
 
-/// Stretches of pages that a command will write to; none where it could not be tried, and commands are slower then.
-pub(crate) fn hot_pages(python: &Interpreter) -> Vec<Stretch> {
+/// Stretches of pages that a command with a known script will write to, or those that others write to besides; none where
+/// it could not be tried, and commands are slower then.
+pub(crate) fn hot_pages(python: &Interpreter, known: bool) -> Vec<Stretch> {
     let Ok((mut from, to)) = std::io::pipe() else { return Vec::new() };
     match python.fork() {
         Ok(0) => {
-            let told = try_out(python).and_then(|hot| {
+            let told = try_out(python, known).and_then(|hot| {
                 let words: Vec<u8> =
                     hot.iter().flat_map(|(a, b)| [a.to_ne_bytes(), b.to_ne_bytes()]).flatten().collect();
                 (&to).write_all(&words)
@@ -38,11 +39,14 @@ pub(crate) fn hot_pages(python: &Interpreter) -> Vec<Stretch> {
     }
 }
 
-/// In the copy: the pages that it did not have for itself before.
-fn try_out(python: &Interpreter) -> std::io::Result<Vec<Stretch>> {
-    let before = frozen::written()?;
+/// In the copy: the pages that it did not have for itself before, those that are copied ahead for every command among them.
+fn try_out(python: &Interpreter, known: bool) -> std::io::Result<Vec<Stretch>> {
+    let mut before = frozen::written()?;
     python.forked();
-    python.try_out();
+    if !known {
+        before = frozen::written()?;
+    }
+    python.try_out(known);
     Ok(frozen::written()?.into_iter().flat_map(|stretch| without(stretch, &before)).collect())
 }
 

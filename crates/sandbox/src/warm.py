@@ -374,15 +374,17 @@ found = [*found.items()][0][:1] + tuple(isinstance(x, str) and x.split(",") for 
 """
 
 
-def trial():
-    """Does what commands do, for its traces in memory: known scripts rehearse, the imports that were asked for, a script
-    that nobody knew, and the end."""
+def trial(known=False):
+    """Does what commands do, for its traces in memory: known scripts rehearse; where another is meant, that one and the
+    imports that were asked for; and the end."""
     for _, _, main in CODES.values():
         if hasattr(main, "rehearse"):
             with_files(main.rehearse)
-    with_files(lambda lend: exec(begin("1", "", "0", "python", lend(SOME)), sys.modules["__main__"].__dict__))
-    for name in HELPERS["required"]:
-        __import__(name)
+    HELPERS["known"] = known
+    if not known:
+        with_files(lambda lend: exec(begin("1", "", "0", "python", lend(SOME)), sys.modules["__main__"].__dict__))
+        for name in HELPERS["required"]:
+            __import__(name)
     end()
 
 
