@@ -28,7 +28,7 @@ def tickets():
         dealt += [(i / len(messages) + rng.random() / 100, message, team) for i, message in enumerate(messages)]
     dealt.sort()
     splits = ["train"] * 40 + ["validation"] * 72 + ["holdout"] * 80
-    rows = [{"input": m, "expected": t, "split": s} for (_, m, t), s in zip(dealt, splits, strict=True)]
+    rows = [{"message": m, "expected": t, "split": s} for (_, m, t), s in zip(dealt, splits, strict=True)]
     rng.shuffle(rows)
     return rows
 
@@ -102,7 +102,7 @@ def orders():
                 if text not in seen:
                     break
             seen.add(text)
-            rows.append({"input": text, "expected": {"item": one, "pieces": pieces}, "split": split})
+            rows.append({"order": text, "expected": {"item": one, "pieces": pieces}, "split": split})
     rng.shuffle(rows)
     return rows
 
