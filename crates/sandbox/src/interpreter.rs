@@ -143,7 +143,7 @@ pub(crate) struct Interpreter {
     start: Vec<CString>,
     /// The scripts that it knows, by their paths.
     scripts: Vec<CString>,
-    /// What every command writes to.
+    /// What every command writes to; where no script is known, all that commands do.
     hot: Vec<Stretch>,
     /// What one with a script that nobody knew writes to besides.
     besides: Vec<Stretch>,
@@ -218,8 +218,12 @@ impl Interpreter {
             crate::holes::fill(interpreter.api.PyObject_Malloc);
             // Without it commands are slower, no more.
             frozen::freeze().ok();
-            interpreter.hot = trial::hot_pages(&interpreter, true);
-            interpreter.besides = trial::hot_pages(&interpreter, false);
+            if interpreter.scripts.is_empty() {
+                interpreter.hot = trial::hot_pages(&interpreter, false);
+            } else {
+                interpreter.hot = trial::hot_pages(&interpreter, true);
+                interpreter.besides = trial::hot_pages(&interpreter, false);
+            }
             Ok(interpreter)
         }
     }
