@@ -6,6 +6,7 @@ mod common;
 
 use std::process::Command;
 
+use common::tamper::tamper;
 use common::{Project, SEED, toml};
 
 /// A project that has run.
@@ -13,15 +14,6 @@ fn run() -> Project {
     let project = Project::add();
     project.meliora(&["run", ".", "--jobs", "1", "--evals", "12"]).exits(0);
     project
-}
-
-/// Changes the journal's file as a person with a shell could.
-fn tamper(project: &Project, sql: &str) {
-    let script = "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], isolation_level=None)\n\
-                  db.executescript('DROP TRIGGER journal_is_not_updated; DROP TRIGGER journal_is_not_deleted;' + sys.argv[2])";
-    let journal = project.path(".meliora/journal.db");
-    let done = Command::new("python3").args(["-c", script]).arg(journal).arg(sql).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 #[test]

@@ -148,6 +148,32 @@ fn a_no_is_no_and_only_the_pinned_key_has_a_word() {
 }
 
 #[test]
+fn under_a_newer_constitution_a_word_lapses_and_the_same_proposal_is_asked_anew() {
+    let project = project("\"approval\"", PROPOSER, "");
+    project.meliora(&["run", ".", "--evals", "20"]).exits(5);
+    let sum = id(&waiting(&project)[0]);
+    project.meliora(&["approvals", "approve", &sum]).exits(0);
+    let law = project.read("CONSTITUTION.yaml");
+    project.constitute(&format!("version: 1\n{law}"));
+
+    let answers = || {
+        let all = project.meliora(&["approvals", "list", "--all", "--json"]).exits(0).objects();
+        all.iter().map(|ask| ask["answer"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(answers(), ["lapsed", "lapsed"], "the approved one and the one that waited");
+    assert!(waiting(&project).is_empty(), "nothing waits that no word could answer");
+    project.meliora(&["approvals", "show", &sum]).exits(0).says(&["lapsed", "asked anew"]);
+    project.meliora(&["approvals", "approve", &sum]).exits(2).says(&["another constitution", "asked anew"]);
+
+    // The yes of old lets nothing through; the same proposals are two questions again.
+    project.meliora(&["run", ".", "--evals", "20"]).exits(5);
+    assert_eq!((answers(), project.events("used").len()), (vec!["waiting".to_owned(), "waiting".to_owned()], 0));
+    project.meliora(&["approvals", "approve", &sum]).exits(0);
+    project.meliora(&["run", ".", "--fresh", "--evals", "20"]).exits(0);
+    assert_eq!((answers(), project.events("used").len()), (vec!["used".to_owned(), "waiting".to_owned()], 1));
+}
+
+#[test]
 fn a_run_that_is_at_work_takes_a_word_from_the_desk() {
     let project = project("\"approval\"", PROPOSER, "");
     project.meliora(&["run", ".", "--evals", "20"]).exits(5);

@@ -11,6 +11,7 @@ mod paths;
 mod scripts;
 mod secrets;
 mod sql;
+mod tracked;
 mod workspace;
 
 use std::path::{Path, PathBuf};

@@ -504,6 +504,127 @@ fn sql_that_is_more_than_it_looks_is_not_allowed() {
 }
 
 #[test]
+fn sql_that_never_ends_or_is_not_shown_whole_or_writes_the_record_is_not_allowed() {
+    let workspace = Workspace::new(Path::new("/home/agent/work"), Path::new("/home/agent"));
+    let decided = |text: &str| law().decide(&Operation::Sql { text: text.into() }, &workspace);
+    for (text, article) in [
+        ("SELECT :x", "command-understood"),
+        ("SELECT * FROM runs WHERE id = :id", "command-understood"),
+        ("SELECT :'x'", "command-understood"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT * FROM t", "resources"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE true) SELECT * FROM t", "resources"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE 1 = 1) SELECT 1 FROM t", "resources"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n > 0) SELECT * FROM t", "resources"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1e12) SELECT * FROM t", "resources"),
+        ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT a.n FROM t a, t b) SELECT * FROM t", "resources"),
+        ("SELECT (WITH RECURSIVE t AS (SELECT 1 UNION ALL SELECT 1 FROM t) SELECT count(*) FROM t)", "resources"),
+        ("INSERT INTO journal VALUES (1)", "audit-immutable"),
+        ("INSERT INTO public.\"journal\" SELECT * FROM journal", "audit-immutable"),
+        ("WITH x AS (INSERT INTO violations VALUES (1) RETURNING 1) SELECT * FROM x", "audit-immutable"),
+        ("INSERT INTO meliora_schema VALUES (9)", "audit-immutable"),
+        ("UPDATE journal SET body = ''", "audit-immutable"),
+        ("WITH x AS (UPDATE approvals SET status = 'approved' RETURNING 1) SELECT * FROM x", "audit-immutable"),
+        ("MERGE INTO journal j USING s ON j.seq = s.seq WHEN MATCHED THEN DELETE", "audit-immutable"),
+        ("ALTER TABLE journal DISABLE TRIGGER ALL", "audit-immutable"),
+    ] {
+        let found = decided(text);
+        assert!(found.decision != Allow && found.article == article, "{text}: {found:?}");
+    }
+    for text in [
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 100) SELECT sum(n) FROM t",
+        "WITH RECURSIVE t(n) AS (SELECT 9 UNION ALL SELECT n - 1 FROM t WHERE n > 0) SELECT n FROM t",
+        "WITH RECURSIVE tree AS (SELECT id FROM parts WHERE parent IS NULL UNION ALL SELECT p.id FROM parts p \
+         JOIN tree ON p.parent = tree.id) SELECT * FROM tree",
+        "WITH RECURSIVE up AS (SELECT * FROM parts UNION SELECT p.* FROM parts p, up WHERE p.id = up.parent) SELECT * FROM up",
+        "WITH RECURSIVE a AS (SELECT 1) SELECT * FROM a",
+        "SELECT ':x', a::text, b[1:2] FROM runs",
+    ] {
+        let found = decided(text);
+        assert_eq!(found.decision, Allow, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn as_many_programs_as_there_is_work_are_asked_about() {
+    never_allowed(&["make -j", "make -j test", "make -kj test", "make test --jobs", "make --jobs -k", "gmake -j"]);
+    let root = Path::new("/home/agent/work");
+    for text in ["make -j4 test", "make -j 4 test", "make --jobs=4", "make -j -l4"] {
+        let found = in_folder(root, text);
+        assert_eq!(found.decision, Allow, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn a_folder_with_secrets_in_it_gets_no_other_name_unasked() {
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    for path in ["deploy/id_ed25519", "src/a.py"] {
+        std::fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(path), "x").unwrap();
+    }
+    for text in ["mv deploy /tmp", "mv deploy /tmp/x", "mv deploy notes", "mv -t src deploy", "cp -r -t src deploy"] {
+        let found = in_folder(folder.path(), text);
+        assert_eq!((found.decision, found.article.as_str()), (Ask, "secrets"), "{text}: {found:?}");
+    }
+    assert_eq!(in_folder(folder.path(), "mv src source").decision, Allow);
+}
+
+#[test]
+fn what_git_shows_of_tracked_secrets_is_asked_about() {
+    let folder = tempfile::tempdir_in("/var/tmp").unwrap();
+    let git = |args: &[&str]| {
+        let person = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+        let done =
+            std::process::Command::new("git").args(person).args(args).current_dir(folder.path()).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    let decided = |text: &str| {
+        let found = in_folder(folder.path(), text);
+        (found.decision, found.article)
+    };
+    std::fs::create_dir(folder.path().join("src")).unwrap();
+    std::fs::write(folder.path().join("src/a.py"), "x = 1").unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "start"]);
+    const SHOWN: [&str; 8] = [
+        "git diff HEAD~1",
+        "git show",
+        "git show HEAD",
+        "git log -p",
+        "git log --patch --stat",
+        "git diff --cached",
+        "git stash show -p",
+        "cd src && git show HEAD",
+    ];
+    for text in SHOWN {
+        assert_eq!(decided(text).0, Allow, "{text}: nothing secret is tracked");
+    }
+    // One that is not tracked shows in no diff.
+    std::fs::write(folder.path().join(".env"), "PASSWORD=x").unwrap();
+    assert_eq!(decided("git diff HEAD~1").0, Allow);
+    for version in ["2", "4"] {
+        git(&["add", "-f", ".env"]);
+        git(&["update-index", "--index-version", version]);
+        for text in SHOWN {
+            assert_eq!(decided(text), (Ask, "secrets".to_owned()), "{text}, index of version {version}");
+        }
+        for text in ["git diff", "git diff --stat HEAD~1", "git show --name-only", "git log --oneline", "git status"] {
+            assert_eq!(decided(text).0, Allow, "{text}");
+        }
+        for text in
+            ["git diff HEAD~1 -- src", "git show HEAD:src/a.py", "git log -p -- '*.py'", "git diff HEAD~1 src/a.py"]
+        {
+            assert_eq!(decided(text).0, Allow, "{text}");
+        }
+        assert_eq!(decided("git diff HEAD~1 -- .").0, Ask);
+    }
+    std::fs::write(folder.path().join(".env"), "PASSWORD=another").unwrap();
+    assert_eq!(decided("git diff").0, Ask, "it was changed");
+    std::fs::write(folder.path().join(".git/index"), "DIRC and then nonsense").unwrap();
+    assert_eq!(decided("git diff HEAD~1").0, Ask, "what cannot be told is asked about");
+}
+
+#[test]
 fn the_address_of_a_remote_is_shown_only_where_no_password_is_in_it() {
     let folder = tempfile::tempdir_in("/var/tmp").unwrap();
     let shows = [

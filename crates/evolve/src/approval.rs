@@ -64,7 +64,8 @@ pub fn answer(
 
 /// The yes for this request that still holds and was not used. Whoever uses it journals [`Event::Used`] in one unit with what was done.
 pub fn granted(lineage: &Lineage, constitution: &Constitution, request: &Digest, now: Timestamp) -> Option<Word> {
-    let ask = lineage.asks.get(request).filter(|ask| ask.answer(now) == Answer::Granted)?;
+    let law = constitution.digest();
+    let ask = lineage.asks.get(request).filter(|ask| ask.answer(&law, now) == Answer::Granted)?;
     ask.word.clone().filter(|word| constitution.hears(word, request, now).is_ok())
 }
 
@@ -117,7 +118,8 @@ fn hear(lineage: &Lineage, constitution: &Constitution, word: &Word, now: Timest
     if let Err(why) = constitution.hears(word, &ask.request.id, now) {
         return Heard::Void(why.to_string());
     }
-    match ask.answer(now) {
+    match ask.answer(&constitution.digest(), now) {
+        Answer::Lapsed => Heard::Void("what it is on was asked under another constitution".into()),
         Answer::Used => Heard::Void("what it is on was done already".into()),
         // Whoever holds a yes that was given before the no must not make it good again.
         Answer::Denied if word.granted => Heard::Void("a person said no, which is final".into()),

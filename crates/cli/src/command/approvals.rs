@@ -31,20 +31,25 @@ pub fn approvals(command: &Approvals, printer: &Printer) -> Result<Exit, Failure
 
 fn list(dir: &Path, all: bool, printer: &Printer) -> Result<Exit, Failure> {
     let lineage = replayed_in_full(&archive_to_read(dir)?)?;
-    let asks: Vec<&Ask> =
-        lineage.asks.all().into_iter().filter(|ask| all || ask.answer(now()) == Answer::Open).collect();
+    let law = in_force(dir, printer);
+    let asks: Vec<(&Ask, Answer)> = lineage
+        .asks
+        .all()
+        .into_iter()
+        .map(|ask| (ask, stands(ask, law)))
+        .filter(|(_, answer)| all || *answer == Answer::Open)
+        .collect();
     if printer.json() {
-        asks.iter().for_each(|ask| printer.object(&said(ask)));
+        asks.iter().for_each(|(ask, answer)| printer.object(&said(ask, *answer)));
         return Ok(Exit::Done);
     }
     if asks.is_empty() {
         printer.data("nothing waits for a person");
         return Ok(Exit::Done);
     }
-    let row = |ask: &&Ask| {
+    let row = |(ask, answer): &(&Ask, Answer)| {
         let asked = super::log::time(ask.at);
-        let answer = painted(ask.answer(now()));
-        vec![ask.request.id.short(), answer, asked, ask.request.article.clone(), visible(&gist(ask))]
+        vec![ask.request.id.short(), painted(*answer), asked, ask.request.article.clone(), visible(&gist(ask))]
     };
     let rows: Vec<Vec<String>> = asks.iter().map(row).collect();
     for line in table(&["request", "answer", "asked (UTC)", "article", "what"], &rows) {
@@ -91,12 +96,13 @@ fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
     let archive = archive_to_read(dir)?;
     let lineage = replayed_in_full(&archive)?;
     let ask = find(&lineage, id)?;
+    let answer = stands(ask, in_force(dir, printer));
     if printer.json() {
-        printer.object(&said(ask));
+        printer.object(&said(ask, answer));
         return Ok(Exit::Done);
     }
     let request = &ask.request;
-    printer.data(format!("{} {}  {}", paint(BOLD, "request"), request.id, painted(ask.answer(now()))));
+    printer.data(format!("{} {}  {}", paint(BOLD, "request"), request.id, painted(answer)));
     printer.data(format!("asked   {} UTC{}", super::log::time(ask.at), step(ask)));
     printer.data(format!("article {}", request.article));
     printer.data(format!("what    {}", request.reason));
@@ -118,7 +124,13 @@ fn show(id: &str, dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
         }
         other => printer.data(serde_json::to_string_pretty(other).unwrap_or_default()),
     }
-    if ask.answer(now()) == Answer::Open {
+    if answer == Answer::Lapsed {
+        printer.data("");
+        printer.data(
+            "it was asked under another constitution: no word on it counts, and it is asked anew when it comes again",
+        );
+    }
+    if answer == Answer::Open {
         let id = request.id.short();
         printer.data("");
         let at = behind("--dir", dir);
@@ -134,11 +146,11 @@ fn say(id: &str, dir: &Path, granted: bool, reason: &str, hours: u32, printer: &
     let lineage = replayed_in_full(&archive_to_read(dir)?)?;
     let ask = find(&lineage, id)?;
     let request = ask.request.id;
-    if ask.request.constitution != project.constitution.digest() {
-        let what = format!("{} was asked under another constitution than the one in force", request.short());
-        return Err(Failure::new(Exit::Usage, what).hint("run again: what still needs a person is asked anew"));
-    }
-    match ask.answer(now()) {
+    match ask.answer(&project.constitution.digest(), now()) {
+        Answer::Lapsed => {
+            let what = format!("{} was asked under another constitution than the one in force", request.short());
+            return Err(Failure::new(Exit::Usage, what).hint("run again: what still needs a person is asked anew"));
+        }
         Answer::Used => {
             return Err(Failure::new(Exit::Usage, format!("{} was approved and done already", request.short())));
         }
@@ -181,8 +193,8 @@ pub fn yes_to(journal: &mut Journal<'_>, law: &Constitution, request: Request) -
         return Ok(word);
     }
     let what = format!("the law asks for a person's word first ({}): {}", request.article, request.reason);
-    let asked = journal.lineage().asks.get(&id).filter(|ask| ask.request.constitution == request.constitution);
-    let hint = match asked.map(|ask| ask.answer(now())) {
+    let asked = journal.lineage().asks.get(&id).map(|ask| ask.answer(&request.constitution, now()));
+    let hint = match asked {
         Some(Answer::Denied) => format!("a person said no: `meliora approvals show {}`", id.short()),
         Some(Answer::Open) => format!("`meliora approvals approve {}`, then the same command again", id.short()),
         _ => {
@@ -266,6 +278,7 @@ fn name(answer: Answer) -> &'static str {
         Answer::Granted => "approved",
         Answer::Denied => "denied",
         Answer::Used => "used",
+        Answer::Lapsed => "lapsed",
     }
 }
 
@@ -274,14 +287,24 @@ fn painted(answer: Answer) -> String {
         Answer::Open => NOTE,
         Answer::Granted => GOOD,
         Answer::Denied => BAD,
-        Answer::Used => FAINT,
+        Answer::Used | Answer::Lapsed => FAINT,
     };
     paint(style, name(answer))
 }
 
-fn said(ask: &Ask) -> serde_json::Value {
+/// The constitution by which words count; `None` where none loads, which any command that needs one says.
+fn in_force(dir: &Path, printer: &Printer) -> Option<Digest> {
+    Project::open_without_examining(dir, printer).ok().map(|project| project.constitution.digest())
+}
+
+/// How an ask stands; where no constitution is in force, under its own.
+fn stands(ask: &Ask, law: Option<Digest>) -> Answer {
+    ask.answer(&law.unwrap_or(ask.request.constitution), now())
+}
+
+fn said(ask: &Ask, answer: Answer) -> serde_json::Value {
     serde_json::json!({
-        "request": ask.request, "answer": name(ask.answer(now())), "asked": ask.at, "step": ask.step,
+        "request": ask.request, "answer": name(answer), "asked": ask.at, "step": ask.step,
         "proposer_reason": ask.reason, "word": ask.word,
     })
 }

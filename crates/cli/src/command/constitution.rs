@@ -156,7 +156,11 @@ fn test(dir: &Path, printer: &Printer) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Constitution, what).hint("mend the matcher or the example"));
     }
     Law::parse(&text).map_err(refused)?;
-    printer.talk(format!("{} {held} examples hold", paint(GOOD, "✓")));
+    printer.talk(match held {
+        0 => "it reads well; no article of your own has examples to try".to_owned(),
+        1 => format!("{} 1 example holds", paint(GOOD, "✓")),
+        held => format!("{} {held} examples hold", paint(GOOD, "✓")),
+    });
     Ok(Exit::Done)
 }
 

@@ -7,6 +7,7 @@
 )]
 
 pub mod model;
+pub mod tamper;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

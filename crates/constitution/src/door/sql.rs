@@ -2,13 +2,14 @@
 //! it. What the parser does not know, and functions and statements that are not listed here, are asked about.
 
 mod quoted;
+mod recursion;
 
 use std::ops::ControlFlow;
 
 use meliora_domain::Decision::{Allow, Ask, Forbid};
 use sqlparser::ast::{
     BinaryOperator, CopySource, CopyTarget, DataType, Expr, FromTable, ObjectName, OnConflictAction, OnInsert, Query,
-    Select, Set, SetExpr, Statement, TableFactor, Visit, Visitor,
+    Select, Set, SetExpr, Statement, TableFactor, Value, ValueWithSpan, Visit, Visitor,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -22,7 +23,7 @@ const LONGEST: usize = 1 << 20;
 const MEND: &str = "read with SELECT, or let a person decide";
 
 /// Tables of the record and of the approvals, Meliora's and what others commonly call theirs.
-const RECORDS: [&str; 14] = [
+const RECORDS: [&str; 15] = [
     "audit_log",
     "audit_logs",
     "audit",
@@ -36,6 +37,7 @@ const RECORDS: [&str; 14] = [
     "checkpoints",
     "meliora_events",
     "meliora_journal",
+    "meliora_schema",
     "audit_guard",
 ];
 
@@ -366,6 +368,20 @@ impl Visitor for Reader {
         match query.body.as_ref() {
             SetExpr::Insert(s) | SetExpr::Update(s) | SetExpr::Delete(s) | SetExpr::Merge(s) => self.statement(s),
             _ => {}
+        }
+        let recursive = query.with.iter().filter(|with| with.recursive).flat_map(|with| &with.cte_tables);
+        if recursive.into_iter().any(recursion::endless) {
+            self.ask("resources", "nothing ends its recursion");
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_value(&mut self, value: &ValueWithSpan) -> ControlFlow<()> {
+        // psql puts the variable's text in its place, whatever that is.
+        if let Value::Placeholder(name) = &value.value
+            && name.starts_with(':')
+        {
+            self.ask("command-understood", format!("what stands in the place of {name:?} is not shown here"));
         }
         ControlFlow::Continue(())
     }

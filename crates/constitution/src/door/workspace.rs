@@ -203,7 +203,7 @@ impl Workspace {
 }
 
 /// The path without `.` and `..`, by its text alone.
-fn lexical(path: &Path) -> PathBuf {
+pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

@@ -16,6 +16,8 @@ pub enum Answer {
     Denied,
     /// The yes was used up.
     Used,
+    /// It was asked under another constitution, so that no word on it counts. It is asked anew when it comes again.
+    Lapsed,
 }
 
 /// Something that a person is asked.
@@ -42,10 +44,12 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// How it stands at this time. Signatures are checked where a word is taken in and again where it is used.
-    pub fn answer(&self, now: Timestamp) -> Answer {
+    /// How it stands under this constitution at this time. Signatures are checked where a word is taken in and again where it
+    /// is used.
+    pub fn answer(&self, constitution: &Digest, now: Timestamp) -> Answer {
         match &self.word {
             _ if self.used => Answer::Used,
+            _ if self.request.constitution != *constitution => Answer::Lapsed,
             Some(word) if !word.granted => Answer::Denied,
             Some(word) if now < word.expires => Answer::Granted,
             _ => Answer::Open,
@@ -75,7 +79,7 @@ impl Asks {
 
     /// How many wait for an answer under this constitution.
     pub fn open(&self, constitution: &Digest, now: Timestamp) -> usize {
-        self.by_id.values().filter(|a| a.request.constitution == *constitution && a.answer(now) == Answer::Open).count()
+        self.by_id.values().filter(|ask| ask.answer(constitution, now) == Answer::Open).count()
     }
 
     /// Whether the journal holds a word with this nonce.

@@ -150,6 +150,9 @@ impl Judge<'_> {
         if program.builds || name == "git" {
             self.runs_here(text);
         }
+        if name == "git" {
+            self.history(&taken, args);
+        }
         if program.builds {
             if wrote {
                 self.doubt("unreviewed-code", "it runs code that this same command has written", text);

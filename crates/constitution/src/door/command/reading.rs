@@ -7,6 +7,7 @@ use super::table::Program;
 use super::{Arg, Flow, Judge, Listing};
 use crate::door::paths::Part;
 use crate::door::secrets::{holds_secret, meets_secret};
+use crate::door::tracked;
 
 impl Judge<'_> {
     /// The paths that a program prints: its own, or those that flowed in.
@@ -40,6 +41,8 @@ impl Judge<'_> {
             }
             "diff" => taken.has(&["r", "recursive"]),
             "cp" => taken.has(&["r", "R", "a", "recursive", "archive"]),
+            // Under another name it may be read as what it is not.
+            "mv" => true,
             _ => false,
         };
         let filters = ["include", "glob", "iglob", "g", "G"];
@@ -57,10 +60,12 @@ impl Judge<'_> {
             return;
         }
         let given = taken.has(&["e", "f", "regexp", "file"]);
-        let skip = usize::from(!given && !matches!(name, "diff" | "cp"));
-        let end = if name == "cp" { taken.words.len().saturating_sub(1) } else { taken.words.len() };
+        let places = matches!(name, "cp" | "mv");
+        let skip = usize::from(!given && !places && name != "diff");
+        let last = places && !taken.has(&["t", "target-directory"]);
+        let end = taken.words.len().saturating_sub(usize::from(last));
         let words: Vec<&str> = taken.words.get(skip..end.max(skip)).unwrap_or_default().iter().map(shown).collect();
-        let words = if words.is_empty() && name != "cp" { vec!["."] } else { words };
+        let words = if words.is_empty() && !places { vec!["."] } else { words };
         let all = hidden || !matches!(name, "rg" | "ag" | "ack");
         let wanted = |path: &str| {
             if !all && path.split('/').any(|part| part.starts_with('.')) {
@@ -73,6 +78,55 @@ impl Judge<'_> {
         for word in words {
             self.all_below(word, &wanted);
         }
+    }
+
+    /// Diffs and commits that git shows: of all that it tracks, but for what is named.
+    pub(super) fn history(&mut self, taken: &Taken, args: &[Arg]) {
+        if !shows_contents(taken, args) {
+            return;
+        }
+        let words: Vec<&str> = taken.words.iter().map(shown).collect();
+        // `HEAD:path` is that file alone.
+        if !words.is_empty() && words.iter().all(|word| word.contains(':') && !word.starts_with(':')) {
+            return;
+        }
+        let behind = args.iter().position(|arg| shown(arg) == "--").map(|at| args.len() - at - 1);
+        for folder in self.folders.clone().iter().flatten() {
+            let (revisions, paths): (Vec<&str>, Vec<&str>) = match behind {
+                Some(count) => {
+                    let (before, behind) = words.split_at(words.len().saturating_sub(count));
+                    (before.to_vec(), behind.to_vec())
+                }
+                None => words.iter().partition(|word| !folder.join(word).exists()),
+            };
+            // Without a commit to hold it against, only what was changed since it was added is shown.
+            let diff = taken.own.checked_sub(1).and_then(|at| args.get(at)).is_some_and(|arg| shown(arg) == "diff");
+            let changed = diff && revisions.is_empty() && !taken.has(&["cached", "staged", "merge-base"]);
+            let found = match tracked::secrets(folder) {
+                Some(tracked) => tracked
+                    .first(folder, &paths, changed)
+                    .map(|file| format!("it may show {file:?}, which git tracks and which may hold secrets")),
+                None => Some("which files git tracks cannot be told, and it shows what stands in them".to_owned()),
+            };
+            if let Some(why) = found {
+                let mend = "name the files behind `--`, or look at `--stat` alone";
+                self.note(Part::new(Ask, "secrets", why, mend), "git");
+            }
+        }
+    }
+}
+
+/// Whether a command of git shows what stands in files that nobody has to name for it.
+fn shows_contents(taken: &Taken, args: &[Arg]) -> bool {
+    let patch = taken.has(&["p", "u", "U", "patch", "unified", "patch-with-stat", "cc", "L"]);
+    let brief = ["stat", "numstat", "shortstat", "dirstat", "summary", "name-only", "name-status", "raw", "quiet"];
+    let brief = taken.has(&brief) || taken.has(&["s", "no-patch", "check", "compact-summary"]);
+    let called = |back: usize| taken.own.checked_sub(back).and_then(|at| args.get(at)).map_or("", shown);
+    match called(1) {
+        "show" | "list" if called(2) == "stash" => patch,
+        "diff" | "show" | "range-diff" => patch || !brief,
+        "log" | "whatchanged" | "reflog" | "diff-tree" | "diff-index" | "diff-files" => patch,
+        _ => false,
     }
 }
 

@@ -31,6 +31,7 @@ impl Judge<'_> {
                 Flow::default()
             }
             Special::Make => {
+                self.jobs(args, text);
                 self.make(taken, text);
                 Flow::default()
             }
@@ -421,6 +422,20 @@ impl Judge<'_> {
     fn on_disk(&self, arg: &Arg) -> Option<std::fs::Metadata> {
         let (Arg::Plain(path), [Some(folder)]) = (arg, self.folders.as_slice()) else { return None };
         std::fs::symlink_metadata(folder.join(path)).ok()
+    }
+
+    /// `-j` without a number starts as many programs as there is work.
+    fn jobs(&mut self, args: &[Arg], text: &str) {
+        let endless = args.iter().enumerate().any(|(at, arg)| {
+            let Arg::Plain(word) = arg else { return false };
+            let letters = word.starts_with('-') && !word.starts_with("--") && word.ends_with('j');
+            let number = args.get(at + 1).is_some_and(|next| shown(next).bytes().all(|b| b.is_ascii_digit()));
+            (letters || word == "--jobs") && !number
+        });
+        let bounded = args.iter().any(|arg| shown(arg).starts_with("-l") || shown(arg).starts_with("--load"));
+        if endless && !bounded {
+            self.doubt("resources", "it starts as many programs at once as there is work; write `-j 8`", text);
+        }
     }
 
     fn make(&mut self, taken: &Taken, text: &str) {
