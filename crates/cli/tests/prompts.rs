@@ -114,13 +114,15 @@ fn what_was_found_is_told_as_found_where_nothing_more_is_proposed() {
 fn a_budget_of_tokens_is_never_passed_and_what_was_spent_is_told() {
     let (url, calls) = server(fixes);
     let project = bugfix(CASES, EXACT);
-    let ran = optimize(&project, &["--base-url", &url, "--tokens", "9000", "--json"]);
+    project.write("meliora.toml", project.read("meliora.toml") + &format!("[model]\nbase_url = \"{url}\"\n"));
+    let ran = optimize(&project, &["--tokens", "9000", "--json"]);
     let last = ran.last();
     assert_eq!(last["reason"], "budget of tokens is used up", "{last}");
     assert_eq!(last["tokens"].as_u64().unwrap(), calls.load(Ordering::SeqCst) * 30);
     // What was too little is what is to be raised.
     optimize(&bugfix(CASES, EXACT), &["--base-url", &url, "--tokens", "9000"]).exits(5).says(&["--tokens N"]);
-    project.meliora(&["doctor", "."]).says(&["budget-too-small", "raise `--tokens`"]);
+    let doctor = project.meliora(&["doctor", "."]).exits(0);
+    doctor.says(&["budget-too-small", "raise `--tokens`", "model  stub at "]);
     let ran = optimize(&bugfix(CASES, EXACT), &["--base-url", &url, "--tokens", "100"]).exits(2);
     ran.says(&[
         "the budget of tokens does not allow a single examination",

@@ -71,7 +71,7 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
                 run.attempts,
                 run.troubles.last().map(String::as_str).unwrap_or("none told")
             ),
-            mend: "try a larger model (`--model`), a smaller genome, or add the `mutate` proposer beside it".into(),
+            mend: "try a larger model (`--model`), a smaller genome, or another proposer beside it".into(),
         });
     }
     let unsure = verdicts("inconclusive");
