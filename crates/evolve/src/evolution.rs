@@ -35,8 +35,7 @@ use crate::work::{Outcome, Workshop};
 const STEP_MILLIS: u64 = 1000;
 /// The date of step 0 of every run: 2026-01-01. Commit dates order the lineage; the journal knows when things happened.
 const FIRST_DATE: u64 = 1_767_225_600_000;
-/// So many answers in a row without a usable proposal, and the run stops instead of spending on: with their reasons, unless
-/// something better was found before.
+/// So many answers in a row without a usable proposal, and the run stops instead of spending on.
 const PATIENCE: u32 = 25;
 /// Examinations of a variant that are set aside where an equal question may get another answer.
 const RERUNS: u32 = 3;
@@ -216,11 +215,7 @@ impl<'a> Evolution<'a> {
             return Ok(Next::Errand(Box::new(errand)));
         }
         if self.barren >= PATIENCE {
-            // What was found is worth no less where nothing more is.
-            if self.run().champion != self.run().baseline {
-                return Ok(Next::End(Ended::Finished(FinishReason::Exhausted)));
-            }
-            return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
+            return self.at_a_loss(under_way);
         }
         if self.run().stale >= STALE {
             return Ok(Next::End(Ended::Finished(FinishReason::Exhausted)));
