@@ -27,6 +27,8 @@ pub enum Exit {
     Open,
     /// The journal is not what was written, or nothing vouches for it.
     Tampered,
+    /// The model gave no answer to too many rows: what was measured is not what was asked for.
+    Unanswered,
     /// The exit code of a command that was run for its own sake.
     Command(u8),
 }
@@ -46,6 +48,7 @@ impl Exit {
             Exit::Open => 12,
             Exit::Paused => 13,
             Exit::Tampered => 14,
+            Exit::Unanswered => 15,
             Exit::Interrupted => 130,
             Exit::Command(code) => code,
         }

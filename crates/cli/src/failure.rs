@@ -1,6 +1,7 @@
 //! A failure as the user sees it: what, why, and how to mend it.
 
-use meliora_evolve::{ArchiveError, EvolveError, SandboxError, TargetError};
+use meliora_domain::counted;
+use meliora_evolve::{ArchiveError, EvolveError, Over, SandboxError, TargetError};
 
 use crate::exit::Exit;
 
@@ -104,8 +105,14 @@ impl From<EvolveError> for Failure {
                 what: format!("the evaluator gave no verdict on the genome as it stands (task '{task}'): {detail}"),
                 hint: Some("`meliora bench` shows every mark; mend the evaluator first".to_owned()),
             },
-            EvolveError::BudgetBeforeBaseline => {
-                Failure::new(Exit::Usage, e.to_string()).hint("raise `--evals`: the baseline alone takes two")
+            EvolveError::BudgetBeforeBaseline { over, needed } => {
+                let most = match over {
+                    Over::Tokens => format!(", each up to {}", counted(needed.tokens, "token")),
+                    Over::Usd => format!(", each up to {}", needed.usd),
+                    Over::Evals | Over::Minutes => String::new(),
+                };
+                let what = format!("raise `{}`: the baseline alone takes two examinations{most}", over.flag());
+                Failure::new(Exit::Usage, e.to_string()).hint(what)
             }
             EvolveError::Barren { .. } => Failure::new(Exit::Machinery, e.to_string())
                 .hint("`meliora doctor` tells likely causes; the state is saved, `meliora run` goes on"),

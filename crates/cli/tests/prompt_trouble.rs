@@ -183,3 +183,42 @@ fn money_is_not_limited_where_the_price_is_not_known() {
     ran.exits(3).says(&["what the model costs is not known", "price_prompt", "hint:"]);
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
+
+#[test]
+fn rows_lost_to_time_outs_are_counted_with_their_cause_and_many_of_them_are_no_measurement() {
+    let slow = Arc::new(AtomicBool::new(true));
+    let late = slow.clone();
+    let (url, calls) = common::model::serve(move |chat| {
+        if late.load(Ordering::SeqCst) && said(chat).contains("]]\ntwo") {
+            std::thread::sleep(std::time::Duration::from_secs(3));
+        }
+        "[[ ## answer ## ]]\n1".into()
+    });
+    let project = project("[model]\nretries = 0\ntimeout_seconds = 0.5\n");
+    let bench = ["bench", ".", "--base-url", &url];
+    // Both rows are in both splits.
+    let told = ["2 of 4 rows have no answer", "2 × the model gave no answer after 1 attempt: no answer within 0.5 s"];
+    project.meliora(&bench).exits(15).says(&told).says(&["timeout_seconds", "hint:"]);
+    let run = project.meliora(&["prompt", "optimize", ".", "--base-url", &url]).exits(6);
+    run.says(&["no answer within 0.5 s", "timeout_seconds", "goes on"]);
+    let rows: String = (0..40).map(|i| format!("{{\"question\": \"{i}\", \"expected\": 1}}\n")).collect();
+    project.write("suite/r.jsonl", format!("{{\"question\": \"two\", \"expected\": 1}}\n{rows}"));
+    project.meliora(&bench).exits(0).says(&["2 of 82 rows have no answer"]);
+    // Later it asks for what is missing alone.
+    slow.store(false, Ordering::SeqCst);
+    let before = calls.load(Ordering::SeqCst);
+    project.meliora(&bench).exits(0);
+    assert_eq!(calls.load(Ordering::SeqCst), before + 1);
+}
+
+#[test]
+fn a_cassette_of_another_model_or_one_that_was_altered_is_not_played() {
+    let (url, _) = server(improves);
+    let project = project("[budget]\nevals = 8\n");
+    project.meliora(&["prompt", "optimize", ".", "--base-url", &url, "--record", "tape.jsonl"]).exits(0);
+    let play = ["prompt", "optimize", ".", "--cassette", "tape.jsonl"];
+    let other = [&play[..], &["--model", "other"]].concat();
+    project.meliora(&other).exits(3).says(&["no call of model 'other', only of stub", "hint:"]);
+    project.edit("tape.jsonl", "\"max_tokens\":512", "\"max_tokens\":511");
+    project.meliora(&play).exits(3).says(&["line 1: the key is not the request's", "record the cassette again"]);
+}

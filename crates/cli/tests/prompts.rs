@@ -6,7 +6,7 @@ mod common;
 use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 
-use common::model::server;
+use common::model::{said, serve, server};
 use common::{Project, Ran};
 
 /// Puts a colon where one is missing: with talk around it, unless it is told to answer with the code alone.
@@ -62,13 +62,73 @@ fn a_prompt_is_made_better_recorded_and_replayed_without_the_model() {
 }
 
 #[test]
+fn a_cassette_holds_what_was_reported_also_of_kept_answers_and_plays_as_often_as_one_likes() {
+    let (url, calls) = server(fixes);
+    let project = bugfix(CASES, EXACT);
+    project.meliora(&["bench", ".", "--base-url", &url]).exits(0);
+    let recorded = optimize(&project, &["--base-url", &url, "--record", "tape.jsonl", "--json"]).exits(0).last();
+    assert_eq!((recorded["tokens"].as_u64(), recorded["cached_calls"].as_u64()), (Some(3 * 30), Some(2)), "{recorded}");
+    let tape = project.read("tape.jsonl");
+    assert_eq!((tape.lines().count(), tape.matches("{\"prompt\":20,\"completion\":10").count()), (5, 5), "{tape}");
+    for _ in 0..2 {
+        let last = optimize(&project, &["--cassette", "tape.jsonl", "--json"]).exits(0).last();
+        assert_eq!(
+            (last["baseline_score"].as_f64(), last["champion_score"].as_f64()),
+            (Some(0.0), Some(1.0)),
+            "{last}"
+        );
+        assert_eq!(last["tokens"], 5 * 30);
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 5);
+
+    // The same where nothing helped, so that there is much to ask about what was tried.
+    let (url, _) = serve(|chat| {
+        let said = said(chat);
+        if !said.contains("You improve the instructions") {
+            return "no".into();
+        }
+        format!("<instructions>\nTry number {} of {}.\n</instructions>", chat["seed"], said.len())
+    });
+    let project = bugfix(CASES, EXACT);
+    let recorded = optimize(&project, &["--base-url", &url, "--record", "tape.jsonl", "--json"]).exits(5).last();
+    for _ in 0..2 {
+        let last = optimize(&project, &["--cassette", "tape.jsonl", "--json"]).exits(5).last();
+        assert_eq!((&last["tokens"], &last["attempts"]), (&recorded["tokens"], &recorded["attempts"]), "{last}");
+    }
+    // Without a cassette a later run goes other ways, and says which.
+    optimize(&project, &["--base-url", &url]).exits(5).says(&["seed 6"]);
+}
+
+#[test]
+fn what_was_found_is_told_as_found_where_nothing_more_is_proposed() {
+    let (url, _) = serve(|chat| match said(chat) {
+        text if text.contains("You improve the instructions") => "<instructions>Halve it.</instructions>".into(),
+        text if text.contains("Halve it") && text.contains("def f") => "def f(a):\n    return a".into(),
+        _ => "no".into(),
+    });
+    let ran = optimize(&bugfix(CASES, EXACT), &["--base-url", &url]);
+    ran.exits(0).says(&["score 0.0000 → 0.5000", "the proposers have nothing more to offer", "meliora promote"]);
+}
+
+#[test]
 fn a_budget_of_tokens_is_never_passed_and_what_was_spent_is_told() {
     let (url, calls) = server(fixes);
     let project = bugfix(CASES, EXACT);
-    let ran = optimize(&project, &["--base-url", &url, "--tokens", "9000", "--json"]);
+    project.write("meliora.toml", project.read("meliora.toml") + &format!("[model]\nbase_url = \"{url}\"\n"));
+    let ran = optimize(&project, &["--tokens", "9000", "--json"]);
     let last = ran.last();
     assert_eq!(last["reason"], "budget of tokens is used up", "{last}");
     assert_eq!(last["tokens"].as_u64().unwrap(), calls.load(Ordering::SeqCst) * 30);
+    // What was too little is what is to be raised.
+    optimize(&bugfix(CASES, EXACT), &["--base-url", &url, "--tokens", "9000"]).exits(5).says(&["--tokens N"]);
+    let doctor = project.meliora(&["doctor", "."]).exits(0);
+    doctor.says(&["budget-too-small", "raise `--tokens`", "model  stub at "]);
+    let ran = optimize(&bugfix(CASES, EXACT), &["--base-url", &url, "--tokens", "100"]).exits(2);
+    ran.says(&[
+        "the budget of tokens does not allow a single examination",
+        "raise `--tokens`",
+        "two examinations, each up to",
+    ]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::error::EvolveError;
 use crate::evolution::Evolution;
 use crate::journal::Journal;
 use crate::lineage::{Answer, Ask, Lineage, Pause};
-use crate::rng::Rng;
+use crate::rng::{Rng, STEPS};
 
 /// So many requests may wait at once; further proposals that need a person are refused, so that nobody is flooded.
 pub(crate) const MOST_OPEN: usize = 200;
@@ -162,8 +162,8 @@ impl Evolution<'_> {
     pub(crate) fn approved_errand(&mut self) -> Result<Option<Errand>, EvolveError> {
         let Some((approved, ask)) = self.next_approved() else { return Ok(None) };
         let run = self.run();
-        let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
-        let seed = Rng::of(seed, number, step).bits();
+        let (step, seed) = (self.memory.next_step(run.last_step), run.plan.seed);
+        let seed = Rng::of(seed, STEPS, step).bits();
         let lineage = self.journal.lineage();
         let mut errand = self.memory.errand(lineage, step, seed, ask.parents, &[], ask.arm, Cost::ZERO)?;
         errand.approved = Some(approved);

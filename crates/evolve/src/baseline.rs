@@ -6,6 +6,7 @@ use meliora_domain::{Cost, Event, Genome, Kind, MarkStatus, Scorecard, Split, Va
 use crate::error::EvolveError;
 use crate::evolution::Evolution;
 use crate::port::Proposer;
+use crate::student::NO_ANSWER;
 use crate::work::Workshop;
 
 impl Evolution<'_> {
@@ -16,7 +17,8 @@ impl Evolution<'_> {
             Ruling::Refused(refusal) => return Err(EvolveError::Baseline(refusal)),
             Ruling::NeedsApproval(request) => return Err(EvolveError::baseline_asks(&request)),
         };
-        let known = self.journal.lineage().find_tree(&genome.tree()).map(|i| self.journal.lineage().node(i).id);
+        let lineage = self.journal.lineage();
+        let known = lineage.find_tree(&genome.tree()).filter(|_| !self.setup.taped).map(|i| lineage.node(i).id);
         let variant = match known {
             Some(variant) => variant,
             None => self.store(genome, &[], 0, "baseline")?,
@@ -26,12 +28,14 @@ impl Evolution<'_> {
             Event::Admitted { step: 0, variant, tree: genome.tree(), parents: Vec::new() },
             Event::Shaped { variant, shape },
         ];
-        let mut cards = Vec::new();
+        let (mut cards, mut stopped) = (Vec::new(), None);
         // Nothing can be held against a baseline whose marks are missing.
         let workshop = Workshop { failures: None, ..self.workshop() };
         let price = self.answers_price(genome, &[Split::Train, Split::Validation]);
         for seed in 0..2 {
-            if self.budget.reserve(Cost::evals(1) + price).is_err() {
+            let needed = Cost::evals(1) + price;
+            if let Err(over) = self.budget.reserve(needed) {
+                stopped = Some(EvolveError::BudgetBeforeBaseline { over, needed });
                 break;
             }
             self.set_aside(0, price)?;
@@ -46,8 +50,15 @@ impl Evolution<'_> {
             let told = alarms.into_iter().map(|a| format!("the genome as it stands: {} ({})", a.words, a.place));
             events.extend(told.map(|message| Event::Warned { message }));
         }
-        let Some(first) = cards.first() else { return Err(EvolveError::BudgetBeforeBaseline) };
+        let Some(first) = cards.first() else {
+            return Err(stopped.expect("without a card the first reservation failed"));
+        };
         if let Some(mark) = first.of(Split::Validation).find(|m| m.status == MarkStatus::Missing) {
+            if mark.detail.starts_with(NO_ANSWER) {
+                let hint = "raise `[model] timeout_seconds` if it is slow; answers that came are kept, and the same command goes on";
+                let (what, hint) = (format!("row '{}': {}", mark.task, mark.detail), Some(hint.to_owned()));
+                return Err(EvolveError::Model { what, hint, spent: Cost::ZERO });
+            }
             return Err(EvolveError::Evaluator { task: mark.task.to_string(), detail: mark.detail.clone() });
         }
         if first.of(Split::Validation).all(|m| m.status == MarkStatus::Garbled) {

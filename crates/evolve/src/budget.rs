@@ -17,6 +17,23 @@ pub enum Over {
     Minutes,
 }
 
+impl Over {
+    /// The flag that raises it.
+    pub fn flag(self) -> &'static str {
+        match self {
+            Over::Evals => "--evals",
+            Over::Tokens => "--tokens",
+            Over::Usd => "--usd",
+            Over::Minutes => "--minutes",
+        }
+    }
+
+    /// The one that the journal calls so.
+    pub fn called(name: &str) -> Option<Self> {
+        [Over::Evals, Over::Tokens, Over::Usd, Over::Minutes].into_iter().find(|over| over.to_string() == name)
+    }
+}
+
 impl std::fmt::Display for Over {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -1,7 +1,8 @@
 //! Why a run did not go as hoped: what the journal shows, and what a person can do. Pure.
 
-use meliora_domain::{Kind, Tier, counted};
+use meliora_domain::{FinishReason, Kind, Tier, counted};
 
+use crate::budget::Over;
 use crate::lineage::Lineage;
 
 /// One finding.
@@ -70,7 +71,7 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
                 run.attempts,
                 run.troubles.last().map(String::as_str).unwrap_or("none told")
             ),
-            mend: "try a larger model (`--model`), a smaller genome, or add the `mutate` proposer beside it".into(),
+            mend: "try a larger model (`--model`), a smaller genome, or another proposer beside it".into(),
         });
     }
     let unsure = verdicts("inconclusive");
@@ -110,12 +111,26 @@ pub fn diagnose(lineage: &Lineage, circumstances: &Circumstances) -> Vec<Finding
                     .into(),
         });
     }
+    let ran_out = match &run.finished {
+        Some(FinishReason::Budget(which)) => Over::called(which),
+        _ => None,
+    };
+    if let Some(over) = ran_out.filter(|_| !improved && judged == 0) {
+        findings.push(Finding {
+            name: "budget-too-small",
+            what: format!("the budget of {over} ended before a single variant was judged"),
+            mend: format!(
+                "raise `{}`: what a step may cost at most is set aside before it begins, however little it takes then",
+                over.flag()
+            ),
+        });
+    }
     if findings.is_empty() && !improved && run.finished.is_some() && champion.is_some() && judged > 0 {
+        let raise = ran_out.map_or_else(String::new, |over| format!("raise `{}`, ", over.flag()));
         findings.push(Finding {
             name: "nothing-better-found",
             what: format!("examined {}, none better than the baseline", counted(judged, "variant")),
-            mend: "raise `--evals`, try another proposer or strategy, or look whether train tasks show what is wrong"
-                .into(),
+            mend: format!("{raise}try another proposer or strategy, or look whether train tasks show what is wrong"),
         });
     }
     findings

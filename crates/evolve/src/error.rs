@@ -2,6 +2,7 @@
 
 use meliora_domain::Cost;
 
+use crate::budget::Over;
 use crate::port::{ArchiveError, ModelError, ProposeError, SandboxError, TargetError};
 use crate::student::{Purse, StudentError};
 
@@ -35,8 +36,13 @@ pub enum EvolveError {
         detail: String,
     },
     /// The budget does not even allow the baseline.
-    #[error("the budget does not allow a single examination")]
-    BudgetBeforeBaseline,
+    #[error("the budget of {over} does not allow a single examination")]
+    BudgetBeforeBaseline {
+        /// Which limit stands in the way.
+        over: Over,
+        /// What one examination may cost.
+        needed: Cost,
+    },
     /// So many attempts in a row that led to no examination.
     #[error(
         "many attempts in a row were unusable, refused or tried before; the last troubles:\n{}",

@@ -25,7 +25,7 @@ use crate::lineage::Pause;
 use crate::novelty::Novelty;
 use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
 use crate::relay::Kept;
-use crate::rng::Rng;
+use crate::rng::{Rng, STEPS};
 use crate::scales::{Scales, refs};
 use crate::strategy::{Action, Strategy};
 use crate::student::Student;
@@ -35,7 +35,7 @@ use crate::work::{Outcome, Workshop};
 const STEP_MILLIS: u64 = 1000;
 /// The date of step 0 of every run: 2026-01-01. Commit dates order the lineage; the journal knows when things happened.
 const FIRST_DATE: u64 = 1_767_225_600_000;
-/// So many answers in a row without a usable proposal, and the run stops with their reasons instead of spending on.
+/// So many answers in a row without a usable proposal, and the run stops instead of spending on.
 const PATIENCE: u32 = 25;
 /// Examinations of a variant that are set aside where an equal question may get another answer.
 const RERUNS: u32 = 3;
@@ -85,6 +85,9 @@ pub struct Setup<'a> {
     pub novelty: Option<Novelty<'a>>,
     /// What of a genome decides what it does; two of one shape are not both examined.
     pub shape: &'a (dyn Fn(&Genome) -> Digest + Sync),
+    /// Whether a model's answers are recorded or played. Then the baseline is a variant of its own, of which nothing is known
+    /// from earlier runs: the same is asked each time.
+    pub taped: bool,
     /// The user's own tree, where the guardian may undo a promotion.
     pub target: Option<&'a dyn Target>,
 }
@@ -212,14 +215,14 @@ impl<'a> Evolution<'a> {
             return Ok(Next::Errand(Box::new(errand)));
         }
         if self.barren >= PATIENCE {
-            return Err(EvolveError::Barren { troubles: self.run().troubles.clone() });
+            return self.at_a_loss(under_way);
         }
         if self.run().stale >= STALE {
             return Ok(Next::End(Ended::Finished(FinishReason::Exhausted)));
         }
         let run = self.run();
-        let (number, step, seed) = (run.number, self.memory.next_step(run.last_step), run.plan.seed);
-        let mut rng = Rng::of(seed, number, step);
+        let (step, seed) = (self.memory.next_step(run.last_step), run.plan.seed);
+        let mut rng = Rng::of(seed, STEPS, step);
         let action = self.strategy.next(self.journal.lineage(), &self.budget, &mut rng);
         let (parents, inspirations, arm, exam) = match action {
             Action::Expand { parents, inspirations, arm, exam } => (parents, inspirations, arm, exam),

@@ -8,7 +8,7 @@ use meliora_domain::{Cost, Event, FinishReason, Genome, Judgement, Kind, Scoreca
 use meliora_judge::Ruling;
 
 use crate::error::EvolveError;
-use crate::evolution::Evolution;
+use crate::evolution::{Ended, Evolution, Next};
 use crate::examine::{Means, examine};
 use crate::scales::refs;
 use crate::sealed::{opened_before, unseal};
@@ -29,6 +29,16 @@ struct Finalist {
 }
 
 impl Evolution<'_> {
+    /// What is done where proposers are of no use any more: what is under way may change that; what was found is worth no less
+    /// where nothing more is; and otherwise their reasons are told.
+    pub(crate) fn at_a_loss(&self, under_way: usize) -> Result<Next, EvolveError> {
+        match self.run() {
+            _ if under_way > 0 => Ok(Next::Wait),
+            run if run.champion != run.baseline => Ok(Next::End(Ended::Finished(FinishReason::Exhausted))),
+            run => Err(EvolveError::Barren { troubles: run.troubles.clone() }),
+        }
+    }
+
     /// Ends the run.
     pub(crate) fn finish(&mut self, reason: FinishReason) -> Result<(), EvolveError> {
         let mut events = self.finals()?;

@@ -51,7 +51,7 @@ pub use rng::Rng;
 pub use sealed::{Unsealed, opened_before, unseal, unsealed};
 pub use standing::{Examiner, Reexamination, reexamine};
 pub use strategy::{Action, Arm, Exam, Strategy, StrategyKind};
-pub use student::{Hands, Judge, NoHands, Purse, Student, StudentError, Tally};
+pub use student::{Hands, Judge, NO_ANSWER, NoHands, Purse, Student, StudentError, Tally};
 pub use suspects::{clear, clearance};
 
 /// How a run stands, for whoever shows it. Not journalled.

@@ -1,17 +1,20 @@
-//! Random numbers that depend on nothing but the run's seed, its number and the step.
+//! Random numbers that depend on nothing but a seed, what they are drawn for, and the step.
 
 use meliora_domain::Digest;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng};
+
+/// The stream of a run's own steps.
+pub const STEPS: u32 = 1;
 
 /// The random source of one step.
 #[derive(Clone, Debug)]
 pub struct Rng(ChaCha8Rng);
 
 impl Rng {
-    /// The source for a step. Equal arguments give equal numbers, on every machine.
-    pub fn of(seed: u64, run: u32, step: u64) -> Self {
-        let digest = Digest::of([&seed.to_le_bytes()[..], &run.to_le_bytes()[..], &step.to_le_bytes()[..]]);
+    /// The source for a step of this stream. Equal arguments give equal numbers, on every machine.
+    pub fn of(seed: u64, stream: u32, step: u64) -> Self {
+        let digest = Digest::of([&seed.to_le_bytes()[..], &stream.to_le_bytes()[..], &step.to_le_bytes()[..]]);
         Rng(ChaCha8Rng::from_seed(digest.0))
     }
 

@@ -10,14 +10,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use meliora_benchmark::{Answered, Question};
-use meliora_domain::{Call, Cost, Digest, Fields, MarkStatus, Message, MicroUsd, Role, Value};
+use meliora_domain::{Call, Cost, Digest, Fields, MarkStatus, Message, MicroUsd, Role, Value, counted};
 use meliora_prompt::{Adapter, Module, Predictor, Program, Step, Tool};
 
-use crate::port::{Chat, Model, ModelError, Reply, Reservation, SandboxError, Usage};
+use crate::port::{Chat, Model, ModelError, Reply, Reservation, SandboxError};
 
 pub use judge::Judge;
 pub use react::Hands;
 
+/// What the mark of a row says first that has no answer, since the call failed for good.
+pub const NO_ANSWER: &str = "the model gave no answer";
 /// Most answers that are kept at hand.
 const AT_HAND: usize = 65_536;
 /// Tokens by which a candidate's prompt may be longer than its parent's, where that is shorter.
@@ -170,11 +172,14 @@ impl<'a> Student<'a> {
 
     fn count(&self, reply: &Reply, seconds: f64) {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.seconds.push(seconds);
+        if reply.kept {
+            return;
+        }
         tally.read += reply.usage.prompt;
         tally.written += reply.usage.completion;
         tally.estimated += u64::from(reply.usage.estimated);
         tally.usd = MicroUsd(tally.usd.0.saturating_add(reply.usd.0));
-        tally.seconds.push(seconds);
     }
 
     /// What answering may cost at most, a repair of each answer included.
@@ -388,7 +393,7 @@ impl<'a> Student<'a> {
         if chat.temperature == 0.0
             && let Some(reply) = at_hand().get(&key)
         {
-            return Ok(Reply { usage: Usage::default(), usd: MicroUsd(0), ..reply.clone() });
+            return Ok(Reply { kept: true, ..reply.clone() });
         }
         let reply = self.say(model, chat, at)?;
         if chat.temperature == 0.0 {
@@ -426,7 +431,7 @@ impl<'a> Student<'a> {
             Ok(reply) => Ok(reply),
             // One call that failed says nothing of the prompt: the mark counts neither way.
             Err(ModelError::Failed { tries, cause, .. }) => {
-                let why = format!("the model gave no answer after {tries} tries: {cause}");
+                let why = format!("{NO_ANSWER} after {}: {cause}", counted(tries, "attempt"));
                 Err(Trouble::Mark(MarkStatus::Missing, why))
             }
             Err(ModelError::Refused(told)) if told.to_lowercase().contains("context") => Err(Trouble::Mark(

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use meliora_domain::{Cost, Digest, MicroUsd};
-use meliora_evolve::{Chat, Model, ModelError, Reply, Reservation, Usage};
+use meliora_domain::{Cost, Digest};
+use meliora_evolve::{Chat, Model, ModelError, Reply, Reservation};
 use serde::{Deserialize, Serialize};
 
 use crate::cassette::Request;
@@ -113,7 +113,7 @@ impl<M: Model> Model for Cache<M> {
         if let Some(reply) = self.find(&request) {
             self.kept.calls.fetch_add(1, Ordering::Relaxed);
             self.kept.tokens.fetch_add(reply.cost().tokens, Ordering::Relaxed);
-            return Ok(Reply { usage: Usage::default(), usd: MicroUsd(0), ..reply });
+            return Ok(Reply { kept: true, ..reply });
         }
         let reply = self.inner.chat(chat, reservation)?;
         if let Err(e) = self.keep(request, &reply) {
@@ -126,6 +126,9 @@ impl<M: Model> Model for Cache<M> {
 
 #[cfg(test)]
 mod tests {
+    use meliora_domain::MicroUsd;
+    use meliora_evolve::Usage;
+
     use super::*;
 
     /// Answers with the number of the call.
@@ -147,6 +150,7 @@ mod tests {
                 truncated: false,
                 usage: Usage { prompt: 10, completion: 5, estimated: false },
                 usd: MicroUsd(40),
+                kept: false,
             })
         }
     }

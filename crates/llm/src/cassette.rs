@@ -240,7 +240,7 @@ impl Cassette {
         let answers = cassette.answers.get_mut().unwrap_or_else(PoisonError::into_inner);
         for Entry { key, request, answer } in entries {
             if let Answer::Reply(reply) = &answer {
-                let tokens = reply.cost().tokens.max(1);
+                let tokens = reply.worth().tokens.max(1);
                 cassette.dearest = cassette.dearest.max(reply.usd.0 as f64 / tokens as f64);
             }
             let same = answers.entry(key).or_default();
@@ -321,6 +321,7 @@ mod tests {
                 truncated: false,
                 usage: Usage { prompt: 10, completion: 10, estimated: false },
                 usd: MicroUsd(40),
+                kept: false,
             })
         }
     }

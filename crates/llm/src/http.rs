@@ -328,7 +328,8 @@ impl HttpModel {
             Some(key) if key.expose().len() >= REAL_KEY => Secret::scrub(key, &answer.text),
             _ => answer.text,
         };
-        Reply { text, truncated: answer.truncated, usd: self.config.price(usage.prompt, usage.completion), usage }
+        let usd = self.config.price(usage.prompt, usage.completion);
+        Reply { text, truncated: answer.truncated, usd, usage, kept: false }
     }
 }
 

@@ -14,9 +14,7 @@ mod wording;
 use std::sync::Arc;
 
 use meliora_domain::{Change, Cost, Edit, Example, Fields, Genome, Value};
-use meliora_evolve::{
-    Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reply, Reservation, Rng, Role,
-};
+use meliora_evolve::{Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reservation, Rng, Role};
 use meliora_prompt::{Files, Module, Program, ProgramFile};
 
 pub use copro::Copro;
@@ -173,13 +171,12 @@ impl<'a> Asking<'a> {
         let messages = vec![Message::new(Role::User, question)];
         let chat = Chat { messages, temperature, max_tokens: self.settings.max_tokens, seed, ..Chat::default() };
         match self.model.chat(&chat, Reservation(self.left())) {
-            Ok(Reply { truncated: true, usage, usd, .. }) => {
-                self.spent += Cost { evals: 0, tokens: usage.prompt + usage.completion, usd };
-                Ok(Err(format!("the answer was cut off at {} tokens", chat.max_tokens)))
-            }
             Ok(reply) => {
                 self.spent += reply.cost();
-                Ok(Ok(reply.text))
+                Ok(match reply.truncated {
+                    true => Err(format!("the answer was cut off at {} tokens", chat.max_tokens)),
+                    false => Ok(reply.text),
+                })
             }
             Err(ModelError::Failed { tries, cause, spent }) => {
                 self.spent += spent;

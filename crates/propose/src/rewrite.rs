@@ -17,9 +17,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use meliora_domain::{Change, Cost, Edit, Genome, GenomePath, MicroUsd};
-use meliora_evolve::{
-    Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reply, Reservation, Role, Usage,
-};
+use meliora_evolve::{Bid, Brief, Chat, Message, Model, ModelError, ProposeError, Proposer, Reply, Reservation, Role};
 
 use focus::Place;
 use items::Extent;
@@ -79,11 +77,7 @@ impl Rewrite {
         let key = serde_json::to_string(chat).unwrap_or_default();
         let at_hand = || self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reply) = at_hand().get(&key) {
-            return Ok(Reply {
-                usage: Usage { prompt: 0, completion: 0, estimated: false },
-                usd: MicroUsd(0),
-                ..reply.clone()
-            });
+            return Ok(Reply { kept: true, ..reply.clone() });
         }
         let reply = self.model.chat(chat, reservation)?;
         let mut at_hand = at_hand();

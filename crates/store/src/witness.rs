@@ -70,8 +70,13 @@ impl Witness {
         match ledger.hash_at(newest.size)? {
             None if newest.size > 0 => {
                 let ends = ledger.tail().seq;
+                let anew = match ends {
+                    0 => "; if you removed it yourself to begin anew, move that file away",
+                    _ => "",
+                };
                 return broken(format!(
-                    "the journal was cut off: a checkpoint has seen {} events, {ends} are there",
+                    "the journal was cut off: a checkpoint in {} has seen {} events, {ends} are there{anew}",
+                    self.book.path().display(),
                     newest.size
                 ));
             }

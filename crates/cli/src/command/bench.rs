@@ -36,6 +36,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         None => Answerers::default(),
     };
     let student = answerers.student(&project.config.student);
+    let timeout = models.settings(project.config.student.model.as_deref())?.timeout_seconds;
     if let Some(student) = &student {
         project.suite.answered_by(&student.describe());
     }
@@ -58,7 +59,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     }
     if let (Some(times), Some(student)) = (args.samples, &student) {
         let genome = variant.map_or_else(|| project.genome(), |id| Ok(archive.load(&id)?))?;
-        return figures::samples(times, &genome, &examiner, student, printer);
+        return figures::samples(times, &genome, &examiner, (student, timeout), printer);
     }
     if args.holdout {
         finalist(variant.as_ref(), journal.lineage())?;
@@ -93,6 +94,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let gap = opened.as_ref().and_then(|opened| opened.gap);
     let alarms = opened.as_ref().map(|opened| opened.alarms.clone()).unwrap_or_default();
     let openings = journal.lineage().holdout_openings;
+    let exit = figures::answered(&[Some(&card), holdout], timeout, printer);
     if printer.json() {
         let tasks: Vec<_> = card.marks.iter().chain(holdout.iter().flat_map(|c| &c.marks)).collect();
         printer.object(&serde_json::json!({
@@ -105,7 +107,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             "accuracy": figures::accuracies(&[Some(&card), holdout]),
             "calls": student.as_ref().map(|student| figures::calls(&student.tally())),
         }));
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     print_card(&card, printer);
     if let Some(card) = holdout {
@@ -134,7 +136,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     }
     printer.data(paint(FAINT, project.standing()));
     printer.data(paint(FAINT, format!("cage: {}", sandbox.describe())));
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The holdout is for what has won already: whoever looks at it to choose wears it out.

@@ -151,6 +151,10 @@ fn genome(project: &Project, lines: &mut Vec<Line>) {
 fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
     let config = &project.config;
     let mut names: Vec<Option<&str>> = Vec::new();
+    if project.suite.prompts().is_some() {
+        names.push(None);
+        names.extend(config.student.model.as_deref().map(Some));
+    }
     for proposer in &config.run.proposers {
         let (what, name) = proposer.split_once(':').map_or((&**proposer, None), |(what, name)| (what, Some(name)));
         if what == "rewrite" && !names.contains(&name) {
@@ -161,6 +165,13 @@ fn model(project: &Project, printer: &Printer, lines: &mut Vec<Line>) {
         let check = name.map_or("model".to_owned(), |name| format!("model {name}"));
         // Their names were checked when the project was opened.
         let Ok(settings) = config::model::named(&config.model, &config.models, name) else { continue };
+        // Where none is named, prompts are played from a cassette, or their server is given with each command.
+        if settings.base_url.is_empty() && project.suite.prompts().is_some() {
+            if !config.replay.cassette.as_os_str().is_empty() {
+                lines.push(good(&check, format!("played from {}", config.replay.cassette.display())));
+            }
+            continue;
+        }
         let found = check_price(settings, config.budget.usd).and_then(|()| live(settings, Until::default(), printer));
         lines.push(match found {
             Ok(model) => good(&check, format!("{} at {}", model.name(), model.url())),

@@ -83,7 +83,8 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
         tell_of_pause(&mut journal, &herald)?;
         return Ok(still_paused(&pause, &args.dir, printer));
     }
-    if !args.fresh {
+    let taped = args.record.is_some() || replays(&project);
+    if !args.fresh && !taped {
         look_again(&mut journal, &archive, &project, (sandbox, student.as_ref()), printer)?;
     }
     // The automatic rollback may just have changed the tree.
@@ -92,8 +93,10 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
 
     let unfinished = journal.lineage().unfinished().map(|r| r.plan.clone());
     let continues = unfinished.is_some();
-    let baseline = baseline(journal.lineage(), &archive, genome, args.fresh)?;
-    let mut plan = plan(&project, &baseline);
+    let baseline = baseline(journal.lineage(), &archive, genome, args.fresh || taped)?;
+    let runs = journal.lineage().run.as_ref().map_or(0, |run| u64::from(run.number));
+    let further = if taped || args.seed.is_some() { 0 } else { runs };
+    let mut plan = plan(&project, &baseline, further);
     let busy = journal.lineage().run.as_ref().filter(|_| continues).map_or(0, |r| r.busy_millis);
     if let Some(until) = end_of(plan.minutes, busy) {
         models.until.set(until);
@@ -136,6 +139,7 @@ fn evolve(mut project: Project, args: &args::Run, printer: &Printer) -> Result<E
         herald: &herald,
         novelty,
         shape: &meliora_propose::shape::shape,
+        taped,
         target: target.as_ref().map(|target| target as &dyn Target),
     };
     let started = std::time::Instant::now();
@@ -198,12 +202,21 @@ fn apply_flags(config: &mut Config, args: &args::Run) {
     }
 }
 
-fn plan(project: &Project, baseline: &Genome) -> RunPlan {
+/// Whether a model is played from a cassette. Such a run, and the one that is recorded, begins at the user's own files and
+/// draws the same random numbers, whatever ran in the folder before.
+fn replays(project: &Project) -> bool {
+    let c = &project.config;
+    let answered = project.suite.prompts().is_some() && c.model.base_url.is_empty();
+    !c.replay.cassette.as_os_str().is_empty() && (answered || c.run.proposers.iter().any(|name| name == "replay"))
+}
+
+/// A plan whose seed is so much further than the configured one: a second run in a folder is to find something else.
+fn plan(project: &Project, baseline: &Genome, further: u64) -> RunPlan {
     let c = &project.config;
     RunPlan {
         strategy: c.run.strategy.clone(),
         arms: Vec::<Proposer>::new(),
-        seed: c.run.seed,
+        seed: c.run.seed.wrapping_add(further),
         budget: Cost { evals: c.budget.evals, tokens: c.budget.tokens, usd: MicroUsd::from_usd(c.budget.usd) },
         minutes: c.budget.minutes,
         evaluator: project.suite.evaluator(),

@@ -45,15 +45,23 @@ pub struct Reply {
     pub text: String,
     /// Whether the text ends because `max_tokens` was reached.
     pub truncated: bool,
-    /// Tokens.
+    /// Tokens that the model reported, also where the answer was kept.
     pub usage: Usage,
-    /// Price of the call.
+    /// Price of the call, likewise.
     pub usd: MicroUsd,
+    /// Whether the answer was given before and is given again, so that nothing is to be paid. Never written down.
+    #[serde(skip)]
+    pub kept: bool,
 }
 
 impl Reply {
-    /// The call's cost.
+    /// What is to be paid for it: nothing where it was kept.
     pub fn cost(&self) -> Cost {
+        if self.kept { Cost::ZERO } else { self.worth() }
+    }
+
+    /// What the call cost when it was made.
+    pub fn worth(&self) -> Cost {
         Cost { evals: 0, tokens: self.usage.prompt + self.usage.completion, usd: self.usd }
     }
 }

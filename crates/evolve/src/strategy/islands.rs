@@ -17,7 +17,7 @@ use super::order::Ordered;
 use super::{Action, Strategy, breeds, expand};
 use crate::budget::Budget;
 use crate::lineage::{Lineage, Node, NodeIndex, Run};
-use crate::rng::Rng;
+use crate::rng::{Rng, STEPS};
 
 /// Best first, of equals the older.
 type Rank = (Reverse<Ordered>, NodeIndex);
@@ -88,7 +88,7 @@ impl Islands {
         let before = self.members.get(&index).copied();
         let island = match before {
             Some(member) => member.island,
-            None => island_of(&mut Rng::of(run.plan.seed, run.number, node.step), count(run)),
+            None => island_of(&mut Rng::of(run.plan.seed, STEPS, node.step), count(run)),
         };
         let score = Ordered::of(node.score).filter(|_| breeds(node, run));
         let member = Member { island, cell: cell(lineage, run, node, depth), score, born: node.born };

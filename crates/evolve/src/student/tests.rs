@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU32;
 
 use super::*;
+use crate::port::Usage;
 use meliora_domain::{Split, Value};
 use meliora_prompt::Signature;
 
@@ -30,7 +31,7 @@ impl Model for Says {
         let at = self.calls.fetch_add(1, Ordering::Relaxed) as usize;
         let text = self.texts.get(at).cloned().unwrap_or(Ok(""))?;
         let usage = Usage { prompt: 10, completion: 5, estimated: false };
-        Ok(Reply { text: text.into(), truncated: text.starts_with("cut"), usage, usd: MicroUsd(0) })
+        Ok(Reply { text: text.into(), truncated: text.starts_with("cut"), usage, usd: MicroUsd(0), kept: false })
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) fn config(program: &Program, name: &str, asked: &Asked) -> Result<Str
     let mut settings = Fields::from_iter([("temperature", Value::Int(0))]);
     if let Some(url) = &asked.base_url {
         settings.set("apiBaseUrl", Value::from(url.as_str()));
+        // Servers of one's own ask for none; OPENAI_API_KEY is sent where it is set.
+        settings.set("apiKeyRequired", Value::Bool(false));
     }
     let provider = [("id", Value::Text(format!("openai:chat:{model}"))), ("config", Value::Map(settings))];
     let vars: Fields = inputs.iter().map(|field| (field.name.as_str(), Value::from(""))).collect();

@@ -32,6 +32,7 @@ fn promptfoo_reads_the_chat_with_its_variables_and_leaves_all_else_as_it_is() {
     for part in ["id: \"openai:chat:m\"", "apiBaseUrl: \"http://h/v1\"", "$schema=https://promptfoo.dev"] {
         assert!(text.replace("\"id\"", "id").replace("\"apiBaseUrl\"", "apiBaseUrl").contains(part), "{part}: {text}");
     }
+    assert!(text.contains("\"apiKeyRequired\": false"), "{text}");
     let text = exported(&chain(), Format::Promptfoo);
     assert!(text.contains("{{ text }}") && text.contains("{{ tags | dump }}"), "{text}");
     let mut two = chain();

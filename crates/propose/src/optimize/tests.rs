@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::*;
 use meliora_domain::{Call, Digest, FileBody, GenomePath, MicroUsd, TaskId, TreeId, VariantId};
-use meliora_evolve::{Ancestor, Inspiration, Pupil, Trial, Tried, Tryout, Usage};
+use meliora_evolve::{Ancestor, Inspiration, Pupil, Reply, Trial, Tried, Tryout, Usage};
 
 /// Says the next text each time, and keeps what it was asked.
 #[derive(Default)]
@@ -39,6 +39,7 @@ impl Model for Says {
             truncated: false,
             usage: Usage { prompt: 6, completion: 4, estimated: false },
             usd: MicroUsd(0),
+            kept: false,
         })
     }
 }

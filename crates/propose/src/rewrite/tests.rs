@@ -154,7 +154,7 @@ const AGAIN: usize = 10;
 
 fn reply(text: &str) -> Result<Reply, ModelError> {
     let usage = Usage { prompt: 100, completion: 10, estimated: false };
-    Ok(Reply { text: text.into(), truncated: false, usage, usd: MicroUsd(5) })
+    Ok(Reply { text: text.into(), truncated: false, usage, usd: MicroUsd(5), kept: false })
 }
 
 /// What comes of an attempt if the reservation is enough for one answer only.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use meliora_benchmark::Scope;
-use meliora_domain::{Genome, Mark, MarkStatus, Scorecard, Split, TaskId};
-use meliora_evolve::{Examiner, Student, Tally};
+use meliora_domain::{Genome, Mark, MarkStatus, Scorecard, Split, TaskId, counted};
+use meliora_evolve::{Examiner, NO_ANSWER, Student, Tally};
 use meliora_judge::{pass_at, subsets, wilson};
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::project::Project;
 
 /// Intervals are at 95 % confidence.
 const ALPHA: f64 = 0.05;
+/// So many of all rows without an answer are few: one in twenty.
+const FEW: f64 = 0.05;
 /// The numbers of tries that are told, beside that of all.
 const TRIES: [u64; 4] = [1, 5, 10, 100];
 
@@ -66,6 +68,31 @@ pub fn calls(tally: &Tally) -> Value {
         "calls_with_estimated_tokens": tally.estimated, "usd": tally.usd.usd(),
         "seconds_median": quantile(&tally.seconds, 0.5), "seconds_p95": quantile(&tally.seconds, 0.95),
     })
+}
+
+/// Says how many rows the model gave no answer to, and why; the code that a benchmark then ends with.
+pub fn answered(cards: &[Option<&Scorecard>], timeout: f64, printer: &Printer) -> Exit {
+    let marks: Vec<&Mark> = cards.iter().flatten().flat_map(|card| &card.marks).collect();
+    let lost = |mark: &&&Mark| mark.status == MarkStatus::Missing && mark.detail.starts_with(NO_ANSWER);
+    let mut causes: BTreeMap<&str, usize> = BTreeMap::new();
+    for mark in marks.iter().filter(lost) {
+        *causes.entry(mark.detail.lines().next().unwrap_or_default()).or_default() += 1;
+    }
+    let rows: usize = causes.values().sum();
+    if rows == 0 {
+        return Exit::Done;
+    }
+    let told: Vec<String> = causes.iter().map(|(cause, n)| format!("{n} × {cause}")).collect();
+    printer.warn(format!(
+        "{rows} of {} have no answer and count neither way: {}",
+        counted(marks.len(), "row"),
+        told.join("; ")
+    ));
+    printer.talk(format!(
+        "hint: `[model] timeout_seconds` is {timeout}; if the server is slow, raise it, or lower `[student] at_once`. Answers at \
+         temperature 0 are kept, so the same command asks for the rest alone"
+    ));
+    if rows as f64 > FEW * marks.len() as f64 { Exit::Unanswered } else { Exit::Done }
 }
 
 /// Prints both.
@@ -134,10 +161,11 @@ pub fn samples(
     times: u32,
     genome: &Genome,
     examiner: &Examiner<'_>,
-    student: &Student<'_>,
+    (student, timeout): (&Student<'_>, f64),
     printer: &Printer,
 ) -> Result<Exit, Failure> {
     let mut tries: BTreeMap<(Split, TaskId), (u64, u64)> = BTreeMap::new();
+    let mut cards = Vec::new();
     for seed in 0..u64::from(times) {
         let scope = Scope { splits: &[Split::Train, Split::Validation], seed, ..Scope::default() };
         let card = examiner.card(genome, &scope)?;
@@ -147,7 +175,9 @@ pub fn samples(
             *passed += u64::from(mark.status == MarkStatus::Passed);
         }
         printer.talk(format!("sample {} of {times}", seed + 1));
+        cards.push(card);
     }
+    let exit = answered(&cards.iter().map(Some).collect::<Vec<_>>(), timeout, printer);
     let mut ks: Vec<u64> = TRIES.into_iter().filter(|k| *k < u64::from(times)).collect();
     ks.push(times.into());
     let (mut rows, mut data) = (Vec::new(), Vec::new());
@@ -169,7 +199,7 @@ pub fn samples(
     if printer.json() {
         let tally = calls(&student.tally());
         printer.object(&json!({ "event": "samples", "samples": times, "pass_at": data, "calls": tally }));
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     for line in table(&["split", "figure", "mean", "at 95 % confidence", "rows"], &rows) {
         printer.data(line);
@@ -177,5 +207,5 @@ pub fn samples(
     print_calls(&student.tally(), printer);
     printer
         .data(paint(FAINT, format!("{times} samples of each row, each with a seed of its own; pass@k without bias")));
-    Ok(Exit::Done)
+    Ok(exit)
 }

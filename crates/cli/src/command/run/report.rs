@@ -1,7 +1,7 @@
 //! The end of `meliora run`: how it ended, what it cost, and what to do next.
 
 use meliora_domain::{FinishReason, Genome, Split, counted};
-use meliora_evolve::{Archive, Ended, Lineage, Run, Unsealed, unsealed};
+use meliora_evolve::{Archive, Ended, Lineage, Over, Run, Unsealed, unsealed};
 
 use crate::command::bench::gap_words;
 
@@ -208,7 +208,12 @@ fn next_steps(ended: &Ended, improved: bool, open: usize, project: &Project, pri
         printer.data("  add harder tasks: what the suite cannot see cannot get better");
         printer
             .data(format!("  meliora promote champion{flag}{unproven}    if it does not stand in your repository yet"));
-    } else if matches!(ended, Ended::Finished(_)) {
+    } else if let Ended::Finished(reason) = ended {
+        if let FinishReason::Budget(which) = reason
+            && let Some(over) = Over::called(which)
+        {
+            printer.data(format!("  {} N    a larger budget: {which} ran out", over.flag()));
+        }
         printer.data(format!("  meliora doctor{dir}    tells likely causes"));
     }
 }
