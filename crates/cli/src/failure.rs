@@ -104,9 +104,9 @@ impl From<EvolveError> for Failure {
                 what: format!("the evaluator gave no verdict on the genome as it stands (task '{task}'): {detail}"),
                 hint: Some("`meliora bench` shows every mark; mend the evaluator first".to_owned()),
             },
-            EvolveError::BudgetBeforeBaseline => {
-                Failure::new(Exit::Usage, e.to_string()).hint("raise `--evals`: the baseline alone takes two")
-            }
+            EvolveError::BudgetBeforeBaseline => Failure::new(Exit::Usage, e.to_string()).hint(
+                "raise it: the baseline alone takes two evaluations, and what a model may cost that answers them",
+            ),
             EvolveError::Barren { .. } => Failure::new(Exit::Machinery, e.to_string())
                 .hint("`meliora doctor` tells likely causes; the state is saved, `meliora run` goes on"),
             EvolveError::NoArm(_) => Failure::new(Exit::Configuration, e.to_string())
