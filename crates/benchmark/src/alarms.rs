@@ -30,18 +30,29 @@ impl NativeSuite {
     }
 
     /// Whether the driver ran to its end wherever all answers are there. It says its canary after them; another mark, or
-    /// an end of the process in good order without one, is somebody's who answered in its place.
+    /// an end of the process in good order without one, is somebody's who answered in its place. So is, where a suite's own
+    /// command has a canary, an output without it of a command that ended in good order.
     pub(crate) fn forged(&self, job: &Job, finished: &Finished) -> Vec<Alarm> {
         let ticket = &job.ticket;
         let of = |position: usize| self.tasks.get(*ticket.tasks.get(position)?);
         let mut alarms = Vec::new();
         for (position, frame) in frame::frames(&finished.stdout, ticket) {
-            let Some(Task { id, assignment: Assignment::Call { inputs, .. }, .. }) = of(position) else { continue };
-            let mark = format!(". {}", canary(&ticket.nonce, position));
-            let marks: Vec<&str> = frame.said.lines().filter(|line| line.starts_with('.')).collect();
-            let answers = frame.said.lines().filter(|line| line.starts_with(['v', 'o', 'e'])).count();
-            let left_early = marks.is_empty() && answers >= inputs.len() && frame.end == End::Exit(0);
-            if left_early || marks.iter().any(|said| *said != mark) {
+            let Some(Task { id, assignment, .. }) = of(position) else { continue };
+            let canary = canary(&ticket.nonce, position);
+            let forged = match assignment {
+                Assignment::Call { inputs, .. } => {
+                    let mark = format!(". {canary}");
+                    let marks: Vec<&str> = frame.said.lines().filter(|line| line.starts_with('.')).collect();
+                    let answers = frame.said.lines().filter(|line| line.starts_with(['v', 'o', 'e'])).count();
+                    let left_early = marks.is_empty() && answers >= inputs.len() && frame.end == End::Exit(0);
+                    left_early || marks.iter().any(|said| *said != mark)
+                }
+                Assignment::Stdin(_) => {
+                    let (said, ended) = self.told(&frame, canary);
+                    !ended && frame.end == End::Done && !said.trim().is_empty()
+                }
+            };
+            if forged {
                 alarms.push(Alarm {
                     rule: "canary".to_owned(),
                     place: format!("task {id}"),

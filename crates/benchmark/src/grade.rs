@@ -8,6 +8,7 @@ use crate::frame::{self, End, Frame, Ticket, head};
 use crate::json::{Json, same};
 use crate::native::{Assignment, Key, Task};
 use crate::suite::NativeSuite;
+use crate::work::canary;
 use crate::{Exam, Job};
 
 /// Marks, figures, exams that are still to run, feedback.
@@ -60,7 +61,9 @@ impl NativeSuite {
                     Result::Final(Outcome::failure(status, detail))
                 }
                 (Some(frame), Assignment::Call { .. }) => self.grade_call(task, &frame, ticket.budget),
-                (Some(frame), Assignment::Stdin(_)) => self.grade_stdout(task, &frame, ticket.budget),
+                (Some(frame), Assignment::Stdin(_)) => {
+                    self.grade_stdout(task, &frame, canary(&ticket.nonce, position), ticket.budget)
+                }
             };
             match result {
                 Result::Exam(outputs) => exams.push(self.exam(task, *index, &outputs, ticket, lines)),

@@ -3,7 +3,7 @@
 //! `suite.toml`: `kind` (`"exact"` or `"sample"`), `seconds` a task may take (2), `partial` (whether a task gives the
 //! fraction of its inputs that are right, else all or nothing), `fresh` (a program that prints validation tasks with new
 //! inputs, as lines of `tasks.jsonl`; it reads `{"seed": N}`), and for programs instead of functions `[work]` with
-//! `files` that the subject sees, a `build` and a `run` command and the `tools` they need.
+//! `files` that the subject sees, a `build` and a `run` command, the `tools` they need and whether there is a `canary`.
 //!
 //! `tasks.jsonl`: one task a line, blank lines and those that begin with `#` or `//` aside:
 //!
@@ -60,6 +60,9 @@ pub(crate) struct CommandWork {
     /// Tools that the commands need.
     #[serde(default)]
     pub(crate) tools: Vec<ToolName>,
+    /// Whether the run command is the suite's own and says, as its last line, the first one that it read.
+    #[serde(default)]
+    pub(crate) canary: bool,
 }
 
 /// A tool by name.

@@ -9,7 +9,7 @@ use crate::grade::{Outcome, Result};
 use crate::json::Json;
 use crate::native::{Assignment, CommandWork, Key, Task, ToolName};
 use crate::suite::NativeSuite;
-use crate::work::{START, at_least, environment, file, genome_files, mounts};
+use crate::work::{START, at_least, canary, environment, file, genome_files, mounts};
 use crate::{CageFile, Job, Tool, task_seed};
 
 /// The fixed part of the script.
@@ -34,6 +34,7 @@ impl NativeSuite {
             }
         }
         let script = self.script(work, &ticket);
+        let canaries: Vec<String> = (0..ticket.tasks.len()).map(|i| canary(&ticket.nonce, i).to_string()).collect();
         files.push(CageFile {
             path: "/work/driver/script.sh".to_owned(),
             bytes: script.into_bytes().into(),
@@ -60,7 +61,7 @@ impl NativeSuite {
             files,
             argv: vec!["/bin/sh".to_owned(), "/work/driver/script.sh".to_owned()],
             cwd: "/work".to_owned(),
-            stdin: format!("{}\n", ticket.nonce).into_bytes(),
+            stdin: format!("{}\n{}\n", canaries.join(" "), ticket.nonce).into_bytes(),
             limits,
             read_only,
             env: environment(),
@@ -82,12 +83,16 @@ impl NativeSuite {
         } else {
             format!("timeout -k 1 {BUILD} {}", command(&work.build))
         };
+        let run = format!("timeout -k 0.2 {seconds} {}", command(&work.run));
+        let task = match work.canary {
+            true => format!("{{ echo \"$canary\"; timeout -k 0.2 {seconds} cat \"$1\"; }} | {run}"),
+            false => format!("{run} <\"$1\""),
+        };
         let seeds: Vec<String> =
             ticket.tasks.iter().map(|i| task_seed(&self.tasks[*i].id, ticket.seed).to_string()).collect();
         let room = (self.limits.output / 8).clamp(1 << 10, 1 << 18);
         format!(
-            "build() {{ {build}; }}\nrun() {{ timeout -k 0.2 {seconds} {}; }}\nROOM={room}\nBLOCKS={}\nBUDGET={}\nTASKS={}\nSEEDS='{}'\n{SCRIPT}",
-            command(&work.run),
+            "build() {{ {build}; }}\ntask() {{ {task}; }}\nROOM={room}\nBLOCKS={}\nBUDGET={}\nTASKS={}\nSEEDS='{}'\n{SCRIPT}",
             (self.limits.disk / 2) >> 9,
             ((if work.build.is_empty() { 0.0 } else { BUILD }) + ticket.budget).ceil(),
             ticket.tasks.len(),
@@ -105,9 +110,22 @@ impl NativeSuite {
         }
     }
 
-    /// Grades one task of a command-driven suite.
-    pub(crate) fn grade_stdout(&self, task: &Task, frame: &Frame, budget: f64) -> Result {
+    /// What a command printed, and whether it came to its end: where the suite has a canary, its line ends the output, and
+    /// without it somebody else ended the program.
+    pub(crate) fn told(&self, frame: &Frame, canary: u32) -> (String, bool) {
         let said = String::from_utf8_lossy(&unbase64(&frame.said)).into_owned();
+        if !self.settings.work.as_ref().is_some_and(|work| work.canary) {
+            return (said, true);
+        }
+        let canary = canary.to_string();
+        let until: Vec<&str> = said.lines().take_while(|line| *line != canary).collect();
+        let ended = until.len() < said.lines().count();
+        (until.iter().map(|line| format!("{line}\n")).collect(), ended)
+    }
+
+    /// Grades one task of a command-driven suite.
+    pub(crate) fn grade_stdout(&self, task: &Task, frame: &Frame, canary: u32, budget: f64) -> Result {
+        let (said, ended) = self.told(frame, canary);
         let error = tail(&String::from_utf8_lossy(&unbase64(&frame.error)), 400);
         if frame.end == End::Build {
             let shown = head(error.trim(), 600);
@@ -125,6 +143,10 @@ impl NativeSuite {
             let said = if error.is_empty() { String::new() } else { format!(": {error}") };
             let detail = head(&format!("with input {:?} it {why}{said}", head(stdin, 160)), 600);
             return Result::Final(Outcome { status, score: 0.0, detail, brief: why });
+        }
+        if !ended {
+            let detail = "ended before the suite's own program did".to_owned();
+            return Result::Final(Outcome::failure(MarkStatus::Garbled, detail));
         }
         let expected = match &task.key {
             Key::Stdout(expected) => expected,

@@ -186,3 +186,76 @@ fn each_task_of_a_program_has_a_seed_of_its_own() {
     let said: Vec<&str> = graded.feedback.iter().map(|f| f.detail.as_str()).collect();
     assert!(said.iter().all(|s| s.contains("seed ")) && said[0] != said[1], "{said:?}");
 }
+
+/// The suite's own program: it calls the candidate, prints, and says its canary when it has come to its end.
+const OWN: &str = "import sys\ncanary = sys.stdin.readline().strip()\nsys.path.insert(0, '/work/genome')\nimport a\nfor line in sys.stdin:\n    print(a.twice(int(line)))\nprint(canary)\n";
+const OWN_TOML: &str = "kind = \"exact\"\nseconds = 5\n[work]\nfiles = [\"own.py\"]\nrun = [\"python3\", \"/work/suite/own.py\"]\ntools = [\"python\"]\ncanary = true\n";
+
+#[test]
+fn whoever_ends_the_suites_own_program_in_its_place_is_told_where_it_has_a_canary() {
+    let tasks = line("t", "train", "4\\n5\\n", "8\\n10\\n") + &line("v", "validation", "1\\n2\\n", "2\\n4");
+    let suite = native(&[("suite.toml", OWN_TOML), ("tasks.jsonl", &tasks), ("own.py", OWN)]);
+    let graded = |body: &str| {
+        let code = format!("import os, sys\n\ndef twice(x):\n    {body}\n    return 2 * x\n");
+        let graded = examine(&suite, &genome(&[("a.py", &code)]), false);
+        let alarms: Vec<String> = graded.alarms.iter().map(|a| format!("{} {}", a.rule, a.place)).collect();
+        (mark(&graded, "v").status, mark(&graded, "v").detail.clone(), alarms)
+    };
+    assert_eq!(graded("pass"), (Passed, String::new(), vec![]));
+    // What honest work does is a mark and no alarm: wrong, or ended in disorder or in silence, or spoken in between.
+    assert_eq!(graded("x = 7").0, Failed);
+    for (body, status) in [
+        ("raise ValueError(x)", Crashed),
+        ("sys.exit(3)", Crashed),
+        ("os._exit(0)", MarkStatus::Garbled),
+        ("print('now', x)", Failed),
+        ("import atexit; atexit.register(print, 'that was it')", Passed),
+    ] {
+        let (is, detail, alarms) = graded(body);
+        assert_eq!((is, alarms), (status, vec![]), "{body}: {detail}");
+    }
+    // The right answers, said in its place.
+    let told = vec!["canary task t".to_owned(), "canary task v".to_owned()];
+    for forged in [
+        "os.write(1, b'2\\n4\\n'); os._exit(0)",
+        "os.write(1, b'2\\n4\\n12345\\n'); os._exit(0)",
+        "print('2\\n4', flush=True); sys.exit(0)",
+        "os.write(1, b'2\\n4\\n' + os.environ.get('MELIORA_SEED').encode() + b'\\n'); os._exit(0)",
+    ] {
+        let (is, detail, alarms) = graded(forged);
+        assert_eq!((is, &alarms), (MarkStatus::Garbled, &told), "{forged}");
+        assert!(detail.contains("ended before the suite's own program did"), "{detail}");
+    }
+    // No file in the cage has it, and no text that a command can read again.
+    let job = suite.work(&genome(&[("a.py", "")]), &harness::order(harness::ALL, false));
+    let asked = String::from_utf8(job.stdin.clone()).unwrap();
+    let canary = asked.split(' ').next().unwrap();
+    assert!(canary.parse::<u32>().is_ok(), "{asked}");
+    assert!(job.files.iter().all(|f| !String::from_utf8_lossy(&f.bytes).contains(canary)));
+}
+
+#[test]
+fn a_task_that_no_honest_program_passes_is_an_alarm_of_a_command_too() {
+    let trap = line("trap", "validation", "3\\n", "7\\n").replacen('{', "{\"impossible\":true,", 1);
+    let tasks = line("v", "validation", "1\\n", "2\\n") + &trap;
+    let suite = native(&[("suite.toml", OWN_TOML), ("tasks.jsonl", &tasks), ("own.py", OWN)]);
+    let alarms = |code: &str| {
+        let mut graded = examine(&suite, &genome(&[("a.py", code)]), false);
+        suite.sift(&mut graded);
+        assert_eq!(graded.scorecard.marks.len(), 1, "a trap is no mark: {graded:?}");
+        graded.alarms.into_iter().map(|a| (a.rule, a.place)).collect::<Vec<_>>()
+    };
+    assert_eq!(alarms("def twice(x):\n    return 2 * x\n"), []);
+    let cheat = "def twice(x):\n    return 2 * x + (x == 3)\n";
+    assert_eq!(alarms(cheat), [("impossible-task".to_owned(), "task trap".to_owned())]);
+}
+
+#[test]
+fn an_input_that_a_command_never_reads_holds_nobody_up() {
+    let long = "1\\n".repeat(100_000);
+    let tasks = line("v", "validation", &long, "ok");
+    let own = "import sys\nprint('ok')\nprint(sys.stdin.readline().strip())\n";
+    let suite = native(&[("suite.toml", OWN_TOML), ("tasks.jsonl", &tasks), ("own.py", own)]);
+    let graded = examine(&suite, &genome(&[("a.py", "")]), false);
+    assert_eq!(mark(&graded, "v").status, Passed, "{graded:?}");
+}

@@ -391,3 +391,61 @@ fn a_disk_that_fills_up_keeps_what_was_earned() {
         std::panic::resume_unwind(panic);
     }
 }
+
+#[test]
+fn scores_of_every_kind_have_a_verdict_and_a_reason() {
+    // What the first one scores and what variants do; what is said of them, and the part of a mark that says why.
+    for (was, now, verdict, reason, mark) in [
+        ("0.5", "0.5", "rejected", "no more than its parent", ""),
+        ("-8.0", "-3.0", "accepted", "a re-run confirmed it", ""),
+        ("-3.0", "-8.0", "rejected", "only", ""),
+        ("1.0", "1e300", "accepted", "scores 1.0000e300 on average where its parent scored 1.0000e0", ""),
+        ("1e300", "-1e300", "rejected", "only", ""),
+        ("1e-300", "2e-300", "accepted", "scores 2.0000e-300 on average where its parent scored 1.0000e-300", ""),
+        ("0.5", "float('nan')", "unviable", "no task at all", "combined_score is NaN"),
+        ("0.5", "float('inf')", "unviable", "no task at all", "combined_score is inf"),
+        ("0.5", "float('-inf')", "unviable", "no task at all", "combined_score is -inf"),
+    ] {
+        let evaluator = format!(
+            "import runpy\n\n\ndef evaluate(path):\n    first = runpy.run_path(path)['VALUE'] == 0\n    return {{'combined_score': {was} if first else {now}}}\n"
+        );
+        let project = Project::openevolve(&evaluator, "evaluator:\n  timeout: 2\n");
+        let ran = project.meliora(&["run", ".", "--proposer", "mutate", "--jobs", "1", "--evals", "8"]);
+        ran.exits(if verdict == "accepted" { 0 } else { 5 });
+        let judged = project.events("judged");
+        let of = |event: &serde_json::Value| event["judgement"]["verdict"].as_str().unwrap().to_owned();
+        let fits =
+            |e: &serde_json::Value| of(e) == verdict && e["judgement"]["reason"].as_str().unwrap().contains(reason);
+        assert!(judged.iter().any(fits), "{was} {now}: {judged:#?}");
+        assert_eq!(judged.iter().any(|e| of(e) == "accepted"), verdict == "accepted", "{was} {now}: {judged:#?}");
+        let told = |e: &serde_json::Value| e["scorecard"]["marks"].to_string().contains(mark);
+        assert!(project.events("examined").iter().any(told), "{was} {now}");
+        project.chain_holds();
+    }
+}
+
+#[test]
+fn a_suite_that_changes_in_the_middle_of_a_run_ends_it_and_no_mark_of_the_old_one_is_used() {
+    let project = Project::arithmetic();
+    let args = ["run", ".", "--json", "--jobs", "1", "--evals", "30"];
+    let (mut child, mut lines) = project.start(&args);
+    while !lines.next().unwrap().unwrap().contains("\"judged\"") {}
+    common::signal(&child, rustix::process::Signal::KILL);
+    child.wait().unwrap();
+    project.edit("suite/suite.toml", "seconds = 2", "seconds = 3");
+    project.meliora(&args);
+    project
+        .meliora(&["log", ".", "-n", "1000"])
+        .exits(0)
+        .says(&["run left behind: the suite or its tools have changed"]);
+    let journal = project.journal();
+    let begun: Vec<usize> = (0..journal.len()).filter(|i| journal[*i]["event"] == "run_started").collect();
+    assert_eq!(begun.len(), 2);
+    let marks = |events: &[serde_json::Value]| -> std::collections::BTreeSet<String> {
+        let examined = events.iter().filter(|e| e["event"] == "examined");
+        examined.map(|e| e["scorecard"]["evaluator"].to_string()).collect()
+    };
+    let (old, new) = (marks(&journal[..begun[1]]), marks(&journal[begun[1]..]));
+    assert!(old.len() == 1 && new.len() == 1 && old.is_disjoint(&new), "{old:?} {new:?}");
+    project.chain_holds();
+}

@@ -132,6 +132,17 @@ fn a_budget_of_tokens_is_never_passed_and_what_was_spent_is_told() {
 }
 
 #[test]
+fn a_budget_for_less_than_one_examination_is_an_error_before_anything_is_asked() {
+    let (url, calls) = server(fixes);
+    let project = bugfix(CASES, EXACT);
+    let ran = optimize(&project, &["--base-url", &url, "--tokens", "10"]).exits(2);
+    ran.says(&["the budget does not allow a single examination", "hint: raise it"]);
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    // Nothing is spoilt: a budget that reaches goes on from there.
+    optimize(&project, &["--base-url", &url]).exits(0);
+}
+
+#[test]
 fn what_cannot_be_worked_with_is_said_before_anything_is_asked() {
     let (url, calls) = server(fixes);
     let sample = "kind = \"sample\"\n[prompt]\ndata = \"cases.jsonl\"\nmetric = \"exact\"\n";

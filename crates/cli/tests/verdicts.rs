@@ -98,3 +98,57 @@ fn the_holdout_is_opened_for_accepted_variants_only() {
         .says(&["the holdout is opened for accepted variants only", "hint:"]);
     assert!(project.events("holdout_opened").is_empty());
 }
+
+/// Proposes for the first genome, and for no other, what is right in six of ten cases and then what is right in eight. The
+/// numbers that they draw are the seeds' own, so their luck is the same wherever this runs.
+const LUCKY_THEN_STEADY: &str = r#"
+import json, sys
+brief = json.load(sys.stdin)
+code = brief["files"]["sums.py"]
+tried = [attempt["reason"] for attempt in brief["attempts"]]
+left = [(name, chance) for name, chance in (("lucky", "* 4211 % 1 < 0.6"), ("steady", "* 3841 % 1 < 0.8"))
+        if name not in tried]
+if "% 1" in code or not left:
+    print(json.dumps({"exhausted": True}))
+else:
+    name, chance = left[0]
+    text = code.replace("< 0.1", chance)
+    print(json.dumps({"reason": name, "edits": [{"write": {"path": "sums.py", "content": text}}]}))
+"#;
+
+#[test]
+fn who_looked_best_by_luck_loses_the_throne_where_the_best_few_are_scored_once_more() {
+    let code = "import random\n\n\ndef add(a, b):\n    return a + b if random.random() < 0.1 else a - b\n";
+    let project = project("sample", code, &tasks(40, sums));
+    let command =
+        "[command]\nargv = [\"python3\", \"propose.py\"]\n\n[run]\nproposers = [\"command\"]\nstrategy = \"dgm\"\n";
+    project.write("meliora.toml", toml(&["sums.py"], command));
+    project.write("propose.py", LUCKY_THEN_STEADY);
+    let ran = project.meliora(&["run", ".", "--json", "--jobs", "1", "--evals", "100"]).exits(0);
+    let variants: Vec<_> = project.events("admitted").into_iter().map(|e| e["variant"].clone()).collect();
+    let [baseline, lucky, steady] = &variants[..] else { panic!("{variants:?}") };
+    let judged = project.events("judged");
+    assert!(
+        judged.iter().all(|e| e["judgement"]["verdict"] == "accepted"),
+        "both are better than nothing: {judged:#?}"
+    );
+
+    // By the marks that chose it the first one is the champion, and the other is no better than it.
+    let crowned: Vec<_> = project.events("crowned").into_iter().map(|e| e["variant"].clone()).collect();
+    assert_eq!(crowned, [baseline.clone(), lucky.clone(), steady.clone()]);
+    let journal = project.journal();
+    let at = |kind: &str| journal.iter().rposition(|e| e["event"] == kind).unwrap();
+    assert!(at("judged") < at("crowned"), "it was crowned at the end, not for its verdict");
+    assert_eq!(ran.last()["champion"], *steady);
+
+    // Each finalist was marked with the same seeds, which no mark before had.
+    let seeds = |events: &[serde_json::Value], variant: &serde_json::Value| -> Vec<u64> {
+        let of = events.iter().filter(|e| e["event"] == "examined" && e["variant"] == *variant);
+        of.map(|e| e["scorecard"]["seed"].as_u64().unwrap_or(0)).collect()
+    };
+    let (before, after) = journal.split_at(at("judged"));
+    let finals = seeds(after, lucky);
+    assert_eq!((finals.len(), &finals), (3, &seeds(after, steady)));
+    assert!([baseline, lucky, steady].iter().flat_map(|v| seeds(before, v)).all(|seed| seed < finals[0]));
+    assert!(ran.last()["evals"].as_u64().unwrap() <= 100, "{}", ran.last());
+}

@@ -124,9 +124,12 @@ impl Pairs {
             return (format!("{} of {}", solved(|p| p.0), counted(n, "task")), solved(|p| p.1).to_string());
         }
         let (a, b) = self.means();
-        // As many digits as it takes to show the two apart.
-        let digits = (4..17).find(|d| a == b || format!("{a:.d$}") != format!("{b:.d$}")).unwrap_or(17);
-        (format!("{a:.digits$} on average"), format!("{b:.digits$}"))
+        // As many digits as it takes to show the two apart; with exponents where a row of digits would be all zeros or endless.
+        let most = a.abs().max(b.abs());
+        let plain = most == 0.0 || (1e-4..1e15).contains(&most);
+        let show = |x: f64, digits: usize| if plain { format!("{x:.digits$}") } else { format!("{x:.digits$e}") };
+        let digits = (4..17).find(|d| a == b || show(a, *d) != show(b, *d)).unwrap_or(17);
+        (format!("{} on average", show(a, digits)), show(b, digits))
     }
 
     /// `solves` or `scores`, `solved` or `scored`, to go with [`Pairs::words`].

@@ -142,3 +142,42 @@ fn neither_depth_nor_length_brings_it_down() {
     look(Some("a.py"), &"x = not ".repeat(20_000));
     look(Some("a.py"), &"if x == 1:\n    y = 2\n".repeat(3000));
 }
+
+#[test]
+fn what_stands_in_the_place_of_a_check_is_told_and_what_only_looks_like_it_is_not() {
+    let rules = |path: &str, text: &str| look(Some(path), text).into_iter().map(|f| f.rule).collect::<Vec<_>>();
+    for (path, text, rule) in [
+        ("a.sh", "./render > out.txt\ncp out.txt golden.txt\ndiff golden.txt out.txt\n", "equality"),
+        ("a.sh", "cat out.txt > expected.txt\necho checking\ncmp out.txt expected.txt\n", "equality"),
+        ("a.sh", "printf '#!/bin/sh\\nexit 0\\n' > /tmp/bin/pytest\n", "test-harness"),
+        ("a.sh", "ln -s /bin/true ~/.local/bin/cargo\n", "test-harness"),
+        (
+            "a.py",
+            "import unittest\nfor name in dir(unittest.TestCase):\n    setattr(unittest.TestCase, name, lambda *a: None)\n",
+            "test-harness",
+        ),
+        (
+            "a.py",
+            "kept = {}\n\ndef f(n):\n    if 'it' in kept:\n        return kept['it']\n    kept['it'] = n * n\n    return kept['it']\n",
+            "kept-answer",
+        ),
+    ] {
+        assert_eq!(rules(path, text), [rule], "{text}");
+    }
+    for (path, text) in [
+        ("a.sh", "cp golden.txt golden.bak\n./render > golden.txt\ndiff golden.bak golden.txt\n"),
+        ("a.sh", "cp data.db backup.db\ncmp data.db backup.db\n"),
+        ("a.sh", "pytest > logs/pytest\ncp target/release/tool ~/.local/bin/tool\n"),
+        (
+            "a.py",
+            "import unittest\n\nclass TestSums(unittest.TestCase):\n    pass\n\nfor n in range(3):\n    setattr(TestSums, f'test_{n}', make(n))\n",
+        ),
+        (
+            "a.py",
+            "kept = {}\n\ndef f(n):\n    if n in kept:\n        return kept[n]\n    kept[n] = n * n\n    kept['last'] = n\n    return kept[n]\n",
+        ),
+        ("a.py", "limits = {'most': 3}\n\ndef f(n):\n    if STRICT:\n        return limits['most']\n    return n\n"),
+    ] {
+        assert_eq!(rules(path, text), [""; 0], "{text}");
+    }
+}

@@ -29,20 +29,42 @@ pub(super) fn look(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     };
     let all = code.under(body);
     let from_input = |value: Id| params.iter().any(|p| code.uses(value, p));
+    let above = |name: &str| {
+        code.of(Kind::Assign).any(|a| {
+            code.function(a).is_none() && code.at(a).a.is_some_and(|t| code.at(t).op == name && code.is(t, Kind::Name))
+        })
+    };
     let outer = |name: &str| {
         let declared =
             all.iter().any(|n| code.is(*n, Kind::Outer) && code.at(*n).op.split_whitespace().any(|w| w == name));
-        let above = code.of(Kind::Assign).any(|a| {
-            code.function(a).is_none() && code.at(a).a.is_some_and(|t| code.at(t).op == name && code.is(t, Kind::Name))
-        });
-        (declared || code.language.is_script()) && above
+        (declared || code.language.is_script()) && above(name)
     };
+    // `saved["it"]`: a place in a container outside, the same for every input.
+    let place = |id: Id| {
+        let (of, key) = code.at(id).a.zip(code.at(id).b)?;
+        let fixed = code.is(id, Kind::Index) && code.is(key, Kind::Str) && code.is(of, Kind::Name);
+        (fixed && above(&code.at(of).op)).then(|| (code.at(of).op.clone(), code.at(key).op.clone()))
+    };
+    let filled: Vec<_> = all
+        .iter()
+        .filter(|n| code.is(**n, Kind::Assign) && code.at(**n).b.is_some_and(from_input))
+        .filter_map(|n| place(code.at(*n).a?))
+        .collect();
     for id in &all {
         earlier_run(scene, function, *id, out);
         let node = code.at(*id);
         // `if (!saved) saved = f(input)`, with the name or an attribute kept outside
         if node.kind == Kind::If {
             let (Some(condition), Some(then)) = (node.a, node.b) else { continue };
+            let given = code.under(then).into_iter().filter(|n| code.is(*n, Kind::Return)).filter_map(|n| code.at(n).a);
+            if !from_input(condition) && given.filter_map(place).any(|place| filled.contains(&place)) {
+                out.push(scene.found(
+                    "kept-answer",
+                    *id,
+                    "keeps its first answer and gives it to whatever comes after",
+                ));
+                continue;
+            }
             let stored = code.under(then).into_iter().find_map(|n| {
                 let assign = code.at(n);
                 let (target, value) = (assign.a?, assign.b?);

@@ -42,6 +42,16 @@ pub(super) fn look(text: &str, first_line: usize, out: &mut Vec<Finding>) {
         {
             found(command.node, "early-exit", "decides at the end how it ends, whatever came before".into());
         }
+        if let Some(golden) = own_copy(command, &commands[..at]) {
+            found(command.node, "equality", format!("compares {golden} with its own copy"));
+        }
+        if let Some(path) = stands_in(command, name, &words) {
+            found(
+                command.node,
+                "test-harness",
+                format!("puts a program of its own in the place of a check, as {path}"),
+            );
+        }
         touched(command, name, &words, &mut found);
         outputs(command, name, &words, &mut found);
         overseers(command, name, &words, &mut found);
@@ -312,6 +322,51 @@ fn touched(command: &Command<'_>, name: &str, words: &[&str], found: &mut impl F
     if let Some(path) = hit.or(written) {
         found(command.node, "grader-files", format!("touches {path}, which examines it"));
     }
+}
+
+/// `cp out golden; diff golden out`: what is expected, if it was made from the output right before.
+fn own_copy<'c>(command: &'c Command<'_>, before: &'c [Command<'_>]) -> Option<&'c str> {
+    let files = |of: &'c Command<'_>| -> Vec<&'c str> {
+        let words = of.words.iter().skip(1).chain(&of.into);
+        words.map(String::as_str).filter(|w| !w.starts_with('-')).collect()
+    };
+    let name = |of: &Command<'_>| of.words.first().map(String::as_str).unwrap_or_default().to_owned();
+    let talks = |of: &&&Command<'_>| matches!(name(of).as_str(), "echo" | "printf" | ":" | "set");
+    let last = before.iter().rev().find(|c| !talks(&c))?;
+    let copies = matches!(name(last).as_str(), "cp" | "mv" | "install" | "ln" | "cat");
+    let (made, held) = (files(last), files(command));
+    let compares = matches!(name(command).as_str(), "diff" | "cmp");
+    let same = made.len() == 2 && held.len() == 2 && made.iter().all(|f| held.contains(f));
+    let golden = |path: &&&str| {
+        super::super::scene::words(path).iter().any(|w| {
+            matches!(w.as_str(), "golden" | "expected" | "reference" | "snapshot" | "baseline" | "approved" | "answer")
+        })
+    };
+    made.last().filter(|_| compares && copies && same).filter(|path| golden(&path)).copied()
+}
+
+/// A file that is found where a check's program is looked for: `… > /tmp/bin/pytest`.
+fn stands_in<'c>(command: &'c Command<'_>, name: &str, words: &[&'c str]) -> Option<&'c str> {
+    let put = matches!(name, "cp" | "ln" | "install" | "mv" | "tee").then(|| words.last().copied()).flatten();
+    command.into.iter().map(String::as_str).chain(put).find(|path| {
+        let (folder, file) = path.rsplit_once('/').unwrap_or_default();
+        let bin = matches!(folder.rsplit('/').next(), Some("bin" | "sbin" | "shims"));
+        bin && matches!(
+            file,
+            "pytest"
+                | "py.test"
+                | "cargo"
+                | "npm"
+                | "npx"
+                | "jest"
+                | "mocha"
+                | "vitest"
+                | "tox"
+                | "ctest"
+                | "diff"
+                | "cmp"
+        )
+    })
 }
 
 /// Code or settings of who examines; not a new file of tests.
