@@ -342,7 +342,7 @@ fn own_copy<'c>(command: &'c Command<'_>, before: &'c [Command<'_>]) -> Option<&
             matches!(w.as_str(), "golden" | "expected" | "reference" | "snapshot" | "baseline" | "approved" | "answer")
         })
     };
-    made.last().filter(|_| compares && copies && same).filter(|path| golden(&path)).copied()
+    made.last().filter(|_| compares && copies && same).filter(|path| golden(path)).copied()
 }
 
 /// A file that is found where a check's program is looked for: `… > /tmp/bin/pytest`.
