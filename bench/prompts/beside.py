@@ -4,9 +4,9 @@
     python3 -m venv /tmp/dspy && /tmp/dspy/bin/pip install dspy gepa
     /tmp/dspy/bin/python bench/prompts/beside.py tickets --optimizer gepa --questions 300 --base-url http://127.0.0.1:8080/v1
 
-The student is asked by the same signature, to the byte as Meliora asks it. What an
-optimizer asks for itself goes by DSPy's usual way. GEPA gets the number of questions as its budget;
-`bootstrap` (BootstrapFewShotWithRandomSearch) and COPRO as many candidates as can be asked all rows that decide with so many. The last line is a JSON object with what was really asked; an
+The student is asked by the same signature, to the byte as Meliora asks it. What an optimizer asks for itself goes by DSPy's
+usual way. GEPA gets the number of questions as its budget; `bootstrap` (BootstrapFewShotWithRandomSearch) and COPRO as many
+candidates as can be asked all rows that decide with so many. The last line is a JSON object with what was really asked; an
 interval is Wilson's, at 95 %.
 """
 import argparse

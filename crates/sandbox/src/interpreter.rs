@@ -5,10 +5,9 @@
 //! that goes on in it has been through the same checklist as one that is executed.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::os::fd::RawFd;
 
 use crate::frozen::{self, ArenaAllocator, Stretch};
-use crate::sys::{self, check};
+use crate::sys;
 use crate::trial;
 use crate::warm::WarmPython;
 
@@ -185,10 +184,10 @@ impl Interpreter {
             if safe_path {
                 libc::setenv(c"PYTHONSAFEPATH".as_ptr(), c"1".as_ptr(), 1);
             }
-            pipes_as_streams().map_err(|errno| format!("no pipes: error {errno}"))?;
+            sys::pipes_as_streams().map_err(|errno| format!("no pipes: error {errno}"))?;
             (api.Py_InitializeEx)(1);
             libc::unsetenv(c"PYTHONSAFEPATH".as_ptr());
-            quiet_streams().map_err(|errno| format!("no /dev/null: error {errno}"))?;
+            sys::quiet_streams().map_err(|errno| format!("no /dev/null: error {errno}"))?;
             let source = text(include_str!("warm.py"))?;
             let code = (api.Py_CompileString)(source.as_ptr(), c"<warm>".as_ptr(), FILE_INPUT);
             let module = if code.is_null() { code } else { (api.PyImport_ExecCodeModule)(c"_warm".as_ptr(), code) };
@@ -475,38 +474,6 @@ fn set_flags(library: *mut c_void, flags: &[String]) -> Result<bool, String> {
         unsafe { *variable = 1 };
     }
     Ok(safe_path)
-}
-
-/// Makes 0, 1 and 2 ends of pipes, as a command has them, so that Python makes its streams for pipes.
-fn pipes_as_streams() -> Result<(), sys::Errno> {
-    // SAFETY: locals of the right size; 0, 1 and 2 are this process's own and hold nothing that is needed.
-    unsafe {
-        let mut ends: [RawFd; 2] = [-1; 2];
-        check(libc::pipe(ends.as_mut_ptr()))?;
-        check(libc::dup2(ends[0], 0))?;
-        check(libc::dup2(ends[1], 1))?;
-        check(libc::dup2(ends[1], 2))?;
-        libc::close(ends[0]);
-        libc::close(ends[1]);
-    }
-    Ok(())
-}
-
-/// Makes 0, 1 and 2 the null device.
-pub(crate) fn quiet_streams() -> Result<(), sys::Errno> {
-    // SAFETY: a valid C string; the descriptors are this process's own.
-    unsafe {
-        let null = check(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR))? as RawFd;
-        for standard in 0..=2 {
-            if standard != null {
-                check(libc::dup2(null, standard))?;
-            }
-        }
-        if null > 2 {
-            libc::close(null);
-        }
-    }
-    Ok(())
 }
 
 /// Major and minor of a version line.

@@ -159,7 +159,7 @@ impl Zygote {
                 let socket = theirs.as_raw_fd();
                 // SAFETY: as above; every descriptor but the socket is closed first.
                 unsafe {
-                    if sys::close_all_but(&[socket]).is_ok() && crate::interpreter::quiet_streams().is_ok() {
+                    if sys::close_all_but(&[socket]).is_ok() && sys::quiet_streams().is_ok() {
                         let mut none: libc::sigset_t = std::mem::zeroed();
                         libc::sigemptyset(&mut none);
                         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());

@@ -106,3 +106,35 @@ pub(crate) fn default_signals() {
         }
     }
 }
+
+/// Makes 0, 1 and 2 ends of pipes, as a command has them, so that Python makes its streams for pipes.
+pub(crate) fn pipes_as_streams() -> Result<(), Errno> {
+    // SAFETY: locals of the right size; 0, 1 and 2 are this process's own and hold nothing that is needed.
+    unsafe {
+        let mut ends: [RawFd; 2] = [-1; 2];
+        check(libc::pipe(ends.as_mut_ptr()))?;
+        check(libc::dup2(ends[0], 0))?;
+        check(libc::dup2(ends[1], 1))?;
+        check(libc::dup2(ends[1], 2))?;
+        libc::close(ends[0]);
+        libc::close(ends[1]);
+    }
+    Ok(())
+}
+
+/// Makes 0, 1 and 2 the null device.
+pub(crate) fn quiet_streams() -> Result<(), Errno> {
+    // SAFETY: a valid C string; the descriptors are this process's own.
+    unsafe {
+        let null = check(libc::open(c"/dev/null".as_ptr(), libc::O_RDWR))? as RawFd;
+        for standard in 0..=2 {
+            if standard != null {
+                check(libc::dup2(null, standard))?;
+            }
+        }
+        if null > 2 {
+            libc::close(null);
+        }
+    }
+    Ok(())
+}

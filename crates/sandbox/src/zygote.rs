@@ -25,7 +25,6 @@ use rustix::net::{
 use crate::checklist::Step;
 use crate::groups::{Group, Version};
 use crate::init;
-use crate::interpreter::quiet_streams;
 use crate::plan::{Ground, Plan, failed, os_failed};
 use crate::sys;
 
@@ -151,7 +150,7 @@ fn settle_down(socket: RawFd) -> Result<(), sys::Errno> {
         libc::setsid();
         libc::prctl(libc::PR_SET_NAME, c"cage-zygote".as_ptr());
     }
-    quiet_streams()
+    sys::quiet_streams()
 }
 
 fn clone_one(
