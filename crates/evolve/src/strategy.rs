@@ -2,6 +2,7 @@
 
 mod bandit;
 mod beta;
+mod blocks;
 mod dgm;
 mod greedy;
 mod hgm;

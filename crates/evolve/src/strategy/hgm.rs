@@ -13,6 +13,7 @@
 //! among many by few marks is mostly lucky. A mark between failure and success counts as a part of each. A child of two
 //! parents belongs to the first one's clade. τ ends at 1000.
 
+use super::blocks::Blocks;
 use super::pool::{Belief, Pool};
 use super::{Action, Exam, Strategy, arm_for, breeds, draw, inspirations, sound, unfinished};
 use crate::budget::Budget;
@@ -34,8 +35,8 @@ pub struct Hgm {
     run: u32,
     seen: usize,
     range: (f64, f64),
-    own: Vec<Sum>,
-    clade: Vec<Sum>,
+    own: Blocks<Sum>,
+    clade: Blocks<Sum>,
     /// Tasks with a mark, over all variants.
     marks: i64,
     parents: Pool,
@@ -69,8 +70,8 @@ impl Hgm {
         let touched = lineage.touched_since(self.seen);
         self.seen += touched.len();
         let places = lineage.nodes().len();
-        self.own.resize(places, Sum::default());
-        self.clade.resize(places, Sum::default());
+        self.own.reach(places);
+        self.clade.reach(places);
         for index in touched {
             self.take(lineage, run, *index);
         }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::beta::missing;
+use super::blocks::Blocks;
 use crate::lineage::NodeIndex;
 use crate::rng::Rng;
 
@@ -21,7 +22,7 @@ type Class = (i16, i16);
 /// Candidates with what is believed of them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pool {
-    beliefs: Vec<Option<Belief>>,
+    beliefs: Blocks<Option<Belief>>,
     /// Members in order: what is drawn must not depend on how the pool came about.
     classes: BTreeMap<Class, Vec<NodeIndex>>,
     len: usize,
@@ -96,11 +97,10 @@ impl Pool {
     /// Says what is believed of a candidate; `None` takes it out.
     pub(super) fn set(&mut self, index: NodeIndex, belief: Option<Belief>) {
         let place = index as usize;
-        if self.beliefs.len() <= place {
-            if belief.is_none() {
-                return;
-            }
-            self.beliefs.resize(place + 1, None);
+        if belief.is_some() {
+            self.beliefs.reach(place + 1);
+        } else if self.beliefs.get(place).is_none() {
+            return;
         }
         let before = std::mem::replace(&mut self.beliefs[place], belief);
         let (was, is) = (before.map(|b| b.class()), belief.map(|b| b.class()));
@@ -130,7 +130,7 @@ impl Pool {
 
     /// Whether it is among the candidates.
     pub(super) fn holds(&self, index: NodeIndex) -> bool {
-        self.beliefs.get(index as usize).is_some_and(Option::is_some)
+        self.beliefs.get(index as usize).flatten().is_some()
     }
 
     fn belief(&self, index: NodeIndex) -> Belief {
