@@ -136,7 +136,7 @@ fn a_budget_for_less_than_one_examination_is_an_error_before_anything_is_asked()
     let (url, calls) = server(fixes);
     let project = bugfix(CASES, EXACT);
     let ran = optimize(&project, &["--base-url", &url, "--tokens", "10"]).exits(2);
-    ran.says(&["the budget does not allow a single examination", "hint: raise `--tokens`"]);
+    ran.says(&["the budget of tokens does not allow a single examination", "hint: raise `--tokens`"]);
     assert_eq!(calls.load(Ordering::SeqCst), 0);
     // Nothing is spoilt: a budget that reaches goes on from there.
     optimize(&project, &["--base-url", &url]).exits(0);

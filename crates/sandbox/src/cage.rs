@@ -142,7 +142,7 @@ impl Inner {
         // What the group holds, files included, is quickly read; below the limit there is nothing to count.
         let together = self.group().and_then(|group| group.usage()).unwrap_or(u64::MAX);
         let over = self.killed_for_memory_now()
-            || together > self.limits.memory && watch::resident(&self.proc) > self.limits.memory;
+            || together > self.limits.memory && watch::resident(&self.proc) > watch::most(self.limits.memory);
         if over {
             self.note_overrun();
         }

@@ -26,6 +26,12 @@ pub(crate) fn resident(proc: &OwnedFd) -> u64 {
         .sum()
 }
 
+/// What [`resident`] may come to in a cage with this limit. Pages that an interpreter shares with its copies count for each of
+/// them, and a process that reaches its own limit is to learn of it before the whole cage is ended.
+pub(crate) fn most(limit: u64) -> u64 {
+    limit.saturating_add(limit / 4).saturating_add(16 << 20)
+}
+
 fn status(folder: rustix::fd::BorrowedFd<'_>, path: &str) -> Option<String> {
     let file = rustix::fs::openat(folder, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let mut bytes = vec![0; 4096];
