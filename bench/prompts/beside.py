@@ -71,7 +71,7 @@ def wilson(right, n, z=1.959964):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=["tickets", "orders"])
+    parser.add_argument("task", choices=["commits", "orders", "tickets"])
     parser.add_argument("--optimizer", choices=["bootstrap", "copro", "gepa"], required=True)
     parser.add_argument("--questions", type=int, required=True, help="most questions to the student while it optimizes")
     parser.add_argument("--base-url", required=True)

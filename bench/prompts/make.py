@@ -107,7 +107,59 @@ def orders():
     return rows
 
 
-TASKS = {"orders": orders, "tickets": tickets}
+CHANGES = {
+    "feat": ["add {o} to {p}", "support {o} in {p}", "let {p} export {o}", "allow {o} for {p}", "introduce {o}",
+             "{p}: new option for {o}", "show {o} on the start page", "sort and filter {o}", "users can now share {o}"],
+    "fix": ["handle missing {o} in {p}", "do not crash when {p} has no {o}", "{p}: wrong {o} after a restart", "prevent duplicate {o}",
+            "correct the rounding in {p}", "{p} no longer loses {o}", "close the race between {p} and {q}", "off by one in {o}",
+            "escape quotes in {o}"],
+    "perf": ["read {o} in one query", "cache {o} between calls", "{p}: avoid copying {o}", "halve the memory that {o} take",
+             "look up {o} by hash instead of a scan", "load {o} only when {p} needs them", "batch the writes of {p}",
+             "{p} starts twice as fast", "stream {o} instead of holding them all"],
+    "refactor": ["move {o} into a module of their own", "rename {o} for clarity", "split {p} into two classes",
+                 "{p}: extract {o} from the handler", "replace inheritance by composition in {p}", "inline the helper of {p}",
+                 "{p} and {q} share one base", "remove dead code around {o}", "pass {o} as an argument instead of a global"],
+    "docs": ["explain {o} in the README", "describe how {p} deals with {o}", "typo in the guide to {p}", "example for {o}",
+             "link to the page on {o}", "say what {p} does with {o}", "document the limits of {p}", "changelog entry for {o}",
+             "comment on why {p} waits for {q}"],
+    "test": ["cover {o} with a case", "check that {p} refuses bad {o}", "make the check of {p} less flaky", "property for {o}",
+             "raise coverage of {p}", "snapshots of {o}", "fixture with ten thousand {o}", "end-to-end case for {p} and {q}",
+             "stub out {p} in the suite of {q}"],
+    "build": ["bump {l} to {v}", "pin the version of {l}", "drop {l} from the dependencies", "compile {p} with optimisation",
+              "upgrade the compiler to {v}", "link {l} statically", "switch the bundler to {l}", "allow {l} {v} and later",
+              "strip symbols from the binary of {p}"],
+    "ci": ["run {p} checks on every push", "cache packages between jobs of {p}", "publish {p} from the pipeline",
+           "run the nightly job of {p} on ARM too", "fail the workflow on warnings in {p}", "limit the jobs of {p} to {m} minutes",
+           "skip the pipeline for drafts of {p}", "one runner for {p} and {q}", "keep the artifacts of {p} for {m} days"],
+}
+THINGS = ["invoices", "session tokens", "avatars", "user names", "time zones", "search results", "uploads", "webhooks", "price lists",
+          "address labels", "feature flags", "log lines"]
+PARTS = ["the importer", "checkout", "the scheduler", "the admin page", "the mobile client", "the mailer", "the parser", "billing",
+         "the gateway", "the queue"]
+LIBRARIES = ["openssl", "zlib", "react", "serde", "numpy", "protobuf", "esbuild", "sqlite"]
+
+
+def commits():
+    """Drawn one by one; each type is as likely in each split, and no two subjects are the same."""
+    rng = random.Random(SEED)
+    rows, seen = [], set()
+    for split, count in [("train", 40), ("validation", 80), ("holdout", 80)]:
+        for i in range(count):
+            kind = list(CHANGES)[i % len(CHANGES)]
+            while True:
+                part, other = rng.sample(PARTS, 2)
+                version = f"{rng.randint(1, 9)}.{rng.randint(0, 30)}"
+                subject = rng.choice(CHANGES[kind]).format(
+                    o=rng.choice(THINGS), p=part, q=other, l=rng.choice(LIBRARIES), v=version, m=rng.choice([5, 10, 14, 30, 45]))
+                if subject not in seen:
+                    break
+            seen.add(subject)
+            rows.append({"subject": subject, "expected": kind, "split": split})
+    rng.shuffle(rows)
+    return rows
+
+
+TASKS = {"commits": commits, "orders": orders, "tickets": tickets}
 
 
 def main():

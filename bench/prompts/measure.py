@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--model", default="qwen2.5-coder-1.5b-instruct")
     parser.add_argument("--meliora", type=Path, default=MELIORA)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--tasks", default="tickets,orders")
+    parser.add_argument("--tasks", default="commits,orders,tickets")
     parser.add_argument("--optimizers", default="reword,copro,gepa")
     parser.add_argument("--evals", type=int, default=14, help="examinations of each optimizer's run")
     parser.add_argument("--minutes", type=float, default=0, help="most minutes of each optimizer; 0 for no limit")

@@ -184,6 +184,18 @@ pub enum Command {
     Schema,
 }
 
+impl Command {
+    /// Whether it may open cages.
+    pub fn opens_cages(&self) -> bool {
+        match self {
+            Command::Run(_) | Command::Bench(_) | Command::Promote { .. } | Command::Doctor { .. } => true,
+            Command::Prompt { command } => matches!(command, Prompt::Optimize { .. }),
+            Command::Sandbox { command } => !matches!(command, Sandbox::Image { .. }),
+            _ => false,
+        }
+    }
+}
+
 /// What to simulate.
 #[derive(ClapArgs, Debug)]
 pub struct Simulate {

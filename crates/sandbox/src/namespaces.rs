@@ -146,8 +146,8 @@ impl Sandbox for Namespaces {
     fn describe(&self) -> String {
         let machine = &self.machine;
         let user = match machine.pool {
-            Pool::Own { .. } => "an own user for each cage",
-            Pool::Starter { .. } => "weaker: the starting user in each cage",
+            Pool::Own { .. } => "an own user for each cage".to_owned(),
+            Pool::Starter { .. } => format!("weaker: the starting user in each cage ({})", crate::ranges::missing()),
         };
         format!(
             "namespaces (user, pid, mount, network, ipc, uts, cgroup), {user}, no capabilities, \

@@ -138,3 +138,31 @@ pub(crate) fn quiet_streams() -> Result<(), Errno> {
     }
     Ok(())
 }
+
+/// Gives the calling process, which has one thread, mounts of its own that follow the host's.
+pub(crate) fn own_mounts() -> Result<(), Errno> {
+    let kind = libc::MS_REC | libc::MS_SLAVE;
+    // SAFETY: valid C strings, and null where the call reads nothing.
+    unsafe {
+        check(libc::unshare(libc::CLONE_NEWNS))?;
+        check(libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), kind, std::ptr::null())).map(drop)
+    }
+}
+
+/// Leaves all groups but the own one, where this process is root and may: with the starter's groups a cage could read
+/// what these may read. An ordinary user cannot leave any.
+pub(crate) fn leave_groups() -> Result<(), Errno> {
+    // SAFETY: numbers, and a list of no groups.
+    unsafe {
+        if libc::geteuid() != 0 {
+            return Ok(());
+        }
+        match check(libc::setgroups(0, std::ptr::null())) {
+            // A user namespace with one id: `user_namespaces(7)`.
+            Err(libc::EPERM) if std::fs::read("/proc/self/setgroups").is_ok_and(|word| word.starts_with(b"deny")) => {
+                Ok(())
+            }
+            left => left.map(drop),
+        }
+    }
+}

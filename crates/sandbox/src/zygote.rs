@@ -115,7 +115,9 @@ fn live(socket: &OwnedFd, ground: &Ground) -> ! {
 /// Clones cages as long as the host asks.
 pub(crate) fn serve(socket: &OwnedFd, ground: &Ground) {
     // What is wrong is told to whoever asks for the first cage.
-    let settled = settle_down(socket.as_raw_fd());
+    let settled = settle_down(socket.as_raw_fd())
+        .map_err(|errno| (Step::Descriptors, errno))
+        .and_then(|()| sys::leave_groups().map_err(|errno| (Step::Identity, errno)));
     // Until the host is gone.
     let mut version = [0; 1];
     while let Ok((1, fds)) = receive(socket.as_fd(), &mut version) {
@@ -125,8 +127,8 @@ pub(crate) fn serve(socket: &OwnedFd, ground: &Ground) {
         let version = if version == [1] { Version::One } else { Version::Two };
         let cloned = match settled {
             Ok(()) => clone_one(ground, &control, &text.into(), (version, &groups)),
-            Err(errno) => {
-                let (what, hint) = Step::explain(Step::Descriptors as u32);
+            Err((step, errno)) => {
+                let (what, hint) = Step::explain(step as u32);
                 Err(SandboxError { hint: hint.map(str::to_owned), ..os_failed(what, errno) })
             }
         };

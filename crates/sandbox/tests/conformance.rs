@@ -155,7 +155,7 @@ const PROPERTIES: &[(&str, Property)] = &[
 type Test<'a> = (&'a str, Box<dyn Fn() + 'a>);
 
 fn main() {
-    meliora_sandbox::serve_if_asked(std::env::args_os());
+    common::begin();
     let names: Vec<String> = BACKENDS
         .iter()
         .flat_map(|(backend, ..)| PROPERTIES.iter().map(move |(property, _)| format!("{backend}::{property}")))
@@ -181,6 +181,7 @@ fn main() {
         }
     }
     tests.push(("ordinary_user_gets_the_same", Box::new(again_as_an_ordinary_user)));
+    tests.push(("ordinary_user_with_ranges_gets_the_same", Box::new(common::again_with_ranges)));
     run_tests(&tests.iter().map(|(name, test)| (*name, &**test)).collect::<Vec<_>>());
 }
 

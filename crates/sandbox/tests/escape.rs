@@ -273,23 +273,7 @@ fn each_cage_has_a_user_of_its_own_where_the_host_can_give_one() {
         process.next().unwrap();
         held.push(process);
     }
-    let mut users: Vec<u32> = Vec::new();
-    for _ in 0..200 {
-        users = std::fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .filter_map(|entry| {
-                let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-                let ours = line == b"sleep\x003001.5\0" || line == b"sleep\x003002.5\0";
-                ours.then(|| std::os::unix::fs::MetadataExt::uid(&entry.metadata().unwrap()))
-            })
-            .collect();
-        if users.len() == 2 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    assert_eq!(users.len(), 2);
+    let users = users_of(["3001.5", "3002.5"]);
     assert!(users[0] != users[1] && users.iter().all(|user| *user >= 1_900_000_000), "{users:?}");
 }
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use common::{sandbox, skip};
+use meliora_evolve::Sandbox as _;
 use meliora_sandbox::{Extent, Finding, State, selftest};
 
 /// Makes this program run the self-test without any cage and print what it finds.
@@ -17,7 +18,7 @@ const BARE: &str = "--without-a-cage";
 const OWN: &str = "--own-processes";
 
 fn main() {
-    meliora_sandbox::serve_if_asked(std::env::args_os());
+    common::begin();
     if std::env::args().any(|word| word == BARE) {
         for finding in
             selftest(&bare::Bare { own_processes: std::env::args().any(|word| word == OWN) }, &program(), Extent::Whole)
@@ -35,6 +36,8 @@ fn main() {
         ("a_program_that_cannot_be_shown_is_put_into_the_cage", a_program_that_cannot_be_shown_is_put_into_the_cage),
         ("a_program_that_says_nothing_has_tested_nothing", a_program_that_says_nothing_has_tested_nothing),
         ("ordinary_user_gets_out_no_more_than_root", common::again_as_an_ordinary_user),
+        ("each_cage_has_a_user_of_its_own", each_cage_has_a_user_of_its_own),
+        ("ordinary_user_with_ranges_gets_out_no_more", common::again_with_ranges),
     ]);
 }
 
@@ -67,6 +70,31 @@ fn the_quick_form_is_a_handful_of_the_same() {
 fn a_program_that_cannot_be_shown_is_put_into_the_cage() {
     let findings = selftest(sandbox(), Path::new("/no/such/file"), Extent::Quick).unwrap();
     assert_eq!(not_closed(&findings), Vec::<&Finding>::new());
+}
+
+/// As root, and as an ordinary user with ids of `/etc/subuid`.
+fn each_cage_has_a_user_of_its_own() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    assert!(sandbox().describe().contains("an own user for each cage"), "{}", sandbox().describe());
+    let cages = [(); 2].map(|()| sandbox().open(common::spec(common::wall(60_000))).unwrap());
+    let times = ["3003.5", "3004.5"];
+    let mut held = Vec::new();
+    for (cage, time) in cages.iter().zip(times) {
+        assert_eq!(common::out(&common::shell(&**cage, "id -u; id -G")), "1000\n1000\n");
+        // What its commands close to all others the host can still read, and change.
+        let private = "mkdir -m 700 /work/own && echo x > /work/own/file && chmod 600 /work/own/file";
+        common::shell(&**cage, private);
+        assert_eq!(cage.get("/work/own/file", 10).unwrap(), b"x\n");
+        cage.put("/work/own/file", b"y", false).unwrap();
+        let process = cage.spawn(&common::command(["/bin/sh", "-c", &format!("echo up; exec sleep {time}")])).unwrap();
+        process.next().unwrap();
+        held.push(process);
+    }
+    let users = common::users_of(times);
+    let own = rustix::process::getuid().as_raw();
+    assert!(users[0] != users[1] && !users.contains(&own) && !users.contains(&65_534), "{users:?}");
 }
 
 fn a_program_that_says_nothing_has_tested_nothing() {
@@ -108,7 +136,7 @@ const MAY_BE_ABSENT: &[(&str, &str)] = &[
 ];
 
 fn every_probe_is_open_where_nothing_is_closed() {
-    if !rustix::process::geteuid().is_root() {
+    if !rustix::process::geteuid().is_root() || common::with_ranges() {
         // Where these tests run once more as an ordinary user, root has shown it.
         if std::env::var_os("MELIORA_TEST_PYTHON").is_none() {
             skip("only root can show that all of it is open without a cage");

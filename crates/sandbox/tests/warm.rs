@@ -16,7 +16,7 @@ use meliora_sandbox::{Namespaces, WarmPython};
 const CANARY: &str = "MELIORA_TEST_CANARY";
 
 fn main() {
-    meliora_sandbox::serve_if_asked(std::env::args_os());
+    common::begin();
     // SAFETY: no other thread is there yet.
     unsafe { std::env::set_var(CANARY, canary()) };
     let tests: &[(&str, fn())] = &[
@@ -46,6 +46,7 @@ fn main() {
         ("other_commands_are_executed_as_ever", other_commands_are_executed_as_ever),
         ("a_python_that_cannot_be_warm_is_cold_and_says_why", a_python_that_cannot_be_warm_is_cold_and_says_why),
         ("ordinary_user_gets_the_same", common::again_as_an_ordinary_user),
+        ("ordinary_user_with_ranges_gets_the_same", common::again_with_ranges),
     ];
     common::run_tests(tests);
 }

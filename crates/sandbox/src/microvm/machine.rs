@@ -186,11 +186,16 @@ impl Parts {
     }
 }
 
+/// How a user namespace shows a group of the host that it has no number for.
+const UNMAPPED: u32 = 65_534;
+
 /// What the new process does between fork and exec: only system calls, with what was made before.
 pub(crate) fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, writes: u64, kvm_group: Option<u32>) {
     let root = rustix::process::geteuid().is_root();
     let (uid, gid) = (lease.uid, lease.gid);
     let parent = rustix::process::getpid().as_raw_nonzero().get();
+    // In a user namespace that has no number for that group it can only be kept, as an ordinary user's machine keeps it.
+    let keep_groups = kvm_group == Some(UNMAPPED);
     let mut groups: Vec<libc::gid_t> = Vec::with_capacity(1);
     groups.extend(kvm_group.filter(|_| root));
     let enclose = move || {
@@ -203,7 +208,9 @@ pub(crate) fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, wr
         unsafe {
             done(libc::unshare(spaces))?;
             if root {
-                done(libc::setgroups(groups.len(), groups.as_ptr()))?;
+                if !keep_groups {
+                    done(libc::setgroups(groups.len(), groups.as_ptr()))?;
+                }
                 done(libc::setresgid(gid, gid, gid))?;
                 done(libc::setresuid(uid, uid, uid))?;
             }

@@ -82,11 +82,40 @@ pub fn wall(millis: u64) -> Limits {
     Limits { wall: Duration::from_millis(millis), ..Limits::default() }
 }
 
+/// Set for a run as an ordinary user who has ids of `/etc/subuid`.
+const WITH_RANGES: &str = "MELIORA_TEST_RANGES";
+
+/// Whether this is such a run: its root is an ordinary user outside.
+pub fn with_ranges() -> bool {
+    std::env::var_os(WITH_RANGES).is_some()
+}
+
+/// First thing in the `main` of tests that [`again_with_ranges`] runs once more.
+pub fn begin() {
+    meliora_sandbox::serve_if_asked(std::env::args_os());
+    if with_ranges() {
+        meliora_sandbox::take_ranges();
+        assert!(rustix::process::geteuid().is_root(), "no ranges were taken");
+    }
+}
+
 /// Runs the tests of this binary once more as an ordinary user, if root runs them now. Python may lie where that user
 /// cannot go, so it is shown to them elsewhere, in a mount namespace of its own.
 pub fn again_as_an_ordinary_user() {
+    again("as uid 65534", None);
+}
+
+/// The same for one to whom `/etc/subuid` gives ids.
+pub fn again_with_ranges() {
+    if which("newuidmap").is_none() || !std::path::Path::new("/etc/subuid").exists() {
+        return skip("ranges of /etc/subuid: the package uidmap is not here, or no such file");
+    }
+    again("as uid 65534 with ranges", Some("65534:200000:65536\n"));
+}
+
+fn again(who: &str, ranges: Option<&str>) {
     use std::os::unix::fs::PermissionsExt;
-    if !rustix::process::geteuid().is_root() {
+    if !rustix::process::geteuid().is_root() || with_ranges() {
         return;
     }
     let place = tempfile::Builder::new().prefix("cage-test").tempdir_in("/var/tmp").unwrap();
@@ -95,19 +124,45 @@ pub fn again_as_an_ordinary_user() {
     std::fs::copy(std::env::current_exe().unwrap(), &binary).unwrap();
     std::fs::set_permissions(&binary, PermissionsExt::from_mode(0o755)).unwrap();
     std::fs::create_dir(&prefix).unwrap();
+    let ids = place.path().join("ids");
+    std::fs::write(&ids, ranges.unwrap_or_default()).unwrap();
     let python = python();
     let inside = std::path::Path::new(&python.program).strip_prefix(&python.prefix).expect("python lies in its prefix");
-    let script = r#"mount --bind "$1" "$2" && cd / && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
-        "$3" --skip ordinary_user --skip kill_nine --test-threads 2"#;
-    let output = std::process::Command::new("unshare")
+    let script = r#"mount --bind "$1" "$2" || exit 1
+        if [ -s "$4" ]; then mount --bind "$4" /etc/subuid && mount --bind "$4" /etc/subgid || exit 1; fi
+        cd / && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+        "$3" --skip ordinary_user --skip with_ranges --skip kill_nine --test-threads 2"#;
+    let mut command = std::process::Command::new("unshare");
+    command
         .args(["--mount", "sh", "-c", script, "sh"])
-        .args([&python.prefix, &prefix, &binary])
-        .env("MELIORA_TEST_PYTHON", format!("{}\n{}", prefix.join(inside).display(), prefix.display()))
-        .output()
-        .expect("this test needs unshare and setpriv of util-linux, and they are not there");
+        .args([&python.prefix, &prefix, &binary, &ids])
+        .env("MELIORA_TEST_PYTHON", format!("{}\n{}", prefix.join(inside).display(), prefix.display()));
+    if ranges.is_some() {
+        command.env(WITH_RANGES, "1");
+    }
+    let output = command.output().expect("this test needs unshare and setpriv of util-linux, and they are not there");
     let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "as uid 65534:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!told.contains(" 0 passed"), "no test ran as uid 65534:\n{told}");
+    assert!(output.status.success(), "{who}:\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!told.contains(" 0 passed"), "no test ran {who}:\n{told}");
+}
+
+/// The users, as this process sees them, of the commands `sleep` with these times.
+pub fn users_of(times: [&str; 2]) -> Vec<u32> {
+    for _ in 0..200 {
+        let processes = || std::fs::read_dir("/proc").unwrap().flatten();
+        let user = |time: &str| {
+            let wanted = format!("sleep\0{time}\0");
+            let process = processes().find(|entry| {
+                std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == wanted.as_bytes())
+            })?;
+            Some(std::os::unix::fs::MetadataExt::uid(&process.metadata().ok()?))
+        };
+        if let [Some(one), Some(two)] = times.map(user) {
+            return vec![one, two];
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the commands are not there")
 }
 
 /// Machines for tests, or why this computer cannot have them: it lacks QEMU, or the packages of an image.
