@@ -67,6 +67,8 @@ def write_project(folder, name, spec, program, options):
     if options.base_url:
         # A small model on a busy machine may take long.
         lines += ["[model]", "timeout_seconds = 1800"]
+        if options.size:
+            lines.append(f'size = "{options.size}"')
     if options.python:
         lines += ["[sandbox]", f"python = {quoted(options.python)}"]
     (folder / "meliora.toml").write_text("\n".join(lines) + "\n")
@@ -223,6 +225,7 @@ def main():
     parser.add_argument("--strategy", default="greedy", choices=("greedy", "dgm"))
     parser.add_argument("--base-url")
     parser.add_argument("--model")
+    parser.add_argument("--size", help="of the model, as [model] size; above 7b the briefs are those of a large one")
     parser.add_argument("--attempts", type=int, default=2000, help="candidates for each program; for rewrite, proposals")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="programs at a time")

@@ -182,6 +182,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--evaluations", type=int, default=200)
     parser.add_argument("--strategy", default="greedy", help="of Meliora")
+    parser.add_argument("--engine", choices=["openevolve", "meliora"], help="only this one; with --out the other can run elsewhere")
     parser.add_argument("--base-url", default="", help="a model server for both, instead of the stub")
     parser.add_argument("--model", default="", help="its model")
     parser.add_argument("--meliora", default=str(ROOT / "target/release/meliora"))
@@ -205,6 +206,8 @@ def main():
             runs = {name: [] for name in engines}
             for seed in range(1, options.seeds + 1):
                 for name, run in engines.items():
+                    if options.engine not in (None, name) and (task, name, seed) not in known:
+                        continue
                     try:
                         found = known.get((task, name, seed)) or run(task, seed)
                     except (Failed, subprocess.TimeoutExpired) as why:
