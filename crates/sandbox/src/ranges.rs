@@ -19,18 +19,27 @@ use crate::sys;
 /// Fewest ids that are worth it: [`crate::identity`] takes the upper half.
 const FEWEST: u32 = 128;
 
+/// A variable that, as `starter`, asks for cages of the starting user.
+const CAGE_USER: &str = "MELIORA_CAGE_USER";
+
 /// Why this process has no range.
 static MISSING: OnceLock<String> = OnceLock::new();
 
 /// Has an ordinary user's program begin anew, with the ids that `/etc/subuid` and `/etc/subgid` give that user, so that
 /// each cage can have its own. Does nothing for root, where it has happened already, and where there are no such ids;
 /// then [`Namespaces`](crate::Namespaces) says so in its description. To be called before there is a second thread or
-/// anything was done, for the program begins once more.
+/// anything was done, for the program begins once more. `MELIORA_CAGE_USER=starter` keeps it from that.
 pub fn take_ranges() {
     if rustix::process::geteuid().is_root() {
         return;
     }
-    let Err(why) = enter();
+    let why = match std::env::var(CAGE_USER).as_deref() {
+        Ok("starter") => format!("{CAGE_USER}=starter asks for it"),
+        _ => {
+            let Err(why) = enter();
+            why
+        }
+    };
     // Only the first reason counts.
     MISSING.set(why).ok();
 }
