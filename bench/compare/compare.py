@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -131,16 +132,26 @@ def openevolve(python, task, seed, options):
                                            + "prompt:\n" + "\n".join(message) + "\n")
         began = time.perf_counter()
         # Its first evaluation is that of the program as it stands.
-        done = subprocess.run([str(python), "-m", "openevolve.cli", str(where / "initial_program.py"), str(where / "evaluator.py"),
-                               "--config", str(where / "config.yaml"), "--iterations", str(options.evaluations - 1),
-                               "--output", str(where / "out")],
-                              capture_output=True, text=True, cwd=where, env={**os.environ, "OPENAI_API_KEY": "none"},
-                              timeout=options.minutes * 60)
+        trace, words = where / "trace.jsonl", where / "words.txt"
+        with open(words, "w") as out:
+            process = subprocess.Popen([str(python), "-m", "openevolve.cli", str(where / "initial_program.py"),
+                                        str(where / "evaluator.py"), "--config", str(where / "config.yaml"), "--iterations",
+                                        str(options.evaluations - 1), "--output", str(where / "out")],
+                                       stdout=out, stderr=out, cwd=where, env={**os.environ, "OPENAI_API_KEY": "none"},
+                                       start_new_session=True)
+        # It evaluates what fails three times, so that it may have done its evaluations before its iterations.
+        scores, code = [], None
+        while code is None and len(scores) < options.evaluations:
+            time.sleep(0.1)
+            code = process.poll()
+            if time.perf_counter() - began > options.minutes * 60:
+                code = "a time-out"
+            scores = [json.loads(line) for line in trace.read_text().splitlines()] if trace.exists() else []
         seconds = time.perf_counter() - began
-        trace = where / "trace.jsonl"
-        scores = [json.loads(line) for line in trace.read_text().splitlines()] if trace.exists() else []
-        if done.returncode or len(scores) < options.evaluations // 2:
-            raise Failed(f"openevolve on {task} ended with {done.returncode} after {len(scores)} evaluations: {done.stderr.strip()[-300:]}")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if code not in (None, 0) or len(scores) < options.evaluations // 2:
+            raise Failed(f"openevolve on {task} ended with {code} after {len(scores)} evaluations: {words.read_text().strip()[-300:]}")
         return {"line": climb(scores, options.evaluations), "evaluations": len(scores), "seconds": seconds, "tokens": model.tokens()}
     finally:
         model.close()

@@ -23,12 +23,10 @@ fn main() -> std::process::ExitCode {
     // Before anything else: this process may have been started to be what cages are cloned from.
     meliora_sandbox::serve_if_asked(std::env::args_os());
     let args = args::Args::parse();
-    if args.command.opens_cages() {
-        // Here, for it begins this program once more.
-        meliora_sandbox::take_ranges();
-    }
     let printer = printer::Printer::new(args.json);
-    match command::dispatch(&args, &printer) {
+    // Here, for it begins this program once more.
+    let begun = if args.command.opens_cages() { meliora_sandbox::take_ranges() } else { Ok(()) };
+    match begun.map_err(failure::Failure::from).and_then(|()| command::dispatch(&args, &printer)) {
         Ok(code) => code.into(),
         Err(failure) => {
             printer.failure(&failure);

@@ -72,6 +72,8 @@ impl Containers {
         let engine = Engine::new(&settings.engine);
         let landlock_abi = landlock_abi()?;
         let ground = Ground::survey(landlock_abi)?;
+        // Docker's service knows ids as the host does.
+        let pool = if engine.kind == Kind::Docker { Pool::without_ranges() } else { Pool::survey() };
         let mut containers = Containers {
             version: engine.version()?,
             engine,
@@ -79,7 +81,7 @@ impl Containers {
             links: image::links(&ground.links),
             system: ground.system,
             landlock_abi,
-            pool: Pool::survey(),
+            pool,
             reaper: Arc::new(Reaper::start().map_err(|error| failed("reaper thread", error))?),
         };
         let mut tried: Vec<String> = Vec::new();

@@ -1,24 +1,31 @@
 //! Which user of the host a cage's processes are: an own one for each cage where the host may give it, else the
 //! user who started Meliora.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use meliora_evolve::SandboxError;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::plan::{CAGE_ID, failed};
+use crate::plan::{CAGE_ID, failed, os_failed};
+use crate::ranges;
 
 /// First user id that cages take. Above what distributions hand out to people (to 60,000), to `/etc/subuid` (from
 /// 100,000 to 600,100,000) and to systemd's containers (to 1,879,048,191), below 2³¹.
 const FIRST: u32 = 1_900_000_000;
 const COUNT: u32 = 60_000;
 
+/// What a user namespace calls everybody that it has no id for; nobody's own.
+const NOBODY: u32 = 65_534;
+
 /// Users that cages may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Pool {
-    /// Each cage has its own, from `first` on.
-    Own { first: u32, count: u32 },
+    /// Each cage has its own, from `first` on, which is `outside` beyond this user namespace.
+    Own { first: u32, count: u32, outside: u32 },
     /// All cages are the user who started Meliora.
     Starter { uid: u32, gid: u32 },
 }
@@ -46,58 +53,75 @@ impl Pool {
         own_range(&uids, &gids).unwrap_or(starter)
     }
 
+    /// The same for what a program beyond this one starts, which knows nothing of ranges that this one has taken.
+    pub(crate) fn without_ranges() -> Self {
+        match ranges::starter() {
+            Some((uid, gid)) => Pool::Starter { uid, gid },
+            None => Pool::survey(),
+        }
+    }
+
     pub(crate) fn lease(self) -> Result<Lease, SandboxError> {
-        let (first, count) = match self {
+        let (first, count, outside) = match self {
             Pool::Starter { uid, gid } => return Ok(Lease { uid, gid, _name: None }),
-            Pool::Own { first, count } => (first, count),
+            Pool::Own { first, count, outside } => (first, count, outside),
         };
         // Processes begin at different places, so that they seldom meet.
-        static NEXT: AtomicU32 = AtomicU32::new(0);
+        static NEXT: OnceLock<AtomicU32> = OnceLock::new();
+        let next = NEXT.get_or_init(|| AtomicU32::new(RandomState::new().build_hasher().finish() as u32));
         for _ in 0..count {
-            let turn = NEXT.fetch_add(1, Ordering::Relaxed);
-            let id = first + std::process::id().wrapping_mul(97).wrapping_add(turn) % count;
-            if let Some(name) = take_name(id) {
-                return Ok(Lease { uid: id, gid: id, _name: Some(name) });
+            let place = next.fetch_add(1, Ordering::Relaxed) % count;
+            let id = first + place;
+            if id == NOBODY {
+                continue;
+            }
+            match take_name(outside + place) {
+                Ok(name) => return Ok(Lease { uid: id, gid: id, _name: Some(name) }),
+                Err(Errno::ADDRINUSE) => {}
+                Err(errno) => return Err(os_failed("user of the cage", errno.raw_os_error())),
             }
         }
         Err(failed("user of the cage", "every user id set aside for cages is in use"))
     }
 }
 
-fn take_name(id: u32) -> Option<OwnedFd> {
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
-    let name = SocketAddrUnix::new_abstract_name(format!("meliora-cage-{id}").as_bytes()).ok()?;
-    rustix::net::bind(&socket, &name).ok()?;
-    Some(socket)
+fn take_name(id: u32) -> Result<OwnedFd, Errno> {
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let name = SocketAddrUnix::new_abstract_name(format!("meliora-cage-{id}").as_bytes())?;
+    rustix::net::bind(&socket, &name)?;
+    Ok(socket)
 }
 
 /// The ids that cages may take under these maps of user and group ids (`user_namespaces(7)`): first inside, first
 /// outside, how many.
 fn own_range(uids: &str, gids: &str) -> Option<Pool> {
-    let ranges = |map: &str| -> Vec<(u32, u32)> {
+    let ranges = |map: &str| -> Vec<(u32, u32, u32)> {
         map.lines()
             .filter_map(|line| {
                 let mut words = line.split_whitespace().map(str::parse::<u32>);
-                let (first, _, count) = (words.next()?.ok()?, words.next()?, words.next()?.ok()?);
-                Some((first, first.saturating_add(count)))
+                let (first, outside, count) = (words.next()?.ok()?, words.next()?.ok()?, words.next()?.ok()?);
+                Some((first, first.saturating_add(count), outside))
             })
             .collect()
     };
     let gids = ranges(gids);
-    let usable = ranges(uids).into_iter().filter_map(|(first, end)| {
+    let usable = ranges(uids).into_iter().filter_map(|(low_uid, end, outside)| {
         let (first, end) = gids
             .iter()
-            .map(|(low, high)| (first.max(*low).max(1), end.min(*high)))
+            .map(|(low, high, _)| (low_uid.max(*low).max(1), end.min(*high)))
             .filter(|(low, high)| low < high)
             .max_by_key(|(low, high)| high - low)?;
-        if first <= FIRST && FIRST + COUNT <= end {
-            return Some((FIRST, COUNT));
-        }
         // The upper half of a small range: its lower ids are more likely to be someone's.
-        let count = ((end - first) / 2).min(COUNT);
-        (count > 0).then(|| (end - count, count))
+        let (first, count) = match first <= FIRST && FIRST + COUNT <= end {
+            true => (FIRST, COUNT),
+            false => (end - ((end - first) / 2).min(COUNT), ((end - first) / 2).min(COUNT)),
+        };
+        (count > 0).then(|| Pool::Own { first, count, outside: outside + (first - low_uid) })
     });
-    usable.max_by_key(|(_, count)| *count).map(|(first, count)| Pool::Own { first, count })
+    usable.max_by_key(|pool| match pool {
+        Pool::Own { count, .. } => *count,
+        Pool::Starter { .. } => 0,
+    })
 }
 
 impl Lease {
@@ -126,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_user_is_lent_to_one_cage_at_a_time() {
-        let pool = Pool::Own { first: FIRST + COUNT, count: 2 };
+        let pool = Pool::Own { first: FIRST + COUNT, count: 2, outside: FIRST + COUNT };
         let one = pool.lease().unwrap();
         let two = pool.lease().unwrap();
         assert_ne!(one.uid, two.uid);
@@ -138,9 +162,12 @@ mod tests {
     #[test]
     fn a_container_gives_what_it_has_and_never_root() {
         let whole = "0 0 4294967295\n";
-        assert_eq!(own_range(whole, whole), Some(Pool::Own { first: FIRST, count: COUNT }));
+        assert_eq!(own_range(whole, whole), Some(Pool::Own { first: FIRST, count: COUNT, outside: FIRST }));
         let container = "         0     100000      65536\n";
-        assert_eq!(own_range(container, container), Some(Pool::Own { first: 65536 - 32767, count: 32767 }));
+        assert_eq!(
+            own_range(container, container),
+            Some(Pool::Own { first: 65536 - 32767, count: 32767, outside: 165_536 - 32767 })
+        );
         assert_eq!(own_range("0 1000 1\n", "0 1000 1\n"), None);
         assert_eq!(own_range("", ""), None);
     }

@@ -4,23 +4,34 @@
 //! In it the starter is called root, and what belongs to the starter stays so: files made there are the starter's own
 //! outside. Rootless Podman does the same. Writing such a map takes the two programs of the `uidmap` package.
 
+use std::convert::Infallible;
+use std::ffi::CString;
 use std::fs::File;
-use std::io::Read;
+use std::io::Read as _;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use meliora_evolve::SandboxError;
 use rustix::thread::LinkNameSpaceType;
 
 use crate::init;
+use crate::plan::failed;
 use crate::sys;
 
 /// Fewest ids that are worth it: [`crate::identity`] takes the upper half.
 const FEWEST: u32 = 128;
 
-/// A variable that, as `starter`, asks for cages of the starting user.
+/// A variable that says what cages are to be: `starter` asks for the starting user, `own` refuses to go on with less than
+/// a user for each.
 const CAGE_USER: &str = "MELIORA_CAGE_USER";
+
+/// Who started, for the program that begun anew: user, group and name, with colons between them.
+const STARTER: &str = "MELIORA_STARTER";
+
+/// Where distributions keep the programs that write maps.
+const HELPERS: &str = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin";
 
 /// Why this process has no range.
 static MISSING: OnceLock<String> = OnceLock::new();
@@ -28,25 +39,65 @@ static MISSING: OnceLock<String> = OnceLock::new();
 /// Has an ordinary user's program begin anew, with the ids that `/etc/subuid` and `/etc/subgid` give that user, so that
 /// each cage can have its own. Does nothing for root, where it has happened already, and where there are no such ids;
 /// then [`Namespaces`](crate::Namespaces) says so in its description. To be called before there is a second thread or
-/// anything was done, for the program begins once more. `MELIORA_CAGE_USER=starter` keeps it from that.
-pub fn take_ranges() {
+/// anything was done. The variable `MELIORA_CAGE_USER` as `starter` keeps it from that, and as `own` makes it an error if
+/// there are none.
+///
+/// # Errors
+/// If there are no ids and `own` was asked for, or the program cannot begin anew after it has left its user namespace.
+pub fn take_ranges() -> Result<(), SandboxError> {
     if rustix::process::geteuid().is_root() {
-        return;
+        return if starter().is_some() { settle_in() } else { Ok(()) };
     }
-    let why = match std::env::var(CAGE_USER).as_deref() {
-        Ok("starter") => format!("{CAGE_USER}=starter asks for it"),
-        _ => {
-            let Err(why) = enter();
-            why
-        }
+    let asked = std::env::var(CAGE_USER).unwrap_or_default();
+    let why = match asked.as_str() {
+        "starter" => format!("{CAGE_USER}=starter asks for it"),
+        _ => match prepare() {
+            Ok((holder, name)) => return enter(holder, name.as_deref()).map(|never| match never {}),
+            Err(why) => why,
+        },
     };
+    if asked == "own" {
+        let hint = Some(format!("see docs/sandbox.md; without {CAGE_USER} cages are the starting user"));
+        return Err(SandboxError { hint, ..failed("a user for each cage", why) });
+    }
     // Only the first reason counts.
     MISSING.set(why).ok();
+    Ok(())
 }
 
 /// Why cages are the starting user.
 pub(crate) fn missing() -> &'static str {
-    MISSING.get().map_or("this program asks for no others", String::as_str)
+    let none =
+        if rustix::process::geteuid().is_root() { "root has no other ids here" } else { "no others were asked for" };
+    MISSING.get().map_or(none, String::as_str)
+}
+
+/// The user and group who started, as the host knows them, where this program has begun anew for their ranges.
+pub(crate) fn starter() -> Option<(u32, u32)> {
+    let told = std::env::var(STARTER).ok()?;
+    let mut parts = told.splitn(3, ':');
+    let (uid, gid) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    // Whoever sets the variable by hand changes nothing.
+    (rustix::process::geteuid().is_root() && numbers("/proc/self/uid_map").first()? == &[0, uid, 1])
+        .then_some((uid, gid))
+}
+
+/// Whether this process is root of the machine, or of a container, and no ordinary user who is only called so.
+pub(crate) fn real_root() -> bool {
+    rustix::process::geteuid().is_root() && starter().is_none()
+}
+
+/// The first steps of the program that has begun anew: it is called by its name, and goes on to keep to the permissions
+/// of its user's files, which root of a namespace would pass.
+fn settle_in() -> Result<(), SandboxError> {
+    if let Some(name) = std::env::args_os().next()
+        && let Some(name) = std::path::Path::new(&name).file_name()
+        && let Ok(name) = CString::new(name.as_encoded_bytes())
+    {
+        // Only what lists of processes show.
+        rustix::thread::set_name(&name).ok();
+    }
+    sys::forgo_file_rights().map_err(|errno| crate::plan::os_failed("rights over files", errno))
 }
 
 /// The process that holds the namespace while it is made. It ends with this value.
@@ -63,7 +114,10 @@ impl Drop for Holder {
     }
 }
 
-fn enter() -> Result<std::convert::Infallible, String> {
+/// A namespace with the ranges in it, and the name of the user. Until it is entered nothing has happened.
+fn prepare() -> Result<(Holder, Option<String>), String> {
+    // SAFETY: a number. Without it, with the signal ignored by whoever started us, children could not be waited for.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let name = user_name(uid);
     let range = |file: &str| {
@@ -73,29 +127,47 @@ fn enter() -> Result<std::convert::Infallible, String> {
     let (uids, gids) = (range("/etc/subuid")?, range("/etc/subgid")?);
 
     let holder = hold()?;
-    for (program, own, (first, count)) in [("newuidmap", uid, uids), ("newgidmap", gid, gids)] {
-        let map = [holder.pid as u32, 0, own, 1, 1, first, count].map(|number| number.to_string());
-        let ran = Command::new(program).args(map).stdin(Stdio::null()).output();
-        let ran = ran.map_err(|error| format!("{program} of the package uidmap: {error}"))?;
-        if !ran.status.success() {
+    for (program, kind, own, (first, count)) in [("newuidmap", "uid", uid, uids), ("newgidmap", "gid", gid, gids)] {
+        let map = [[0, own, 1], [1, first, count]];
+        let words = map.iter().flatten().map(u32::to_string);
+        let ran = Command::new(program)
+            .arg(holder.pid.to_string())
+            .args(words)
+            .env("PATH", HELPERS)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| format!("{program} of the package uidmap: {error}"))?;
+        if !ran.status.success() || numbers(&format!("/proc/{}/{kind}_map", holder.pid)) != map {
             return Err(format!("{program}: {}", String::from_utf8_lossy(&ran.stderr).trim()));
         }
     }
-    let spaces = File::open(format!("/proc/{}/ns/user", holder.pid)).map_err(|error| error.to_string())?;
+    Ok((holder, name))
+}
+
+/// Goes on in that namespace: this program begins anew, since only the memory of one that was executed there belongs to it.
+fn enter(holder: Holder, name: Option<&str>) -> Result<Infallible, SandboxError> {
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    let broken = |cause: String| failed("user namespace with the ids of /etc/subuid", cause);
+    let spaces = File::open(format!("/proc/{}/ns/user", holder.pid)).map_err(|error| broken(error.to_string()))?;
     rustix::thread::move_into_link_name_space(spaces.as_fd(), Some(LinkNameSpaceType::User))
-        .map_err(|errno| format!("user namespace: {errno}"))?;
+        .map_err(|errno| broken(errno.to_string()))?;
     drop(holder);
     // Mounts of its own, so that Podman can make some. Those of the host go on to appear here.
-    sys::own_mounts().map_err(|errno| format!("mount namespace: {}", std::io::Error::from_raw_os_error(errno)))?;
-
-    // Begin anew: only the memory of a program that was executed here belongs to this namespace.
+    sys::own_mounts().map_err(|errno| crate::plan::os_failed("mount namespace", errno))?;
     let mut arguments = std::env::args_os();
     let mut again = Command::new("/proc/self/exe");
     again.arg0(arguments.next().unwrap_or_default()).args(arguments);
-    // Rootless Podman is to take this namespace, which is made as it makes its own.
-    again.env("_CONTAINERS_USERNS_CONFIGURED", "done");
-    again.env("_CONTAINERS_ROOTLESS_UID", uid.to_string()).env("_CONTAINERS_ROOTLESS_GID", gid.to_string());
-    Err(format!("this program cannot be executed again: {}", again.exec()))
+    again.env(STARTER, format!("{}:{}:{}", uid.as_raw(), gid.as_raw(), name.unwrap_or_default()));
+    Err(broken(format!("this program cannot be executed again: {}", again.exec())))
+}
+
+/// The lines of a map of ids.
+fn numbers(file: &str) -> Vec<[u32; 3]> {
+    let line = |line: &str| {
+        let numbers: Vec<u32> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
+        numbers.try_into().ok()
+    };
+    std::fs::read_to_string(file).unwrap_or_default().lines().filter_map(line).collect()
 }
 
 /// A process that waits in a new user namespace.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use meliora_evolve::SandboxError;
 
 use crate::plan::failed;
+use crate::ranges;
 
 /// Which of the two: they differ in a few flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +52,11 @@ impl Engine {
         let mut command = Command::new(&self.program);
         if let Some(runtime) = self.runtime {
             command.args(["--runtime", runtime]);
+        }
+        if let Some((uid, gid)) = ranges::starter().filter(|_| self.kind == Kind::Podman) {
+            // It is to take this user namespace, which is made as it makes its own.
+            command.env("_CONTAINERS_USERNS_CONFIGURED", "done");
+            command.env("_CONTAINERS_ROOTLESS_UID", uid.to_string()).env("_CONTAINERS_ROOTLESS_GID", gid.to_string());
         }
         command
     }

@@ -81,7 +81,7 @@ pub(crate) fn start(
     std::fs::create_dir(&folder.0).map_err(failure)?;
     std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o700)).map_err(failure)?;
     let listener = listen(&folder.0).map_err(failure)?;
-    if rustix::process::geteuid().is_root() {
+    if crate::ranges::real_root() {
         for path in [folder.0.clone(), folder.0.join(format!("{SOCKET}_{PORT}"))] {
             std::os::unix::fs::chown(path, Some(lease.uid), Some(lease.gid)).map_err(failure)?;
         }

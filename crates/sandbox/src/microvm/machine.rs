@@ -61,7 +61,7 @@ impl Launcher {
             .name("microvm-launcher".to_owned())
             .spawn(launch)
             .map_err(|error| failed("launcher of machines", error))?;
-        Ok(Arc::new(Launcher { jobs, qemu, kvm, users: Pool::survey() }))
+        Ok(Arc::new(Launcher { jobs, qemu, kvm, users: Pool::without_ranges() }))
     }
 
     /// Starts QEMU. Returns the machine, the line to its agent, and the line to QEMU itself, which one that goes on from a
@@ -186,16 +186,11 @@ impl Parts {
     }
 }
 
-/// How a user namespace shows a group of the host that it has no number for.
-const UNMAPPED: u32 = 65_534;
-
 /// What the new process does between fork and exec: only system calls, with what was made before.
 pub(crate) fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, writes: u64, kvm_group: Option<u32>) {
-    let root = rustix::process::geteuid().is_root();
+    let root = crate::ranges::real_root();
     let (uid, gid) = (lease.uid, lease.gid);
     let parent = rustix::process::getpid().as_raw_nonzero().get();
-    // In a user namespace that has no number for that group it can only be kept, as an ordinary user's machine keeps it.
-    let keep_groups = kvm_group == Some(UNMAPPED);
     let mut groups: Vec<libc::gid_t> = Vec::with_capacity(1);
     groups.extend(kvm_group.filter(|_| root));
     let enclose = move || {
@@ -208,9 +203,7 @@ pub(crate) fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, wr
         unsafe {
             done(libc::unshare(spaces))?;
             if root {
-                if !keep_groups {
-                    done(libc::setgroups(groups.len(), groups.as_ptr()))?;
-                }
+                done(libc::setgroups(groups.len(), groups.as_ptr()))?;
                 done(libc::setresgid(gid, gid, gid))?;
                 done(libc::setresuid(uid, uid, uid))?;
             }
@@ -218,6 +211,7 @@ pub(crate) fn confine(command: &mut Command, lease: &Lease, keep: Vec<RawFd>, wr
                 let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
                 done(libc::setrlimit(which, &raw const limit))?;
             }
+            done(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
             // After the change of user, which would undo it.
             done(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
             if libc::getppid() != parent {

@@ -94,7 +94,7 @@ pub fn with_ranges() -> bool {
 pub fn begin() {
     meliora_sandbox::serve_if_asked(std::env::args_os());
     if with_ranges() {
-        meliora_sandbox::take_ranges();
+        meliora_sandbox::take_ranges().unwrap();
         assert!(rustix::process::geteuid().is_root(), "no ranges were taken");
     }
 }
@@ -130,7 +130,7 @@ fn again(who: &str, ranges: Option<&str>) {
     let inside = std::path::Path::new(&python.program).strip_prefix(&python.prefix).expect("python lies in its prefix");
     let script = r#"mount --bind "$1" "$2" || exit 1
         if [ -s "$4" ]; then mount --bind "$4" /etc/subuid && mount --bind "$4" /etc/subgid || exit 1; fi
-        cd / && exec setpriv --reuid 65534 --regid 65534 --clear-groups \
+        cd / && exec setpriv --reuid 65534 --regid 65534 --groups 4,65534 \
         "$3" --skip ordinary_user --skip with_ranges --skip kill_nine --test-threads 2"#;
     let mut command = std::process::Command::new("unshare");
     command
