@@ -10,6 +10,7 @@ evaluation of either counts, those included that confirm a gain. Exit code: 0 do
 tasks than --at-least on which the median of Meliora is no lower.
 """
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -148,7 +149,9 @@ def openevolve(python, task, seed, options):
                 code = "a time-out"
             scores = [json.loads(line) for line in trace.read_text().splitlines()] if trace.exists() else []
         seconds = time.perf_counter() - began
-        os.killpg(process.pid, signal.SIGKILL)
+        # What it started goes with it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         if code not in (None, 0) or len(scores) < options.evaluations // 2:
             raise Failed(f"openevolve on {task} ended with {code} after {len(scores)} evaluations: {words.read_text().strip()[-300:]}")

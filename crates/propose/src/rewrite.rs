@@ -8,6 +8,7 @@ mod focus;
 mod gaps;
 mod hole;
 mod items;
+mod marked;
 mod prompt;
 mod reply;
 mod shots;
@@ -442,11 +443,14 @@ fn fence_edits(parsed: &Parsed, default: Option<&str>, extent: Extent, genome: &
 fn put(path: &str, old: Option<&str>, code: &str, extent: Extent) -> Result<Edit, String> {
     let Some(old) = old else { return Ok(Edit::Write { path: path.to_owned(), content: items::with_end(code) }) };
     let extension = path.rsplit('.').next().unwrap_or_default();
-    let mut merged = items::merge(extension, old, code, extent)?;
+    let mut text = match marked::put_in(old, code) {
+        Some(text) => text,
+        None => items::merge(extension, old, code, extent)?.text,
+    };
     if old.contains("\r\n") {
-        merged.text = merged.text.replace("\r\n", "\n").replace('\n', "\r\n");
+        text = text.replace("\r\n", "\n").replace('\n', "\r\n");
     }
-    Ok(replacement(path, old, merged.text))
+    Ok(replacement(path, old, text))
 }
 
 #[cfg(test)]

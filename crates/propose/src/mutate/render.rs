@@ -32,6 +32,11 @@ impl Blocks {
         Blocks(Some(blocks))
     }
 
+    /// Where the blocks of a text that has some begin and end, in bytes, without their markers' lines.
+    pub(crate) fn spans(&self) -> &[(usize, usize)] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
     /// Whether an edit of these bytes stays inside.
     pub(crate) fn hold(&self, start: usize, end: usize) -> bool {
         match &self.0 {

@@ -344,12 +344,18 @@ fn code(brief: &Brief<'_>, about: &Focus<'_>, settings: &Settings) -> Asked {
     if !past.is_empty() {
         ask += &format!("Tried before without success; do something else:\n{}\n", past.concat());
     }
+    let marked = |text: &str| text.contains("EVOLVE-BLOCK-START") && text.contains("EVOLVE-BLOCK-END");
     if files.iter().any(|(_, text)| text.contains("EVOLVE-BLOCK-START")) {
         ask += "Change only what stands between EVOLVE-BLOCK-START and EVOLVE-BLOCK-END and keep those lines.\n\n";
     }
     let path = files.first().map(|(path, _)| (*path).to_owned());
     let room_for = |text: &str| text_tokens(text) * 2 + 300;
     let answer = match (&item, files.as_slice()) {
+        (_, [(_, text)]) if small && marked(text) => {
+            ask += "Answer with what stands from the EVOLVE-BLOCK-START line to the EVOLVE-BLOCK-END line, both lines \
+                included, corrected and whole, in one code block, without an explanation.";
+            room_for(text)
+        }
         (_, [(_, text)]) if small => {
             ask += "Answer with the whole corrected file in one code block, without an explanation.";
             room_for(text)
