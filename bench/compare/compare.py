@@ -153,7 +153,8 @@ def openevolve(python, task, seed, options):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if code not in (None, 0) or len(scores) < options.evaluations // 2:
+        # A real model's answers may hold no program, which costs it an iteration and no evaluation.
+        if code not in (None, 0) or not scores:
             raise Failed(f"openevolve on {task} ended with {code} after {len(scores)} evaluations: {words.read_text().strip()[-300:]}")
         return {"line": climb(scores, options.evaluations), "evaluations": len(scores), "seconds": seconds, "tokens": model.tokens()}
     finally:
@@ -169,6 +170,7 @@ def meliora(program, task, seed, options):
         began = time.perf_counter()
         done = subprocess.run([str(program), "run", str(where), "--proposer", "rewrite", "--strategy", options.strategy,
                                "--evals", str(options.evaluations), "--seed", str(seed), "--jobs", "1", "--json",
+                               "--minutes", str(max(1, int(options.minutes * 0.9))),
                                "--base-url", model.base, "--model", model.name],
                               capture_output=True, text=True, env={**os.environ, "OPENAI_API_KEY": "none"},
                               timeout=options.minutes * 60)
@@ -179,7 +181,7 @@ def meliora(program, task, seed, options):
             if event.get("event") == "examined":
                 marks = event["scorecard"]["marks"]
                 scores.append(marks[0]["score"] if marks and marks[0]["status"] in ("passed", "failed") else None)
-        if done.returncode not in (0, 5) or len(scores) < options.evaluations // 2:
+        if done.returncode not in (0, 5) or not scores:
             raise Failed(f"meliora on {task} ended with {done.returncode} after {len(scores)} evaluations: {done.stderr.strip()[-300:]}")
         finished = json.loads(done.stdout.splitlines()[-1])
         line = climb(scores, options.evaluations)
