@@ -38,7 +38,11 @@ impl Place {
         }
         Ok(Place {
             state: dir.join(STATE),
-            address: url.map(Address::parse).transpose()?,
+            address: url.map(Address::parse).transpose()?.map(|address| match meliora_sandbox::starter_name() {
+                // In a user namespace of its own this program is called root.
+                Some(name) => address.or_user(name),
+                None => address,
+            }),
             checkpoints: store.checkpoints.as_ref().map(|folder| dir.join(folder)),
         })
     }

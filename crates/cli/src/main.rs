@@ -25,7 +25,8 @@ fn main() -> std::process::ExitCode {
     let args = args::Args::parse();
     let printer = printer::Printer::new(args.json);
     // Here, for it begins this program once more.
-    let begun = if args.command.opens_cages() { meliora_sandbox::take_ranges() } else { Ok(()) };
+    let variable = |name: &str| std::env::var(name).ok();
+    let begun = if args.command.opens_cages() { meliora_sandbox::take_ranges(variable) } else { Ok(()) };
     match begun.map_err(failure::Failure::from).and_then(|()| command::dispatch(&args, &printer)) {
         Ok(code) => code.into(),
         Err(failure) => {

@@ -38,7 +38,7 @@ pub use container::{ContainerSettings, Containers};
 pub use e2b::{E2b, E2bSettings, Execution, ExecutionError, Key};
 pub use microvm::{Built, ImagePlan, KERNEL, Microvm, MicrovmPlan, PACKAGES, build_image};
 pub use namespaces::Namespaces;
-pub use ranges::take_ranges;
+pub use ranges::{starter_name, take_ranges};
 pub use selftest::{Extent, Finding, Kind, State, selftest};
 pub use serve::serve_if_asked;
 pub use warm::WarmPython;

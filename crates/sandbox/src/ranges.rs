@@ -33,22 +33,38 @@ const STARTER: &str = "MELIORA_STARTER";
 /// Where distributions keep the programs that write maps.
 const HELPERS: &str = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin";
 
+/// The user who started.
+struct Starter {
+    uid: u32,
+    gid: u32,
+    name: String,
+}
+
+/// Known once this program has begun anew.
+static STARTED: OnceLock<Starter> = OnceLock::new();
+
 /// Why this process has no range.
 static MISSING: OnceLock<String> = OnceLock::new();
 
 /// Has an ordinary user's program begin anew, with the ids that `/etc/subuid` and `/etc/subgid` give that user, so that
 /// each cage can have its own. Does nothing for root, where it has happened already, and where there are no such ids;
 /// then [`Namespaces`](crate::Namespaces) says so in its description. To be called before there is a second thread or
-/// anything was done. The variable `MELIORA_CAGE_USER` as `starter` keeps it from that, and as `own` makes it an error if
+/// anything was done. `variable` reads the environment: `MELIORA_CAGE_USER` as `starter` keeps it from that, and as `own` makes it an error if
 /// there are none.
 ///
 /// # Errors
 /// If there are no ids and `own` was asked for, or the program cannot begin anew after it has left its user namespace.
-pub fn take_ranges() -> Result<(), SandboxError> {
+pub fn take_ranges(variable: impl Fn(&str) -> Option<String>) -> Result<(), SandboxError> {
     if rustix::process::geteuid().is_root() {
-        return if starter().is_some() { settle_in() } else { Ok(()) };
+        return match variable(STARTER).as_deref().and_then(Starter::told) {
+            Some(starter) => {
+                STARTED.set(starter).ok();
+                settle_in()
+            }
+            None => Ok(()),
+        };
     }
-    let asked = std::env::var(CAGE_USER).unwrap_or_default();
+    let asked = variable(CAGE_USER).unwrap_or_default();
     let why = match asked.as_str() {
         "starter" => format!("{CAGE_USER}=starter asks for it"),
         _ => match prepare() {
@@ -74,12 +90,22 @@ pub(crate) fn missing() -> &'static str {
 
 /// The user and group who started, as the host knows them, where this program has begun anew for their ranges.
 pub(crate) fn starter() -> Option<(u32, u32)> {
-    let told = std::env::var(STARTER).ok()?;
-    let mut parts = told.splitn(3, ':');
-    let (uid, gid) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    // Whoever sets the variable by hand changes nothing.
-    (rustix::process::geteuid().is_root() && numbers("/proc/self/uid_map").first()? == &[0, uid, 1])
-        .then_some((uid, gid))
+    STARTED.get().map(|starter| (starter.uid, starter.gid))
+}
+
+/// What the user who started is called, where this program has begun anew and is itself called root.
+pub fn starter_name() -> Option<&'static str> {
+    STARTED.get().map(|starter| starter.name.as_str()).filter(|name| !name.is_empty())
+}
+
+impl Starter {
+    /// Reads [`STARTER`]; whoever sets it by hand changes nothing.
+    fn told(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, ':');
+        let (uid, gid) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        let name = parts.next()?.to_owned();
+        (numbers("/proc/self/uid_map").first()? == &[0, uid, 1]).then_some(Starter { uid, gid, name })
+    }
 }
 
 /// Whether this process is root of the machine, or of a container, and no ordinary user who is only called so.

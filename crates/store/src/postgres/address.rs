@@ -46,14 +46,6 @@ impl Address {
         let ports = if ports.is_empty() { "5432".to_owned() } else { ports.join(",") };
         let options = config.get_options().map(|o| format!("?options={o}")).unwrap_or_default();
         let origin = format!("postgres://{}:{ports}/{database}{options}", hosts.join(","));
-        // The name of the user who started, where the program goes on in a user namespace that calls that user root.
-        if config.get_user().is_none()
-            && let Some(name) =
-                std::env::var("MELIORA_STARTER").ok().and_then(|told| Some(told.splitn(3, ':').nth(2)?.to_owned()))
-            && !name.is_empty()
-        {
-            config.user(&name);
-        }
         if config.get_application_name().is_none() {
             config.application_name("meliora");
         }
@@ -66,6 +58,15 @@ impl Address {
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(30));
         Ok(Address { config, tls, origin: origin.replace(['\n', '\r'], " ") })
+    }
+
+    /// The same for this user of the database, where the address names none.
+    #[must_use]
+    pub fn or_user(mut self, name: &str) -> Self {
+        if self.config.get_user().is_none() {
+            self.config.user(name);
+        }
+        self
     }
 
     /// The database without its user and password: the same for everyone who uses it.
