@@ -30,21 +30,21 @@ PINNED = "openevolve==0.4.0"
 TASKS = ["function-minimum", "heilbronn-triangle", "symbolic-regression", "tour", "openevolve-minimize"]
 # Beside the task's evaluator: writes each score down as it is given, and changes nothing.
 TRACE = '''
-import importlib.util, json, os, time
+import hashlib, importlib.util, json
 from pathlib import Path
 _spec = importlib.util.spec_from_file_location("examiner", Path(__file__).with_name("examiner.py"))
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 
 def evaluate(path):
-    score = None
+    score, program = None, hashlib.sha256(Path(path).read_bytes()).hexdigest()
     try:
         result = _module.evaluate(path)
         score = result["combined_score"]
         return result
     finally:
         with open(Path(__file__).with_name("trace.jsonl"), "a") as trace:
-            trace.write(json.dumps(score) + "\\n")
+            trace.write(json.dumps([score, program]) + "\\n")
 '''
 SETTINGS = '''
 checkpoint_interval: 1000000
@@ -121,6 +121,11 @@ def climb(scores, evaluations):
     return line + [best] * (evaluations - len(line))
 
 
+def iterations(options):
+    """Of OpenEvolve. A real model's answers may hold no new program, which costs it an iteration and no evaluation."""
+    return options.evaluations * 20 if options.base_url else options.evaluations - 1
+
+
 def openevolve(python, task, seed, options):
     """The scores of one OpenEvolve run in their order."""
     where, model = copied(task, options.scratch), Model(options, seed)
@@ -137,26 +142,28 @@ def openevolve(python, task, seed, options):
         with open(words, "w") as out:
             process = subprocess.Popen([str(python), "-m", "openevolve.cli", str(where / "initial_program.py"),
                                         str(where / "evaluator.py"), "--config", str(where / "config.yaml"), "--iterations",
-                                        str(options.evaluations - 1), "--output", str(where / "out")],
+                                        str(iterations(options)), "--output", str(where / "out")],
                                        stdout=out, stderr=out, cwd=where, env={**os.environ, "OPENAI_API_KEY": "none"},
                                        start_new_session=True)
         # It evaluates what fails three times, so that it may have done its evaluations before its iterations.
-        scores, code = [], None
-        while code is None and len(scores) < options.evaluations:
+        examined, code = [], None
+        while code is None and len(examined) < options.evaluations:
             time.sleep(0.1)
             code = process.poll()
-            if time.perf_counter() - began > options.minutes * 60:
-                code = "a time-out"
-            scores = [json.loads(line) for line in trace.read_text().splitlines()] if trace.exists() else []
+            if code is None and time.perf_counter() - began > options.minutes * 60:
+                # A real model may well take longer: then what it found so far counts.
+                code = 0 if options.base_url else "a time-out"
+            examined = [json.loads(line) for line in trace.read_text().splitlines()] if trace.exists() else []
+        scores = [score for score, _ in examined]
         seconds = time.perf_counter() - began
         # What it started goes with it.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        # A real model's answers may hold no program, which costs it an iteration and no evaluation.
         if code not in (None, 0) or not scores:
             raise Failed(f"openevolve on {task} ended with {code} after {len(scores)} evaluations: {words.read_text().strip()[-300:]}")
-        return {"line": climb(scores, options.evaluations), "evaluations": len(scores), "seconds": seconds, "tokens": model.tokens()}
+        return {"line": climb(scores, options.evaluations), "evaluations": len(scores),
+                "programs": len({program for _, program in examined}), "seconds": seconds, "tokens": model.tokens()}
     finally:
         model.close()
 
@@ -175,10 +182,11 @@ def meliora(program, task, seed, options):
                               capture_output=True, text=True, env={**os.environ, "OPENAI_API_KEY": "none"},
                               timeout=options.minutes * 60)
         seconds = time.perf_counter() - began
-        scores = []
+        scores, programs = [], set()
         for line in done.stdout.splitlines():
             event = json.loads(line)
             if event.get("event") == "examined":
+                programs.add(event["variant"])
                 marks = event["scorecard"]["marks"]
                 scores.append(marks[0]["score"] if marks and marks[0]["status"] in ("passed", "failed") else None)
         if done.returncode not in (0, 5) or not scores:
@@ -187,7 +195,7 @@ def meliora(program, task, seed, options):
         line = climb(scores, options.evaluations)
         # What counts is what it stands by, not what it once saw.
         line[-1] = finished["champion_score"]
-        return {"line": line, "evaluations": len(scores), "seconds": seconds, "tokens": model.tokens()}
+        return {"line": line, "evaluations": len(scores), "programs": len(programs), "seconds": seconds, "tokens": model.tokens()}
     finally:
         model.close()
 

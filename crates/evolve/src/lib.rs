@@ -42,7 +42,9 @@ pub use evolution::{Ended, Evolution, Setup};
 pub use examine::{Means, Nonce, examine};
 pub use guardian::{Act, Sight, stricter, watch};
 pub use journal::{Journal, lineage_of, replayed_in_full};
-pub use lineage::{Answer, ArmRecord, Ask, Asks, ByTask, Lineage, Node, NodeIndex, Pause, Run, Standing, Watched};
+pub use lineage::{
+    Answer, ArmRecord, Ask, Asks, ByTask, Lineage, Node, NodeIndex, Pause, REMEMBERED_ATTEMPTS, Run, Standing, Watched,
+};
 pub use novelty::Novelty;
 pub use port::*;
 pub use promotion::{promote, rollback};

@@ -27,7 +27,7 @@ use asks::Bred;
 use parts::Pending;
 
 /// How many failed attempts of a parent are remembered for briefs.
-const REMEMBERED_ATTEMPTS: usize = 24;
+pub const REMEMBERED_ATTEMPTS: usize = 24;
 /// How many of the best variants are kept in order.
 const KEPT_BEST: usize = 16;
 

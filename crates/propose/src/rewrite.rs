@@ -7,6 +7,7 @@ mod fit;
 mod focus;
 mod gaps;
 mod hole;
+mod improve;
 mod items;
 mod marked;
 mod prompt;
@@ -127,10 +128,11 @@ impl Proposer for Rewrite {
                 Err(e) => return Err(ProposeError { spent, ..broken(&e) }),
             };
             spent += reply.cost();
-            let read = if reply.truncated && !matches!(plan.form, Form::Line(..) | Form::Hole(_)) {
+            let read = if reply.truncated && !matches!(plan.form, Form::Line(..) | Form::Hole(_) | Form::Numbers { .. })
+            {
                 Err(format!("the answer was cut off at {} tokens", plan.chat.max_tokens))
             } else {
-                understand(&reply.text, &plan.form, brief.genome)
+                understand(&reply.text, &plan.form, reply.truncated, brief.genome)
             };
             let worth = read.and_then(|(change, reason)| match stale(&change, brief) {
                 None => Ok((change, reason)),
@@ -249,11 +251,12 @@ pub(crate) fn broken(error: &ModelError) -> ProposeError {
 /// The change in a text of SEARCH/REPLACE blocks or fenced files, and the reason for it; `Err` says why there is none.
 pub(crate) fn read_text(text: &str, genome: &Genome) -> Result<(Change, String), String> {
     let only = genome.files().next().filter(|_| genome.files().len() == 1).map(|(path, _)| path.to_string());
-    understand(text, &Form::Code { path: only }, genome)
+    understand(text, &Form::Code { path: only }, false, genome)
 }
 
-/// The change in an answer, and the reason for it; `Err` says why there is none.
-fn understand(text: &str, form: &Form, genome: &Genome) -> Result<(Change, String), String> {
+/// The change in an answer, which may be cut off where its end does not matter, and the reason for it; `Err` says why there
+/// is none.
+fn understand(text: &str, form: &Form, cut_off: bool, genome: &Genome) -> Result<(Change, String), String> {
     let known = |path: &str| GenomePath::new(path).is_ok_and(|p| genome.get(&p).is_some());
     let parsed = reply::parse(text, &known).map_err(|e| e.to_string())?;
     match form {
@@ -262,6 +265,10 @@ fn understand(text: &str, form: &Form, genome: &Genome) -> Result<(Change, Strin
         Form::Hole(place) => hole_change(text, &parsed, place, genome),
         Form::Code { path } => code_change(parsed, path.as_deref(), Extent::Whole, genome),
         Form::Part { path } => code_change(parsed, Some(path), Extent::Part, genome),
+        Form::Numbers { path } if parsed.blocks.is_empty() => {
+            improve::numbers_change(text, &parsed, cut_off, path, genome)
+        }
+        Form::Numbers { path } => code_change(parsed, Some(path), Extent::Whole, genome),
     }
 }
 
@@ -443,9 +450,13 @@ fn fence_edits(parsed: &Parsed, default: Option<&str>, extent: Extent, genome: &
 fn put(path: &str, old: Option<&str>, code: &str, extent: Extent) -> Result<Edit, String> {
     let Some(old) = old else { return Ok(Edit::Write { path: path.to_owned(), content: items::with_end(code) }) };
     let extension = path.rsplit('.').next().unwrap_or_default();
-    let mut text = match marked::put_in(old, code) {
-        Some(text) => text,
-        None => items::merge(extension, old, code, extent)?.text,
+    let mut text = match extent {
+        Extent::Whole => match marked::put_in(old, code) {
+            Some(text) => text,
+            None => items::merge(extension, old, code, extent)?.text,
+        },
+        // A function was asked for, and its markers say nothing of what else is in the block.
+        Extent::Part => items::merge(extension, old, &marked::bare(code), extent)?.text,
     };
     if old.contains("\r\n") {
         text = text.replace("\r\n", "\n").replace('\n', "\r\n");

@@ -14,7 +14,7 @@ use super::prompt::{Asked, Form, SMALL, detail, goal, question, short, text_of};
 use super::reply::fenced;
 
 /// What stands for the body, or for the lines, that are left out.
-const ALL: &str = "to be written";
+pub(super) const ALL: &str = "to be written";
 const SOME: &str = "… missing lines …";
 
 /// Whether an answer leaves out what the question left out.
@@ -136,6 +136,6 @@ pub(crate) fn examples(about: &Focus<'_>) -> String {
     told(&about.failing, 4) + &told(&about.passing, 4)
 }
 
-fn comment(path: &str) -> &'static str {
+pub(super) fn comment(path: &str) -> &'static str {
     if path.ends_with(".py") || path.ends_with(".pyi") { "#" } else { "//" }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Item {
     pub(crate) head: Option<usize>,
     /// Whether it stands inside a class or an `impl`.
     pub(crate) nested: bool,
+    /// Whether it is a function or a method.
+    pub(crate) function: bool,
 }
 
 fn language(extension: &str) -> Option<Language> {
@@ -84,6 +86,7 @@ fn gather(node: Node<'_>, text: &str, within: &str, found: &mut Vec<Item>) {
             bytes: whole_lines(text, begin..child.end_byte()),
             head: head(inner, text),
             nested: !within.is_empty(),
+            function: inner.kind().contains("function") || inner.kind() == "method_definition",
             full: full.clone(),
             name,
         });

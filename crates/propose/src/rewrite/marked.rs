@@ -3,8 +3,8 @@
 use crate::mutate::render::Blocks;
 
 /// The program with the blocks of an answer in the place of its own; `None` where the answer has not as many, or is
-/// another program outside of them, which is for others to refuse. White space there says nothing, and neither does an
-/// answer that is the blocks alone.
+/// another program outside of them, which is for others to refuse. White space there says nothing, and what is
+/// further away from a block may be left out: what was asked for is the blocks.
 pub(super) fn put_in(old: &str, code: &str) -> Option<String> {
     let (own, new) = (Blocks::of(old), Blocks::of(code));
     let (ours, theirs) = (own.spans(), new.spans());
@@ -12,7 +12,13 @@ pub(super) fn put_in(old: &str, code: &str) -> Option<String> {
         return None;
     }
     let (before, around) = (outside(old, ours), outside(code, theirs));
-    if !words(&around).is_empty() && words(&around) != words(&before) {
+    let last = before.len() - 1;
+    let same = before.iter().zip(&around).enumerate().all(|(n, (before, around))| {
+        let (before, around) = (words(before), words(around));
+        // What stands next to a block may be shown with it, and what is further away be left out.
+        n > 0 && before.starts_with(&around) || n < last && before.ends_with(&around)
+    });
+    if !same {
         return None;
     }
     let mut text = String::new();
@@ -25,15 +31,16 @@ pub(super) fn put_in(old: &str, code: &str) -> Option<String> {
     Some(text + &old[at..])
 }
 
-/// What stands around these places.
-fn outside(text: &str, spans: &[(usize, usize)]) -> String {
-    let mut rest = String::new();
-    let mut at = 0;
-    for (start, end) in spans {
-        rest += &text[at..*start];
-        at = *end;
-    }
-    rest + &text[at..]
+/// What stands before, between and behind these places.
+fn outside<'t>(text: &'t str, spans: &[(usize, usize)]) -> Vec<&'t str> {
+    let begins = std::iter::once(0).chain(spans.iter().map(|(_, end)| *end));
+    let ends = spans.iter().map(|(start, _)| *start).chain([text.len()]);
+    begins.zip(ends).map(|(from, to)| &text[from..to]).collect()
+}
+
+/// Code without the lines of markers.
+pub(super) fn bare(code: &str) -> String {
+    code.split_inclusive('\n').filter(|line| !line.contains("EVOLVE-BLOCK-")).collect()
 }
 
 /// Lines that say something, without the markers and the white space around.
@@ -54,6 +61,7 @@ mod tests {
         for answer in [
             "# EVOLVE-BLOCK-START\nA = 2\nB = 3\n# EVOLVE-BLOCK-END\n",
             "import math\n# EVOLVE-BLOCK-START\nA = 2\nB = 3\n# EVOLVE-BLOCK-END\n\ndef run():\n    return A",
+            "import math\n# EVOLVE-BLOCK-START\nA = 2\nB = 3\n# EVOLVE-BLOCK-END\n",
         ] {
             assert_eq!(put_in(PROGRAM, answer).as_deref(), Some(wanted.as_str()));
         }
@@ -62,6 +70,7 @@ mod tests {
     #[test]
     fn what_changes_outside_is_not_mended() {
         for answer in [
+            "import math\n# EVOLVE-BLOCK-START\nA = 2\n# EVOLVE-BLOCK-END\n    return A\n",
             "import os\n# EVOLVE-BLOCK-START\nA = 2\n# EVOLVE-BLOCK-END\ndef run():\n    return A\n",
             "import math\n# EVOLVE-BLOCK-START\nA = 2\ndef run():\n    return A\n",
             "A = 2\n",

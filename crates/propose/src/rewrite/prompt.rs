@@ -7,22 +7,26 @@
 //! to work best. What changes from question to question stands last, so that a server's prompt cache holds the rest.
 
 use meliora_domain::{Feedback, GenomePath};
-use meliora_evolve::{Brief, Chat, Message, Role};
+use meliora_evolve::{Brief, Chat, Message, REMEMBERED_ATTEMPTS, Role};
 use meliora_llm::text_tokens;
 
 use super::Settings;
 use super::focus::{Focus, Place, enclosing, focus, line_of};
 use super::gaps;
 use super::hole::hole;
+use super::improve;
 use super::items::Item;
 use super::reply::fenced;
 use super::shots::{Kind, Question, conversation};
-use super::ways::{Shown, Way, way};
+use super::ways::{Shown, Way, improving, way};
 
 /// Lines up to which a file is shown and asked for as a whole.
 pub(crate) const SMALL: usize = 80;
 /// Longest feedback of one task and longest line shown, in characters.
 const LONGEST: usize = 400;
+
+/// Turns among which a seed chooses: some rounds of [`improving`].
+const TURNS: u64 = 600;
 
 /// How the answer is to be read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -35,6 +39,8 @@ pub(crate) enum Form {
     Line(Kind, Place),
     /// The line of this place, which was left out.
     Hole(Place),
+    /// Lines `NAME = number` for this file.
+    Numbers { path: String },
 }
 
 /// One attempt: what is asked and how the answer is read.
@@ -82,7 +88,13 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
     let about = focus(brief.genome, brief.feedback, brief.editable, tries);
     let failing = !about.failing.is_empty();
     let shown = Shown { suspects: about.suspects.len(), failing, exercise: gaps::exercise(brief) };
-    let (mut way, again) = if settings.small { way(tries / about.groups, shown) } else { (Way::Mend, tries > 0) };
+    // Only so many attempts are remembered: behind them the step's seed chooses.
+    let turn = said.calls + if tries < REMEMBERED_ATTEMPTS { tries } else { (brief.seed % TURNS) as usize };
+    let (mut way, again) = match settings.small {
+        true if !failing => (improving(turn), tries > 0),
+        true => way(tries / about.groups, shown),
+        false => (Way::Mend, tries > 0),
+    };
     // A line is asked for again; a function, which costs more, hardly comes out otherwise at once.
     let patience = match way {
         _ if !settings.small => usize::MAX,
@@ -132,6 +144,11 @@ pub(crate) fn plan(brief: &Brief<'_>, settings: &Settings, said: &Said) -> Plan 
             let place = Place { path: place.path.clone(), line: last_line_of_head(brief, place, &item) };
             line(brief, &about, Kind::Missing, &place, settings, said)
         }
+        (Way::Anew(rank), _) => improve::anew(brief, rank, settings).unwrap_or_else(|| code(brief, &about, settings)),
+        // Without numbers, the next function or the whole.
+        (Way::Numbers, _) => improve::numbers(brief, settings)
+            .or_else(|| improve::anew(brief, turn, settings).filter(|_| turn % 6 == 3))
+            .unwrap_or_else(|| code(brief, &about, settings)),
         (Way::Blind(rank), _) => {
             gaps::blind(brief, &about, rank, settings).unwrap_or_else(|| code(brief, &about, settings))
         }
@@ -331,19 +348,8 @@ fn code(brief: &Brief<'_>, about: &Focus<'_>, settings: &Settings) -> Asked {
             ask += &format!("Another version, to learn from{score}:\n{}\n", fenced("", text));
         }
     }
-    let past: Vec<String> = brief
-        .attempts
-        .iter()
-        .rev()
-        .take(4)
-        .map(|a| {
-            let feedback = if a.feedback.is_empty() { String::new() } else { format!(" ({})", short(&a.feedback)) };
-            format!("- {}: {}{feedback}\n", short(&a.reason), short(&a.outcome))
-        })
-        .collect();
-    if !past.is_empty() {
-        ask += &format!("Tried before without success; do something else:\n{}\n", past.concat());
-    }
+    // Where nothing fails, an answer that said nothing new is named to nobody: it would be copied once more.
+    ask += &past(brief, 4, |reason| !about.failing.is_empty() || !reason.is_empty());
     let marked = |text: &str| text.contains("EVOLVE-BLOCK-START") && text.contains("EVOLVE-BLOCK-END");
     if files.iter().any(|(_, text)| text.contains("EVOLVE-BLOCK-START")) {
         ask += "Change only what stands between EVOLVE-BLOCK-START and EVOLVE-BLOCK-END and keep those lines.\n\n";
@@ -373,6 +379,21 @@ fn code(brief: &Brief<'_>, about: &Focus<'_>, settings: &Settings) -> Asked {
         }
     };
     (Form::Code { path }, question(ask), answer)
+}
+
+/// So many of the last attempts whose reason is one of these, and what came of each.
+pub(crate) fn past(brief: &Brief<'_>, most: usize, which: impl Fn(&str) -> bool) -> String {
+    let attempts = brief.attempts.iter().rev().filter(|a| which(&a.reason)).take(most);
+    let lines: Vec<String> = attempts
+        .map(|a| {
+            let feedback = if a.feedback.is_empty() { String::new() } else { format!(" ({})", short(&a.feedback)) };
+            format!("- {}: {}{feedback}\n", short(&a.reason), short(&a.outcome))
+        })
+        .collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("Tried before without success; do something else:\n{}\n", lines.concat())
 }
 
 /// The first lines, as many as have room.

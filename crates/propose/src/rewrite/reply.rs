@@ -116,7 +116,7 @@ pub(crate) fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Parsed, 
     Ok(parsed)
 }
 
-fn without_thinking(text: &str) -> Result<&str, Garbled> {
+pub(crate) fn without_thinking(text: &str) -> Result<&str, Garbled> {
     let Some(rest) = text.trim_start().strip_prefix("<think>") else { return Ok(text) };
     rest.split_once("</think>").map(|(_, said)| said).ok_or(Garbled::Thinking)
 }

@@ -512,3 +512,26 @@ fn a_genome_without_an_editable_text_is_exhausted() {
     let (bid, asked) = ask(reply("x"), &binary, &[]);
     assert!(matches!(bid, Ok(Bid::Exhausted)) && asked.is_empty());
 }
+
+#[test]
+fn where_nothing_fails_a_small_model_is_asked_for_a_body_then_for_numbers_then_for_the_whole() {
+    const TUNED: &str = "STEP = 0.5\n\n\ndef f(a):\n    return STEP * a\n";
+    let genome = genome(&[("a.py", TUNED)]);
+    let passed = [ran("one", true, "f(1) gives 0.5", &[1, 4, 5])];
+    let answers = [reply("```py\ndef f(a):\n    return STEP * a\n```"), reply("STEP = 0.25")];
+    let (bid, asked) = ask_with(&passed, &answers, &genome, &[], &[], 50_000);
+    assert!(question(&asked[0]).contains("# to be written") && !question(&asked[0]).contains("return STEP"));
+    assert!(question(&asked[1]).contains("Find better values for STEP"), "a copied body is no attempt");
+    let Bid::Proposal { change, reason, .. } = bid.unwrap() else { panic!("no proposal") };
+    assert_eq!(reason, "numbers: STEP = 0.25");
+    let new = change.apply(&genome).unwrap();
+    assert_eq!(new.files().next().unwrap().1.text(), Some(TUNED.replace("0.5", "0.25").as_str()));
+
+    let way = |tries: usize| {
+        question(&ask_with(&passed, &answers[1..], &genome, &failed(tries), &[], 50_000).1[0]).to_owned()
+    };
+    assert!(way(2).contains("Answer with the whole corrected file") && way(2).contains("Tried before"));
+    let large = Settings { small: false, ..Settings::default() };
+    let (_, asked) = ask_by(large, &passed, &answers[1..], &genome, &[], &[], 50_000);
+    assert!(question(&asked[0]).contains("return STEP * a"), "a larger model sees the program");
+}

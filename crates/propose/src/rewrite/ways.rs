@@ -4,6 +4,7 @@
 //! models mostly copy the defect when they see it, so the next ways show them less: the function without its body, or
 //! without one half of it, or without one line; or they name one line as wrong. An answer that copies costs no attempt. A small program
 //! with examples is an exercise that any model may well write anew, which is shorter than to show it; there that comes first.
+//! Where nothing fails they copy likewise, and each question goes another way than the one before it.
 
 /// How to go about it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +25,10 @@ pub(crate) enum Way {
     After(usize),
     /// A first line of the suspect's function.
     First,
+    /// Where nothing fails: write the function of this rank without seeing its body.
+    Anew(usize),
+    /// Where nothing fails: other values for the numbers that have a name.
+    Numbers,
 }
 
 /// The ways of ten attempts.
@@ -63,6 +68,15 @@ pub(crate) struct Shown {
     pub(crate) failing: bool,
     /// Whether it is one small program with some examples.
     pub(crate) exercise: bool,
+}
+
+/// The way of the question with this number (from 0) where nothing fails and something is to be better.
+pub(crate) fn improving(turn: usize) -> Way {
+    match turn % 6 {
+        0 | 4 => Way::Anew(turn / 3),
+        2 => Way::Mend,
+        _ => Way::Numbers,
+    }
 }
 
 /// The way of the attempt with this number (from 0), and whether it was gone before.
@@ -117,5 +131,15 @@ mod tests {
         let plain = Shown { failing: false, exercise: true, ..shown(9) };
         assert!((0..50).all(|turn| way(turn, Shown { exercise: true, ..shown(0) }).0 == Way::Mend));
         assert!((0..50).all(|turn| way(turn, plain).0 == Way::Mend));
+    }
+
+    #[test]
+    fn where_nothing_fails_no_question_goes_the_way_of_the_one_before_it() {
+        let ways: Vec<Way> = (0..24).map(improving).collect();
+        assert!(ways.windows(2).all(|pair| pair[0] != pair[1]), "{ways:?}");
+        assert!((0..6).all(|turn| improving(turn) == improving(turn + 12) || matches!(improving(turn), Way::Anew(_))));
+        let functions: Vec<usize> =
+            ways.iter().filter_map(|w| if let Way::Anew(n) = w { Some(*n) } else { None }).collect();
+        assert_eq!(functions, (0..functions.len()).collect::<Vec<_>>(), "functions take turns");
     }
 }
