@@ -14,7 +14,7 @@ use super::prompt::{Asked, Form, SMALL, detail, goal, question, short, text_of};
 use super::reply::fenced;
 
 /// What stands for the body, or for the lines, that are left out.
-pub(super) const ALL: &str = "to be written";
+const ALL: &str = "to be written";
 const SOME: &str = "… missing lines …";
 
 /// Whether an answer leaves out what the question left out.
@@ -56,14 +56,18 @@ pub(crate) fn blind(brief: &Brief<'_>, about: &Focus<'_>, rank: usize, settings:
     let (item, places) = found.get(rank % found.len().max(1))?;
     let path = &places[0].path;
     let text = text_of(brief, path);
-    let head = item.head?;
-    let hole = format!("\n{}    {} {ALL}\n", indent_of(&text[item.bytes.clone()]), comment(path));
-    let mut shown = format!("{}{hole}{}", &text[..head], &text[item.bytes.end..]);
-    if shown.lines().count() > SMALL || text_tokens(&shown) > settings.context_tokens / 3 {
-        shown = format!("{}{hole}", &text[item.bytes.start..head]);
-    }
+    let shown = without_body(path, text, item, settings)?;
     let ask = format!("Write the function `{}` of this program:", item.name);
     Some(asked(brief, about, path, item, &ask, &shown))
+}
+
+/// A program with the body of a function left out, or its head alone where that is too long.
+pub(super) fn without_body(path: &str, text: &str, item: &Item, settings: &Settings) -> Option<String> {
+    let head = item.head?;
+    let hole = format!("\n{}    {} {ALL}\n", indent_of(&text[item.bytes.clone()]), comment(path));
+    let shown = format!("{}{hole}{}", &text[..head], &text[item.bytes.end..]);
+    let long = shown.lines().count() > SMALL || text_tokens(&shown) > settings.context_tokens / 3;
+    Some(if long { format!("{}{hole}", &text[item.bytes.start..head]) } else { shown })
 }
 
 /// Asks for a suspect function with one half of its lines left out: of each function first the half with the more
@@ -136,6 +140,6 @@ pub(crate) fn examples(about: &Focus<'_>) -> String {
     told(&about.failing, 4) + &told(&about.passing, 4)
 }
 
-pub(super) fn comment(path: &str) -> &'static str {
+fn comment(path: &str) -> &'static str {
     if path.ends_with(".py") || path.ends_with(".pyi") { "#" } else { "//" }
 }

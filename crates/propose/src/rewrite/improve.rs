@@ -5,8 +5,8 @@ use meliora_domain::{Change, Genome, GenomePath};
 use meliora_evolve::Brief;
 use meliora_llm::text_tokens;
 
-use super::gaps::{ALL, comment};
-use super::items::{self, Item, indent_of};
+use super::gaps::without_body;
+use super::items::{self, Item};
 use super::prompt::{Asked, Form, SMALL, goal, past, question};
 use super::reply::{Parsed, fenced, without_thinking};
 use super::{Settings, replacement};
@@ -28,12 +28,7 @@ pub(super) fn anew(brief: &Brief<'_>, rank: usize, settings: &Settings) -> Optio
     let found: Vec<(&str, &str, Item)> =
         files(brief).into_iter().flat_map(|(path, text)| functions(path, text)).collect();
     let (path, text, item) = found.get(rank % found.len().max(1))?;
-    let head = item.head?;
-    let hole = format!("\n{}    {} {ALL}\n", indent_of(&text[item.bytes.clone()]), comment(path));
-    let mut shown = format!("{}{hole}{}", &text[..head], &text[item.bytes.end..]);
-    if shown.lines().count() > SMALL || text_tokens(&shown) > settings.context_tokens / 3 {
-        shown = format!("{}{hole}", &text[item.bytes.start..head]);
-    }
+    let shown = without_body(path, text, item, settings)?;
     let ask = format!(
         "{}Write the function `{}` of this program, in the best way that you know:\n\n{}\nAnswer with the complete code of \
          `{}` in one code block, without explanation. Names that are not defined above are defined inside of it.",

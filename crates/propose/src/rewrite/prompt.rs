@@ -2,7 +2,7 @@
 //!
 //! Short plain instructions, one thing at a time, for small models (1.5 to 7 billion parameters). Shown the whole program
 //! they mostly copy it; so, from the second attempt on (`ways`), a function is asked for of which they see a part
-//! (`gaps`), or one suspicious line is left out (`hole`) or named as wrong (`shots`), with worked examples before it.
+//! (`gaps`; where nothing fails `improve`), or one suspicious line is left out (`hole`) or named as wrong (`shots`), with worked examples before it.
 //! Asking for one line at a suspicious place is what Xia and Zhang 2022 ("Less Training, More Repairing Please") found
 //! to work best. What changes from question to question stands last, so that a server's prompt cache holds the rest.
 
