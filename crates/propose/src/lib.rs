@@ -6,3 +6,4 @@ pub mod mutate;
 pub mod optimize;
 pub mod rewrite;
 pub mod shape;
+mod syntax;

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use meliora_domain::{Digest, Genome};
-use tree_sitter::{Node, Parser};
+use tree_sitter::Node;
 
 use crate::mutate::language::Lang;
+use crate::syntax::parse;
 
 /// Hash of the shapes of all files. The same for programs that differ in layout, comments and names of locals alone.
 pub fn shape(genome: &Genome) -> Digest {
@@ -23,9 +24,7 @@ pub fn shape(genome: &Genome) -> Digest {
 }
 
 fn shape_of(lang: Lang, text: &str) -> Option<Vec<u8>> {
-    let mut parser = Parser::new();
-    parser.set_language(&lang.grammar()).ok()?;
-    let tree = parser.parse(text, None)?;
+    let tree = parse(lang, text)?;
     if tree.root_node().has_error() {
         return None;
     }

@@ -1,5 +1,9 @@
 //! From a grammar's tree to the one shape that rules read.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use meliora_domain::Recent;
 use tree_sitter::Node as Ts;
 
 use super::imports;
@@ -11,14 +15,21 @@ use super::tree::{Code, Id, Kind, Node};
 const DEEPEST: usize = 150;
 
 /// Folds a text; `None` where its language has no grammar that rules walk.
-pub(super) fn fold(language: Language, text: &str) -> Option<Code> {
+pub(super) fn fold(language: Language, text: &str) -> Option<Rc<Code>> {
+    thread_local! {
+        static RECENT: RefCell<Recent<Language, Rc<Code>>> = const { RefCell::new(Recent::new()) };
+    }
     if language == Language::Shell {
         return None;
     }
-    let tree = parse(language, text)?;
-    let mut folder = Folder { code: Code { language, nodes: Vec::new(), imports: Vec::new() }, text, line: 1 };
-    folder.fold(tree.root_node(), 0, 0);
-    Some(folder.code)
+    RECENT.with_borrow_mut(|recent| {
+        recent.get(language, text, || {
+            let tree = parse(language, text)?;
+            let mut folder = Folder { code: Code { language, nodes: Vec::new(), imports: Vec::new() }, text, line: 1 };
+            folder.fold(tree.root_node(), 0, 0);
+            Some(Rc::new(folder.code))
+        })
+    })
 }
 
 struct Folder<'t> {

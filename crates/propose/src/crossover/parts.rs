@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::mutate::language::Lang;
 use crate::mutate::render::Blocks;
+use crate::syntax;
 
 /// One top-level statement with the blank lines and comments before it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,10 +27,7 @@ pub(super) struct Parts {
 impl Parts {
     /// The parts of a file in a language that is known; `None` for others and where its text does not parse.
     pub(super) fn of(extension: &str, text: &str) -> Option<Parts> {
-        let lang = Lang::of(extension)?;
-        let mut parser = tree_sitter::Parser::new();
-        parser.set_language(&lang.grammar()).ok()?;
-        let tree = parser.parse(text, None)?;
+        let tree = syntax::parse(Lang::of(extension)?, text)?;
         if tree.root_node().has_error() {
             return None;
         }

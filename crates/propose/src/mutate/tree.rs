@@ -3,10 +3,11 @@
 //! The grammars name the same things differently; here they are folded into one [`Kind`] with fixed slots, so that an
 //! operator is written once. The tree only borrows positions: texts stay in the source.
 
-use tree_sitter::{Parser, Tree};
+use tree_sitter::Tree;
 
 use super::kinds::kind_of;
 use super::language::Lang;
+use crate::syntax;
 
 /// Index of a node.
 pub(super) type Id = usize;
@@ -126,9 +127,7 @@ const DEEPEST: usize = 200;
 impl Ast {
     /// Parses the text. `None` if the grammar does not load.
     pub(super) fn parse(lang: Lang, text: &str) -> Option<Ast> {
-        let mut parser = Parser::new();
-        parser.set_language(&lang.grammar()).ok()?;
-        let tree = parser.parse(text, None)?;
+        let tree = syntax::parse(lang, text)?;
         let mut ast = Ast { lang, nodes: Vec::new(), tree: tree.clone() };
         ast.fold(tree.root_node(), text, 0, false, 0);
         Some(ast)

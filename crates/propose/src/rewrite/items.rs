@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use tree_sitter::{Language, Node, Parser};
+use tree_sitter::{Node, Tree};
+
+use crate::mutate::language::Lang;
+use crate::syntax;
 
 /// A named function, class or the like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,22 +24,13 @@ pub(crate) struct Item {
     pub(crate) function: bool,
 }
 
-fn language(extension: &str) -> Option<Language> {
-    Some(match extension {
-        "py" | "pyi" => tree_sitter_python::LANGUAGE.into(),
-        "rs" => tree_sitter_rust::LANGUAGE.into(),
-        "js" | "mjs" | "cjs" | "jsx" => tree_sitter_javascript::LANGUAGE.into(),
-        "ts" | "mts" | "cts" => tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
-        "tsx" => tree_sitter_typescript::LANGUAGE_TSX.into(),
-        _ => return None,
-    })
+fn parse(extension: &str, text: &str) -> Option<Tree> {
+    syntax::parse(Lang::of(extension)?, text)
 }
 
 /// The items of a text, outer ones before those inside them; `None` for languages that are not known.
 pub(crate) fn items(extension: &str, text: &str) -> Option<Vec<Item>> {
-    let mut parser = Parser::new();
-    parser.set_language(&language(extension)?).ok()?;
-    let tree = parser.parse(text, None)?;
+    let tree = parse(extension, text)?;
     let mut found = Vec::new();
     gather(tree.root_node(), text, "", &mut found);
     Some(found)
@@ -111,17 +105,13 @@ fn head(item: Node<'_>, text: &str) -> Option<usize> {
 
 /// Whether a text has syntax errors; `None` for languages that are not known.
 pub(crate) fn garbled(extension: &str, text: &str) -> Option<bool> {
-    let mut parser = Parser::new();
-    parser.set_language(&language(extension)?).ok()?;
-    Some(parser.parse(text, None)?.root_node().has_error())
+    Some(parse(extension, text)?.root_node().has_error())
 }
 
 /// Whether two texts are the same code, comments, documentation and white space aside; `None` for languages that are not known.
 pub(crate) fn same_code(extension: &str, a: &str, b: &str) -> Option<bool> {
-    let mut parser = Parser::new();
-    parser.set_language(&language(extension)?).ok()?;
-    let mut shape = |text: &str| {
-        let tree = parser.parse(text, None)?;
+    let shape = |text: &str| {
+        let tree = parse(extension, text)?;
         let mut nodes = Vec::new();
         outline(tree.root_node(), 0, text, &mut nodes);
         Some(nodes)
