@@ -26,6 +26,9 @@ const KEPT: usize = 64;
 const DRAWS: u64 = 64;
 /// How much of a step does not matter: literals are written with digits down to it.
 const GRAIN: f64 = 1e-4;
+/// What numeric steps begin with, beside one of syntax, where failing tests tell lines: a slip in a number is mostly one by one,
+/// to zero or in the sign, which syntax has too, and of the many other numbers some pass the tests that are shown by chance.
+const LOCATED: f64 = 0.02;
 /// Ends the reason of a numeric step, by which it is known among past attempts.
 const LABEL: &str = "(numbers)";
 
@@ -106,7 +109,7 @@ impl Numbers {
         let edited = line.windows(2).count() as f64 - moved;
         let lost = brief.attempts.iter().filter(|a| a.reason.ends_with(LABEL)).count() as f64;
         let others = brief.attempts.len() as f64 - lost;
-        let first = if located(brief) { 0.1 } else { 1.0 };
+        let first = if located(brief) { LOCATED } else { 1.0 };
         // Eight failures since halve what a success before them says.
         let numeric = (moved + first) / (1.0 + lost / 8.0);
         let syntactic = (edited + 1.0) / (1.0 + others / 8.0);
