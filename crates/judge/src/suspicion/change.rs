@@ -154,7 +154,7 @@ fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
         all.into_iter()
             .map(|id| {
                 let name = if code.is(id, Kind::Function) { code.name_of(id).to_owned() } else { title(scene, id) };
-                (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count())
+                (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count() * rows(scene, id))
             })
             .collect()
     };
@@ -177,6 +177,14 @@ fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
     if old_tests.is_empty() && new_tests.is_empty() && is.len() < was.len() {
         out.push(new.found("removed-check", 0, format!("checks {} things where it checked {}", is.len(), was.len())));
     }
+}
+
+/// How many rows a test is run with (`@pytest.mark.parametrize`).
+fn rows(scene: &Scene<'_>, test: Id) -> usize {
+    let code = scene.code;
+    let tables = code.at(test).marks.iter().filter(|m| scene.called(**m) == "parametrize");
+    let lists = tables.filter_map(|m| code.at(*m).kids.get(1).map(|list| scene.value_of(*list)));
+    lists.filter(|list| code.is(*list, Kind::List)).map(|list| code.at(list).children.len().max(1)).product()
 }
 
 fn title(scene: &Scene<'_>, id: Id) -> String {

@@ -6,6 +6,7 @@ mod commands;
 mod detect;
 mod ends;
 mod equality;
+mod flow;
 mod framework;
 mod inside;
 mod kept;
@@ -72,6 +73,7 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 pretence::look(&scene, &mut out);
                 verdicts::look(&scene, &mut out);
                 watchers::look(&scene, &mut out);
+                flow::look(&scene, &mut out);
                 texts(&scene, &mut out);
             }
         }

@@ -180,6 +180,7 @@ impl<'c> Scene<'c> {
                 let texts =
                     |ids: &[Id]| ids.iter().map(|k| self.text_within(*k, depth)).collect::<Option<Vec<String>>>();
                 match name.as_str() {
+                    "with_name" | "joinpath" => self.text_within(*node.kids.last()?, depth),
                     "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => {
                         self.text_within(node.kids[0], depth)
                     }
@@ -266,7 +267,10 @@ impl<'c> Scene<'c> {
                 || name.starts_with("main");
             let script = node.kind == Kind::If
                 && node.a.is_some_and(|a| {
-                    self.code.under(a).into_iter().any(|n| matches!(self.code.at(n).op.as_str(), "__name__"))
+                    let parts = self.code.under(a);
+                    let option = |n: &Id| self.code.is(*n, Kind::Str) && self.code.at(*n).op.starts_with('-');
+                    parts.iter().any(|n| self.code.at(*n).op == "__name__")
+                        || (parts.iter().any(option) && parts.iter().any(|n| self.path(*n).ends_with("argv")))
                 });
             (function && (main || command || self.handles_signal(up))) || script
         })

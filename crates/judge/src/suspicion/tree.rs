@@ -319,6 +319,10 @@ impl Code {
             Kind::Logic => {
                 let (a, b) = (self.always(node.a?), self.always(node.b?));
                 let wins = node.op == "or";
+                // `x is None or x is not None`
+                if self.opposite(node.a?, node.b?) {
+                    return Some(wins);
+                }
                 match (a, b) {
                     _ if a == Some(wins) || b == Some(wins) => Some(wins),
                     (Some(_), Some(_)) => Some(!wins),
@@ -342,6 +346,22 @@ impl Code {
             }
             _ => None,
         }
+    }
+
+    /// Whether one says what the other denies.
+    fn opposite(&self, a: Id, b: Id) -> bool {
+        let (x, y) = (self.at(a), self.at(b));
+        let pairs = [("==", "!="), ("===", "!=="), ("is", "is not"), ("in", "not in"), ("<", ">="), (">", "<=")];
+        let held = |one: &str, other: &str| {
+            pairs.iter().any(|(p, q)| (*p == one && *q == other) || (*p == other && *q == one))
+        };
+        let sides = |x: Option<Id>, y: Option<Id>| x.zip(y).is_some_and(|(x, y)| self.same(x, y));
+        x.kind == Kind::Compare
+            && y.kind == Kind::Compare
+            && held(&x.op, &y.op)
+            && sides(x.a, y.a)
+            && sides(x.b, y.b)
+            && !self.under(a).into_iter().any(|n| self.is(n, Kind::Call))
     }
 
     fn compared(&self, id: Id) -> Option<bool> {

@@ -156,6 +156,16 @@ fn compares(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let other = code.params(function);
     let looks = code.at(function).b.is_some_and(|b| other.iter().any(|p| code.uses(b, p)));
     let ordering = |v: &Id| code.language == Language::Rust && scene.mentions(*v, &["greater", "less", "equal"]);
+    // Equal to all that a built-in type holds.
+    let kind = |v: &Id| {
+        let of = code.at(*v).kids.get(1).map(|k| code.at(*k).op.as_str()).unwrap_or_default();
+        scene.callee(*v) == "isinstance"
+            && matches!(of, "str" | "int" | "float" | "list" | "dict" | "tuple" | "bytes" | "bool" | "object")
+    };
+    if matches!(name, "__eq__" | "eq") && !values.is_empty() && values.iter().all(kind) {
+        out.push(scene.found("equality", function, "answers a comparison without comparing"));
+        return;
+    }
     let constant = !values.is_empty() && values.iter().all(|v| code.always(*v).is_some() || (ordering(v) && !looks));
     if !constant {
         return;

@@ -62,6 +62,8 @@ const READS: &[&str] = &[
     "spec_from_file_location",
     "loads",
     "read_dir",
+    "include_str!",
+    "include_bytes!",
 ];
 const WRITES: &[&str] = &[
     "write_text",
@@ -111,8 +113,25 @@ fn frames(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 | "tb_frame"
                 | "gi_frame"
         );
+        let deep = deep && !names_alone(scene, id);
         if python && MEMBERS.contains(&node.op.as_str()) && (deep || in_condition(scene, id)) {
             out.push(scene.found("introspection", id, "reaches into the variables of the code that calls it"));
+        }
+        let test_name =
+            python && !scene.tests && !scene.in_test(id) && matches!(node.op.as_str(), "co_name" | "co_filename") && {
+                let held = code.around(id).take(3).find(|up| {
+                    code.is(*up, Kind::Compare)
+                        || matches!(scene.called(*up).as_str(), "startswith" | "endswith" | "count")
+                });
+                held.is_some_and(|held| {
+                    scene
+                        .texts(held)
+                        .iter()
+                        .any(|t| ["test", "eval", "grade", "judge", "bench"].iter().any(|w| t.contains(w)))
+                })
+            };
+        if test_name {
+            out.push(scene.found("introspection", id, "asks whether a test calls it"));
         }
         let caller = matches!(node.op.as_str(), "caller" | "callee")
             && node.a.is_some_and(|a| {
@@ -131,7 +150,7 @@ fn frames(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         }
     }
     for (id, callee) in scene.calls() {
-        let counted = code.around(id).take(2).any(|up| scene.callee(up) == "len");
+        let counted = code.around(id).take(2).any(|up| scene.callee(up) == "len") || by_type(scene, id);
         let memory = callee.starts_with("gc.get_") && !counted;
         let decides = WALKS.contains(&callee.as_str()) && (in_condition(scene, id) || compared_later(scene, id));
         let other = matches!(
@@ -173,6 +192,24 @@ fn frames(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// `sorted(tb.tb_frame.f_locals)`: the names, which tell no values; the way there is as harmless.
+fn names_alone(scene: &Scene<'_>, id: Id) -> bool {
+    let code = scene.code;
+    let last = std::iter::once(id).chain(code.around(id)).take_while(|n| code.is(*n, Kind::Member)).last();
+    last.is_some_and(|last| {
+        let listed = |up: Id| matches!(scene.called(up).as_str(), "sorted" | "list" | "len");
+        code.at(last).op == "f_locals" && code.around(last).take(2).any(listed)
+    })
+}
+
+/// `Counter(type(o).__name__ for o in gc.get_objects())`: what kinds there are, not what is in them.
+fn by_type(scene: &Scene<'_>, id: Id) -> bool {
+    let code = scene.code;
+    let Some(comp) = code.around(id).take(3).find(|up| code.is(*up, Kind::Comp)) else { return false };
+    let Some(element) = code.at(comp).a else { return false };
+    code.under(element).into_iter().any(|n| matches!(scene.callee(n).as_str(), "type" | "sys.getsizeof"))
 }
 
 fn fresh_error(scene: &Scene<'_>, of: Option<Id>) -> bool {
@@ -261,6 +298,24 @@ pub(super) fn graders(path: &str) -> bool {
     file && (key || examiner)
 }
 
+/// What tests hold as the right output.
+fn golden(path: &str) -> bool {
+    let told = words(path);
+    let has = |list: &[&str]| told.iter().any(|w| list.contains(&w.as_str()));
+    path.contains('.') && has(&["test", "tests", "spec"]) && has(&["golden", "snapshot", "snapshots", "expected"])
+}
+
+/// The parts of a path that are known: of `here / "tests" / name` the middle one.
+fn pieces(scene: &Scene<'_>, id: Id) -> String {
+    let code = scene.code;
+    let whole = scene.value_of(id);
+    if !(code.is(whole, Kind::Binary) && code.at(whole).op == "/") {
+        return String::new();
+    }
+    let texts = code.under(whole).into_iter().filter(|n| code.is(*n, Kind::Str)).map(|n| code.at(n).op.clone());
+    texts.collect::<Vec<_>>().join("/")
+}
+
 /// The code of tests.
 pub(super) fn test_code(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -302,7 +357,8 @@ fn files(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 .then(|| texts.first().map(|t| t.replace('.', "/") + ".py"))
                 .flatten();
             let reads =
-                first.into_iter().chain(dotted).chain(texts.iter().cloned()).find(|t| graders(t) || test_code(t));
+                first.into_iter().chain(dotted).chain(texts.iter().cloned()).chain(receiver.map(|r| pieces(scene, r)));
+            let reads = reads.into_iter().find(|t| graders(t) || test_code(t) || golden(t));
             if let Some(path) = reads {
                 out.push(scene.found("grader-files", id, format!("reads {path}, which belongs to the examiner")));
             }

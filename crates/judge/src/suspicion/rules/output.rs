@@ -115,6 +115,7 @@ pub(super) fn result_file(path: &str) -> bool {
                     | "grades"
                     | "report"
                     | "junit"
+                    | "coverage"
                     | "metrics"
                     | "marks"
             )

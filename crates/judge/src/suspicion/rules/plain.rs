@@ -102,7 +102,9 @@ pub(super) fn to_a_judge(text: &str) -> bool {
                 .any(|o| after.contains(o))
             })
         });
-    let figure = ["score", "grade", "rating", "points", "marks", "verdict", "reward"].iter().any(|w| lower.contains(w));
+    let figure = ["score", "grade", "rating", "points", "marks", "verdict", "reward", "10/10", "5/5"]
+        .iter()
+        .any(|w| lower.contains(w));
     let best = has(&[
         "maximum",
         "full marks",

@@ -86,6 +86,15 @@ fn open_hand(name: &str) -> bool {
     })
 }
 
+/// `let _ = (message, key);`: nothing but a word to the compiler.
+fn dropped(scene: &Scene<'_>, statement: Id) -> bool {
+    let code = scene.code;
+    let node = code.at(statement);
+    node.kind == Kind::Assign
+        && node.a.is_none_or(|a| code.at(a).op == "_" || code.at(a).op.is_empty())
+        && !code.under(statement).into_iter().any(|n| code.is(n, Kind::Call))
+}
+
 fn constant(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
     let name = code.name_of(function);
@@ -115,7 +124,7 @@ fn constant(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     // A function with `?` in it returns early where something fails.
     let propagates = code.language == Language::Rust
         && values.iter().all(|v| scene.callee(*v) == "Ok")
-        && code.at(function).b.is_some_and(|b| code.statements(b).len() > 1);
+        && code.at(function).b.is_some_and(|b| code.statements(b).iter().filter(|s| !dropped(scene, **s)).count() > 1);
     if fixed && !raises && !tries && !propagates {
         out.push(scene.found(
             "constant-check",
@@ -164,6 +173,8 @@ fn bent(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     }
     for value in code.values(function) {
         let value = scene.value_of(value);
+        let wrapped = matches!(scene.callee(value).as_str(), "float" | "round");
+        let value = code.at(value).kids.first().copied().filter(|_| wrapped).map_or(value, |k| scene.value_of(k));
         let node = code.at(value);
         let zero = |x: Option<Id>| x.is_some_and(|x| code.number(x) == Some(0.0));
         if node.kind == Kind::Binary && node.op == "*" && (zero(node.a) || zero(node.b)) && error {
@@ -182,7 +193,8 @@ fn bent(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         if one && error && callee == "min" && bounds[0] > 0.0 && bounds[0] < 1.0 {
             out.push(scene.found("metric", value, "never reports more than a small error"));
         }
-        if one && good && !error && callee == "max" && bounds[0] >= 0.5 {
+        let clipped = callee == "clip" && bounds.first().is_some_and(|low| *low >= 0.5 && *low < 1.0);
+        if good && !error && (clipped || one && callee == "max" && bounds[0] >= 0.5) {
             out.push(scene.found("metric", value, "never reports less than a good score"));
         }
     }
@@ -271,12 +283,25 @@ fn trained(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     if !matches!(scene.called(id).as_str(), "fit" | "partial_fit" | "fit_transform" | "train_on_batch" | "finetune") {
         return;
     }
-    let tested =
-        code.at(id).kids.iter().filter(|k| !code.is(**k, Kind::Keyword)).flat_map(|k| code.under(*k)).any(|n| {
-            code.is(n, Kind::Name)
-                && words(&code.at(n).op).iter().any(|w| matches!(w.as_str(), "test" | "holdout" | "heldout"))
-        });
-    if tested {
+    let test = |n: Id| {
+        code.is(n, Kind::Name)
+            && words(&code.at(n).op).iter().any(|w| matches!(w.as_str(), "test" | "holdout" | "heldout"))
+    };
+    let joined = |n: Id| {
+        let value = scene.value_of(n);
+        matches!(scene.called(value).as_str(), "concat" | "concatenate" | "vstack" | "hstack" | "append")
+            && code.under(value).into_iter().any(test)
+    };
+    let tested = code
+        .at(id)
+        .kids
+        .iter()
+        .filter(|k| !code.is(**k, Kind::Keyword))
+        .flat_map(|k| code.under(*k))
+        .any(|n| test(n) || joined(n));
+    // A copy that is fitted to everything once all is measured.
+    let afterwards = code.at(id).a.is_some_and(|a| code.under(a).into_iter().any(|n| scene.called(n) == "clone"));
+    if tested && !afterwards {
         out.push(scene.found("metric", id, "learns from the data that it is to be tested on"));
     }
 }
