@@ -49,7 +49,7 @@ def evaluate(path):
 SETTINGS = '''
 checkpoint_interval: 1000000
 log_level: ERROR
-random_seed: {seed}
+random_seed: {own_seed}
 diff_based_evolution: false
 llm:
   api_base: "{base}"
@@ -134,7 +134,10 @@ def openevolve(python, task, seed, options):
         (where / "evaluator.py").write_text(TRACE)
         told = (where / "config.yaml").read_text()
         message = [line for line in told.splitlines() if line.strip().startswith("system_message:")]
-        (where / "config.yaml").write_text(SETTINGS.format(seed=seed, base=model.base, model=model.name)
+        # With a seed of its own it sends one and the same with every request: a server that honours it then answers the same
+        # prompt the same way for ever, and so it asks again. Its database keeps the seed.
+        own_seed = "null" if options.base_url else seed
+        (where / "config.yaml").write_text(SETTINGS.format(seed=seed, own_seed=own_seed, base=model.base, model=model.name)
                                            + "prompt:\n" + "\n".join(message) + "\n")
         began = time.perf_counter()
         # Its first evaluation is that of the program as it stands.
@@ -204,6 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--evaluations", type=int, default=200)
     parser.add_argument("--strategy", default="greedy", help="of Meliora")
     parser.add_argument("--engine", choices=["openevolve", "meliora"], help="only this one; with --out the other can run elsewhere")
@@ -228,7 +232,7 @@ def main():
                    "meliora": lambda task, seed: meliora(options.meliora, task, seed, options)}
         for task in options.tasks.split(","):
             runs = {name: [] for name in engines}
-            for seed in range(1, options.seeds + 1):
+            for seed in range(options.first_seed, options.first_seed + options.seeds):
                 for name, run in engines.items():
                     if options.engine not in (None, name) and (task, name, seed) not in known:
                         continue
