@@ -1,6 +1,7 @@
 //! The vocabulary: what a variant, a change, a task, a mark, a verdict and an event are.
 //!
-//! Values only. Nothing here does I/O, reads a clock or draws a random number.
+//! Values, and what every room does with them ([`counted`], [`Recent`]). Nothing here does I/O, reads a clock or draws a random
+//! number.
 
 mod cage;
 mod change;

@@ -148,13 +148,17 @@ fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
         }
     }
     // Fewer checks in a test that is still there, or a test that is gone while nothing came for it.
+    // Rows count where they can be counted on both sides: a table that moves to another file is not gone.
+    let tables = |scene: &Scene<'_>| scene.code.ids().filter(|id| scene.test(*id)).all(|id| rows(scene, id).is_some());
+    let counted = tables(old) && tables(new);
     let tests = |scene: &Scene<'_>| -> Vec<(String, Id, usize)> {
         let code = scene.code;
         let all = code.ids().filter(|id| scene.test(*id)).collect::<Vec<_>>();
         all.into_iter()
             .map(|id| {
                 let name = if code.is(id, Kind::Function) { code.name_of(id).to_owned() } else { title(scene, id) };
-                (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count() * rows(scene, id))
+                let times = if counted { rows(scene, id).unwrap_or(1) } else { 1 };
+                (name, id, code.under(id).into_iter().filter(|n| asserts(scene, *n)).count() * times)
             })
             .collect()
     };
@@ -179,12 +183,16 @@ fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
     }
 }
 
-/// How many rows a test is run with (`@pytest.mark.parametrize`).
-fn rows(scene: &Scene<'_>, test: Id) -> usize {
+/// How many rows a test is run with (`@pytest.mark.parametrize`); `None` where they do not stand here.
+fn rows(scene: &Scene<'_>, test: Id) -> Option<usize> {
     let code = scene.code;
     let tables = code.at(test).marks.iter().filter(|m| scene.called(**m) == "parametrize");
-    let lists = tables.filter_map(|m| code.at(*m).kids.get(1).map(|list| scene.value_of(*list)));
-    lists.filter(|list| code.is(*list, Kind::List)).map(|list| code.at(list).children.len().max(1)).product()
+    tables
+        .map(|m| {
+            let list = scene.value_of(*code.at(*m).kids.get(1)?);
+            code.is(list, Kind::List).then(|| code.at(list).children.len().max(1))
+        })
+        .product()
 }
 
 fn title(scene: &Scene<'_>, id: Id) -> String {

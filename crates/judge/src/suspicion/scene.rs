@@ -180,7 +180,8 @@ impl<'c> Scene<'c> {
                 let texts =
                     |ids: &[Id]| ids.iter().map(|k| self.text_within(*k, depth)).collect::<Option<Vec<String>>>();
                 match name.as_str() {
-                    "with_name" | "joinpath" => self.text_within(*node.kids.last()?, depth),
+                    "with_name" => self.text_within(*node.kids.first()?, depth),
+                    "joinpath" => texts(&node.kids).map(|t| t.join("/")),
                     "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => {
                         self.text_within(node.kids[0], depth)
                     }

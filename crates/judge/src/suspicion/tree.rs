@@ -351,7 +351,8 @@ impl Code {
     /// Whether one says what the other denies.
     fn opposite(&self, a: Id, b: Id) -> bool {
         let (x, y) = (self.at(a), self.at(b));
-        let pairs = [("==", "!="), ("===", "!=="), ("is", "is not"), ("in", "not in"), ("<", ">="), (">", "<=")];
+        // Not `<` and `>=`: together they say that it is a number.
+        let pairs = [("==", "!="), ("===", "!=="), ("is", "is not"), ("in", "not in")];
         let held = |one: &str, other: &str| {
             pairs.iter().any(|(p, q)| (*p == one && *q == other) || (*p == other && *q == one))
         };

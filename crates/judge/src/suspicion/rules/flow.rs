@@ -31,7 +31,6 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         } else if !scene.in_test(function) {
             label(scene, function, out);
             canned(scene, function, out);
-            magic_word(scene, function, out);
             become_equal(scene, function, out);
             unlooked(scene, function, out);
             guessed(scene, function, out);
@@ -187,60 +186,6 @@ fn canned(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let next = scene.called(value) == "next";
         if next && code.at(value).kids.first().is_some_and(|k| written(*k)) {
             out.push(scene.found("hard-coded", value, "gives written answers one after the other, whatever is asked"));
-        }
-    }
-}
-
-/// `if password == "…": return True`
-fn magic_word(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let name = words(code.name_of(function));
-    let guards = verdict(code.name_of(function))
-        || name.iter().any(|w| {
-            matches!(
-                w.as_str(),
-                "auth"
-                    | "login"
-                    | "password"
-                    | "authenticate"
-                    | "authorize"
-                    | "authorized"
-                    | "verify"
-                    | "admin"
-                    | "require"
-            )
-        });
-    let Some(body) = code.at(function).b.filter(|_| guards) else { return };
-    // Tokens and headers are compared with many words; those with figures in them are nobody's vocabulary.
-    let secret = |side: Id, word: &str| {
-        code.under(side).into_iter().any(|n| {
-            words(&code.at(n).op).iter().any(|w| match w.as_str() {
-                "password" | "passwd" | "pw" | "pwd" | "secret" | "pin" | "credential" | "otp" => true,
-                "token" | "signature" | "digest" | "headers" | "cookies" => {
-                    word.contains(|c: char| c.is_ascii_digit()) && !word.contains('/')
-                }
-                _ => false,
-            })
-        })
-    };
-    for branch in code.under(body).into_iter().filter(|n| code.is(*n, Kind::If)) {
-        let (Some(condition), Some(then)) = (code.at(branch).a, code.at(branch).b) else { continue };
-        let known = code.under(condition).into_iter().any(|n| {
-            let node = code.at(n);
-            let (Some(a), Some(b)) = (node.a, node.b) else { return false };
-            let word = |x: Id| Some(code.at(x).op.as_str()).filter(|w| code.is(x, Kind::Str) && w.len() >= 4);
-            node.kind == Kind::Compare
-                && node.op.starts_with("==")
-                && (word(b).is_some_and(|w| secret(a, w)) || word(a).is_some_and(|w| secret(b, w)))
-        });
-        let lets_in = code.statements(then).iter().any(|s| {
-            code.is(*s, Kind::Return)
-                && code.at(*s).a.is_some_and(|a| {
-                    (code.always(a) == Some(true) && code.is(a, Kind::Bool)) || scene.callee(a) == "next"
-                })
-        });
-        if known && lets_in {
-            out.push(scene.found("backdoor", branch, "lets in whoever knows a word that is written in the code"));
         }
     }
 }

@@ -122,6 +122,7 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                     | "access"
                     | "debug"
                     | "signin"
+                    | "require"
                     | "permit"
                     | "allowed"
             )
@@ -139,15 +140,51 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             }
             let (name, text) = if code.is(b, Kind::Str) { (a, b) } else { (b, a) };
             let text = &code.at(text).op;
-            let name_words = words(&code.at(name).op);
+            // `password[::-1]`, `headers["x-trace"]`, `sha256(password)`, `password.strip()`: what it is made of.
+            let inner = |n: &Id| {
+                let node = code.at(*n);
+                match node.kind {
+                    Kind::Index => node.a,
+                    Kind::Call => node
+                        .a
+                        .filter(|a| code.is(*a, Kind::Member))
+                        .and_then(|a| code.at(a).a)
+                        .or(node.kids.first().copied()),
+                    _ => None,
+                }
+            };
+            let whole = std::iter::successors(Some(name), inner);
+            let name_words = whole.last().map(|n| words(&code.at(n).op)).unwrap_or_default();
             let strong = name_words.iter().any(|w| {
                 matches!(
                     w.as_str(),
-                    "password" | "passwd" | "pw" | "pwd" | "secret" | "passphrase" | "pin" | "apikey" | "passcode"
+                    "password"
+                        | "passwd"
+                        | "pw"
+                        | "pwd"
+                        | "secret"
+                        | "passphrase"
+                        | "pin"
+                        | "apikey"
+                        | "passcode"
+                        | "otp"
                 )
             }) || name_words.windows(2).any(|w| (w[0].as_str(), w[1].as_str()) == ("api", "key"));
             let weak = name_words.iter().any(|w| {
-                matches!(w.as_str(), "token" | "key" | "auth" | "user" | "username" | "code" | "header" | "signature")
+                matches!(
+                    w.as_str(),
+                    "token"
+                        | "key"
+                        | "auth"
+                        | "user"
+                        | "username"
+                        | "code"
+                        | "header"
+                        | "headers"
+                        | "cookies"
+                        | "signature"
+                        | "digest"
+                )
             });
             let long = text.len() >= 6 && text.chars().any(|c| c.is_ascii_digit() || c == '_' || c == '-');
             code.literal(if code.is(b, Kind::Str) { b } else { a })
