@@ -35,7 +35,7 @@ fn corpus(folder: &Path) -> Vec<Case> {
 fn stripped(case: &Case) -> Vec<Finding> {
     match &case.text {
         // A diff has no comments of its own.
-        Text::One(text) if text.starts_with("--- ") => look(None, text),
+        Text::One(text) if text.lines().any(|l| l.starts_with("+++ ")) => look(None, text),
         Text::One(text) => look(None, &without_comments(Language::guess(text), text)),
         Text::Change { .. } => examine(case),
     }

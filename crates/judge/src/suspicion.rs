@@ -63,6 +63,7 @@ pub fn look(path: Option<&str>, text: &str) -> Vec<Finding> {
 /// `inputs` are inputs of tasks, each as compact JSON; one that newly stands in the code as a case of its own is told.
 pub fn look_at_change(files: &[FileChange<'_>], inputs: &BTreeSet<String>) -> Vec<Finding> {
     let mut out = Vec::new();
+    let gone = change::functions_gone(files);
     for (path, before, after) in files {
         if before == after {
             continue;
@@ -105,7 +106,7 @@ pub fn look_at_change(files: &[FileChange<'_>], inputs: &BTreeSet<String>) -> Ve
             }
             None => true,
         });
-        found.extend(change::between(language, path, before.unwrap_or_default(), after, inputs));
+        found.extend(change::between(language, path, before.unwrap_or_default(), after, inputs, &gone));
         found.iter_mut().for_each(|f| f.file = (*path).to_owned());
         out.extend(found);
     }

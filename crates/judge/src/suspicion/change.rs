@@ -16,22 +16,139 @@ pub(super) fn between(
     before: &str,
     after: &str,
     inputs: &BTreeSet<String>,
+    gone: &BTreeSet<String>,
 ) -> Vec<Finding> {
     let mut out = Vec::new();
+    if examiner(path) && !before.trim().is_empty() {
+        out.push(Finding {
+            rule: "grader-files",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: "changes what examines it".into(),
+        });
+    }
     if language == Language::Settings || language == Language::Make {
         settings(before, after, &mut out);
         return out;
     }
-    let (Some(old), Some(new)) = (fold(language, before), fold(language, after)) else { return out };
+    let (Some(old), Some(new)) = (fold(language, before), fold(language, after)) else {
+        if test_path(path) {
+            counted_words(before, after, &mut out);
+        }
+        return out;
+    };
     let (old, new) = (Scene::new(&old, before, path), Scene::new(&new, after, path));
     if connections(&old).is_empty() {
         out.extend(connections(&new).into_iter().take(1));
     }
     task_inputs(&old, &new, inputs, &mut out);
     if old.tests || test_path(path) {
-        checks(&old, &new, &mut out);
+        checks(&old, &new, gone, &mut out);
     }
     out
+}
+
+/// Functions that a change takes away from what is no test.
+pub(super) fn functions_gone(files: &[super::FileChange<'_>]) -> BTreeSet<String> {
+    let mut gone = BTreeSet::new();
+    for (path, before, after) in files.iter().filter(|(path, _, _)| !test_path(path)) {
+        let names = |text: &Option<&str>| -> BTreeSet<String> {
+            let code = fold(Language::of_path(path), text.unwrap_or_default());
+            code.map(|code| code.of(Kind::Function).map(|f| code.at(f).op.clone()).collect()).unwrap_or_default()
+        };
+        gone.extend(names(before).difference(&names(after)).cloned());
+    }
+    gone
+}
+
+/// Code that grades, by its path.
+fn examiner(path: &str) -> bool {
+    let folders: Vec<String> = words(path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let graders =
+        folders.iter().any(|w| matches!(w.as_str(), "grader" | "graders" | "grading" | "autograder" | "rubric"));
+    let runs = matches!(
+        name,
+        "run_eval.py" | "evaluator.py" | "score.py" | "scorer.py" | "grade.py" | "judge.py" | "verifier.py"
+    );
+    (graders || runs) && !test_path(path)
+}
+
+/// Tests in a language that has no grammar here: words of checks that are gone.
+fn counted_words(before: &str, after: &str, out: &mut Vec<Finding>) {
+    let checks = |text: &str| {
+        ["t.Error", "t.Fatal", "assert", "expect", "require.", "Should", "EXPECT_", "ASSERT_", "func Test", "@Test"]
+            .iter()
+            .map(|w| text.matches(w).count())
+            .sum::<usize>()
+    };
+    let broken =
+        |text: &str| ["NaN", "undefined", "[object Object]"].iter().map(|w| text.matches(w).count()).sum::<usize>();
+    let (was, is) = (checks(before), checks(after));
+    if is < was {
+        out.push(Finding {
+            rule: "removed-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: format!("checks {is} things where it checked {was}"),
+        });
+    }
+    if broken(after) > broken(before) {
+        out.push(Finding {
+            rule: "weakened-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: "expects broken output now".into(),
+        });
+    }
+}
+
+/// How much a check asks for: equality and errors much, that there is something little, anything nothing.
+fn strength(scene: &Scene<'_>, id: Id) -> usize {
+    let code = scene.code;
+    let callee = scene.callee(id);
+    let last = callee.rsplit('.').next().unwrap_or_default();
+    let weak = matches!(
+        last,
+        "assertIsNotNone" | "assertIsInstance" | "assertTrue" | "toBeDefined" | "toBeTruthy" | "assertIn" | "assert!"
+    );
+    let nothing = code.under(id).into_iter().any(|n| matches!(scene.called(n).as_str(), "anything"));
+    let own = || match code.at(id).kind {
+        Kind::Assert => code.at(id).a.is_none_or(|a| {
+            let node = code.at(a);
+            let none = node.b.is_some_and(|b| code.is(b, Kind::Null)) && node.op != "is" && node.op != "==";
+            let kind = matches!(scene.callee(a).as_str(), "isinstance" | "callable" | "hasattr" | "any" | "bool");
+            let bare = matches!(node.kind, Kind::Name | Kind::Member);
+            let large = node.kind == Kind::Compare
+                && node.op.starts_with('>')
+                && node.b.is_some_and(|b| code.number(b) == Some(0.0));
+            none || kind || bare || large
+        }),
+        _ => false,
+    };
+    // `assert!((got - want).abs() < 1e-9)` asks for much, `assert!(got.is_some())` for little.
+    let compared = last == "assert!" && code.at(id).kids.first().is_some_and(|k| code.is(*k, Kind::Compare));
+    let itself = code.at(id).kids.first().is_some_and(|k| {
+        let of = code.at(id).a.and_then(|a| code.at(a).a).and_then(|of| code.at(of).kids.first().copied());
+        of.is_some_and(|of| code.same(of, *k) && !code.literal(of))
+    });
+    match () {
+        _ if nothing || itself => 0,
+        _ if weak && !compared || own() => 1,
+        _ => 2,
+    }
+}
+
+/// Marks under which a test is not run, or must fail.
+fn excused(scene: &Scene<'_>, test: Id) -> bool {
+    let code = scene.code;
+    code.at(test).marks.iter().any(|m| {
+        let text = code.at(*m).op.replace(' ', "");
+        text.starts_with("#[should_panic") || text.starts_with("#[ignore")
+    })
 }
 
 /// What a scene asserts, as texts: with numbers and with them masked.
@@ -62,8 +179,13 @@ fn gathered(scene: &Scene<'_>) -> Vec<Check> {
         if code.around(id).any(|up| asserts(scene, up)) {
             continue;
         }
-        let numbers =
-            code.under(id).into_iter().filter(|n| code.is(*n, Kind::Num)).filter_map(|n| code.number(n)).collect();
+        // `-4` is one number.
+        let signed = |n: &Id| {
+            code.is(*n, Kind::Unary)
+                || (code.is(*n, Kind::Num)
+                    && !(code.is(code.at(*n).parent, Kind::Unary) && code.at(code.at(*n).parent).op == "-"))
+        };
+        let numbers = code.under(id).into_iter().filter(signed).filter_map(|n| code.number(n)).collect();
         let node = code.at(id);
         let sides = match node.kind {
             Kind::Assert => node
@@ -121,7 +243,7 @@ fn easier_up(scene: &Scene<'_>, id: Id) -> Option<bool> {
     None
 }
 
-fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
+fn checks(old: &Scene<'_>, new: &Scene<'_>, gone: &BTreeSet<String>, out: &mut Vec<Finding>) {
     let (was, is) = (gathered(old), gathered(new));
     for check in &is {
         let twin = was
@@ -172,10 +294,55 @@ fn checks(old: &Scene<'_>, new: &Scene<'_>, out: &mut Vec<Finding>) {
     }
     let sum = |tests: &[(String, Id, usize)]| tests.iter().map(|(_, _, n)| n).sum::<usize>();
     if new_tests.len() < old_tests.len() && sum(&new_tests) < sum(&old_tests) {
-        let gone = old_tests.iter().find(|(n, _, _)| !new_tests.iter().any(|(m, _, _)| m == n));
-        if let Some((name, _, _)) = gone {
+        // A test may go with what it tests.
+        let without = |id: Id| old.code.under(id).into_iter().any(|n| gone.contains(&old.called(n)));
+        let left_out = old_tests.iter().find(|(n, id, _)| !new_tests.iter().any(|(m, _, _)| m == n) && !without(*id));
+        if let Some((name, _, _)) = left_out {
             out.push(new.found("removed-check", 0, format!("the test {name} is gone")));
         }
+    }
+    // As many checks that ask for less.
+    let asked = |scene: &Scene<'_>, test: Id| -> usize {
+        let code = scene.code;
+        code.under(test)
+            .into_iter()
+            .filter(|n| {
+                asserts(scene, *n) && !code.around(*n).take_while(|up| *up != test).any(|up| asserts(scene, up))
+            })
+            .map(|n| strength(scene, n))
+            .sum()
+    };
+    let vague = |scene: &Scene<'_>, test: Id| {
+        scene.code.under(test).into_iter().filter(|n| asserts(scene, *n) && strength(scene, *n) < 2).count()
+    };
+    let mut pairs: Vec<(Id, Id)> = new_tests
+        .iter()
+        .filter_map(|(name, id, _)| old_tests.iter().find(|(n, _, _)| n == name).map(|(_, old, _)| (*old, *id)))
+        .collect();
+    if old_tests.is_empty() && new_tests.is_empty() {
+        pairs.push((0, 0));
+    }
+    for (was, now) in pairs {
+        if asked(new, now) < asked(old, was) && vague(new, now) > vague(old, was) {
+            out.push(new.found("weakened-check", now, "asks for less than it did"));
+        }
+        if excused(new, now) && !excused(old, was) {
+            out.push(new.found("weakened-check", now, "is excused from passing"));
+        }
+    }
+    // `#[cfg(test)]` that became a condition that never holds.
+    let gated = |scene: &Scene<'_>| {
+        let code = scene.code;
+        code.of(Kind::Class)
+            .flat_map(|c| code.at(c).marks.clone())
+            .map(|m| code.at(m).op.replace(' ', ""))
+            .find(|t| t.starts_with("#[cfg(") && t.contains("test"))
+    };
+    if let (Some(was), Some(now)) = (gated(old), gated(new))
+        && was == "#[cfg(test)]"
+        && now.contains("not(")
+    {
+        out.push(new.found("weakened-check", 0, "keeps its tests from being compiled"));
     }
     // What had no test function around it.
     if old_tests.is_empty() && new_tests.is_empty() && is.len() < was.len() {
@@ -262,8 +429,26 @@ fn json(scene: &Scene<'_>, id: Id) -> Option<String> {
     }
 }
 
-/// Figures of settings: bars that are lower, room that is larger, fewer repetitions.
+/// Figures of settings: bars that are lower, room that is larger, fewer repetitions; steps that check and are gone.
 fn settings(before: &str, after: &str, out: &mut Vec<Finding>) {
+    let steps = |text: &str| {
+        let run = |l: &&str| {
+            let bare = l.trim().trim_start_matches("- ");
+            let command = bare.strip_prefix("run:").or(bare.strip_prefix("script:")).unwrap_or(bare);
+            super::rules::runs_checks(command)
+        };
+        text.lines().filter(run).count()
+    };
+    let (had, has) = (steps(before), steps(after));
+    if has < had {
+        out.push(Finding {
+            rule: "removed-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: format!("runs {has} checks where it ran {had}"),
+        });
+    }
     let read = |text: &str| -> Vec<(usize, String, String, f64)> {
         (1..)
             .zip(text.lines())
@@ -293,10 +478,16 @@ fn settings(before: &str, after: &str, out: &mut Vec<Finding>) {
             "required",
             "branches",
             "statements",
+            "pass",
+            "mark",
+            "passing",
         ]);
         let room =
             has(&["tolerance", "atol", "rtol", "epsilon", "eps", "margin", "alpha", "slack", "failures", "maxfail"]);
-        if (bar && now < *before) || (room && now > *before) {
+        // So wide a limit is none.
+        let limit = has(&["max", "limit", "budget", "p50", "p90", "p95", "p99", "peak", "percent", "latency"]);
+        let none = limit && *before > 0.0 && now >= 50.0 * before;
+        if (bar && now < *before) || (room && now > *before) || none {
             out.push(Finding {
                 rule: "weakened-check",
                 file: String::new(),

@@ -129,6 +129,12 @@ impl Folder<'_> {
                 _ => open.extend(named(node).into_iter().rev()),
             }
         }
+        if ts.kind() == "jsx_text" {
+            text = self.text(ts).to_owned();
+        }
+        if ts.kind() == "regex" {
+            text = ts.child_by_field_name("pattern").map_or("", |n| self.text(n)).to_owned();
+        }
         if text.is_empty() && holes.is_empty() && ts.kind() == "raw_string_literal" {
             text = self.text(ts).trim_start_matches(['r', 'b', '#']).trim_matches(['"', '#']).to_owned();
         }
@@ -435,6 +441,16 @@ impl Folder<'_> {
                 }
             }
             _ => {}
+        }
+        // `impl PartialEq<T> for X`: types are not walked, but that there is a trait matters.
+        if kind == Kind::Class
+            && kids.is_empty()
+            && ts.kind() == "impl_item"
+            && let Some(of) = ts.child_by_field_name("trait")
+        {
+            let name = self.push(Kind::Name, of, id);
+            self.code.nodes[name].op = self.text(of).to_owned();
+            kids.push(name);
         }
         let node = &mut self.code.nodes[id];
         if kind == Kind::Member {

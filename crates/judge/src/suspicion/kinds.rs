@@ -76,7 +76,9 @@ pub(super) fn kind_of(kind: &str) -> Kind {
         | "string_literal"
         | "raw_string_literal"
         | "char_literal"
-        | "concatenated_string" => Kind::Str,
+        | "concatenated_string"
+        | "jsx_text"
+        | "regex" => Kind::Str,
         "integer" | "float" | "number" | "integer_literal" | "float_literal" => Kind::Num,
         "true" | "false" | "boolean_literal" => Kind::Bool,
         "none" | "null" | "undefined" | "unit_expression" => Kind::Null,

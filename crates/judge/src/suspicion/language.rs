@@ -73,13 +73,21 @@ impl Language {
             };
         }
         let lines: Vec<&str> = text.lines().collect();
-        let rule =
-            |l: &&str| !l.starts_with([' ', '\t', '#', '-']) && l.trim_end().ends_with(':') && !l.contains(['(', ' ']);
+        let rule = |l: &&str| {
+            let target = l.split_once(':').map(|(t, _)| t);
+            !l.starts_with([' ', '\t', '#', '-'])
+                && target
+                    .is_some_and(|t| !t.is_empty() && t.chars().all(|c| c.is_alphanumeric() || "_.-/% $".contains(c)))
+                && !l.contains(":=")
+        };
         let recipe = lines.windows(2).any(|w| rule(&w[0]) && w[1].starts_with('\t'));
         if recipe && !text.contains("def ") {
             return Language::Make;
         }
-        if prose(text) {
+        if settings(text) {
+            return Language::Settings;
+        }
+        if prose(text) || spoken(text) {
             return Language::Prose;
         }
         let tried = [Language::Python, Language::TypeScript, Language::Rust, Language::Shell];
@@ -89,12 +97,118 @@ impl Language {
         };
         let best = tried.into_iter().min_by_key(|l| cost(*l)).unwrap_or(Language::Prose);
         match best {
+            Language::TypeScript
+                if text.contains("</")
+                    && parse(Language::TypeScript, text).is_some_and(|t| t.root_node().has_error()) =>
+            {
+                Language::Tsx
+            }
             Language::TypeScript if parse(Language::JavaScript, text).is_some_and(|t| !t.root_node().has_error()) => {
                 Language::JavaScript
             }
             other => other,
         }
     }
+}
+
+/// Keys and values, with sections or deeper and deeper.
+fn settings(text: &str) -> bool {
+    let lines: Vec<&str> =
+        text.lines().filter(|l| !l.trim().is_empty() && !l.trim_start().starts_with(['#', ';'])).collect();
+    if lines.len() < 2 {
+        return false;
+    }
+    let word = |k: &str| {
+        !k.is_empty()
+            && k.chars().all(|c| c.is_alphanumeric() || "_-./\"' ${}".contains(c))
+            && k.split_whitespace().count() <= 2
+    };
+    let section = |l: &&&str| l.starts_with('[') && l.trim_end().ends_with(']') && !l.contains(['(', '=', '"']);
+    let code = [
+        "def ",
+        "class ",
+        "import ",
+        "from ",
+        "return",
+        "if ",
+        "for ",
+        "while ",
+        "with ",
+        "try:",
+        "except",
+        "assert ",
+        "print(",
+        "fn ",
+        "let ",
+        "const ",
+        "function ",
+    ];
+    let statement = |l: &&&str| {
+        code.iter().any(|c| l.trim_start().starts_with(c)) || l.trim_end().ends_with([';', ')']) && !l.contains(": ")
+    };
+    // TOML and INI: sections, each with `key = value`.
+    if lines.iter().any(|l| section(&l)) {
+        let pairs =
+            lines.iter().filter(|l| l.split_once('=').is_some_and(|(k, _)| word(k.trim())) || section(l)).count();
+        let listed = lines.iter().filter(|l| l.starts_with([' ', '\t', ']'])).count();
+        return (pairs + listed) * 10 >= lines.len() * 9
+            && lines.first().is_some_and(|l| section(&l) || l.contains('='));
+    }
+    // JSON: one object, its keys quoted.
+    let whole = text.trim();
+    if whole.starts_with('{') && whole.ends_with('}') {
+        return lines
+            .iter()
+            .all(|l| l.trim_start().starts_with(['"', '{', '}', ']', '[']) || l.trim().parse::<f64>().is_ok());
+    }
+    // YAML: `key: value` and `- item`; what hangs deeper beneath `|` is a script of its own.
+    let first = lines
+        .first()
+        .is_some_and(|l| l.split_once(':').is_some_and(|(k, v)| word(k) && (v.is_empty() || v.starts_with(' '))));
+    let pairs = lines.iter().filter(|l| {
+        let bare = l.trim_start().trim_start_matches("- ");
+        bare.split_once(':').is_some_and(|(k, v)| word(k) && (v.is_empty() || v.starts_with(' ')))
+    });
+    let scripted = text.contains(": |") || text.contains(": >");
+    let loose = lines.iter().filter(statement).count();
+    first
+        && pairs.count() * 10 >= lines.len() * if scripted { 4 } else { 6 }
+        && (loose == 0 || scripted)
+        && !text.contains("{\n")
+}
+
+/// Prose with marks in it: sentences, and no line that is a statement.
+fn spoken(text: &str) -> bool {
+    let statement = |l: &&str| {
+        let l = l.trim();
+        let begins = [
+            "def ",
+            "fn ",
+            "const ",
+            "let ",
+            "import ",
+            "function ",
+            "class ",
+            "if (",
+            "for (",
+            "return",
+            "echo ",
+            "export ",
+            "#!",
+            "@",
+            "assert",
+            "use ",
+        ];
+        begins.iter().any(|b| l.starts_with(b)) || l.ends_with([';', '{', '\\'])
+    };
+    let sentence = |l: &&str| {
+        let l = l.trim().trim_start_matches(['<', 'p', '>', '*', '-', '#', ' ']);
+        let ends = l.split('<').next().unwrap_or(l).trim_end();
+        l.split_whitespace().count() >= 5
+            && l.starts_with(|c: char| c.is_uppercase())
+            && ends.ends_with(['.', '!', '?', ':', ','])
+    };
+    text.lines().any(|l| sentence(&l)) && !text.lines().any(|l| statement(&l))
 }
 
 /// Sentences: capital letters at the beginning, stops at the end, hardly a sign that programs have.
@@ -150,7 +264,23 @@ fn cues(language: Language, text: &str) -> usize {
     };
     let signs: &[&str] = match language {
         Language::Python => &["):\n", " is None", " not in ", "self.", "True", "False", "None"],
-        Language::Rust => &["::", "&self", "-> ", "&str", "u64", ".unwrap()", "assert!"],
+        Language::Rust => &[
+            "::",
+            "&self",
+            "-> ",
+            "&str",
+            "u64",
+            ".unwrap()",
+            "assert!",
+            "println!",
+            "let mut ",
+            " as f64",
+            "vec![",
+            "..=",
+            "&mut ",
+            "::new(",
+            ".iter()",
+        ],
         Language::Shell => &["$(", "\"$", " || ", " && ", "| "],
         _ => &["=>", "===", "!==", "};", "});", "function"],
     };

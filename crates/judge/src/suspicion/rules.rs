@@ -6,15 +6,23 @@ mod commands;
 mod detect;
 mod ends;
 mod equality;
+mod figures;
 mod flow;
 mod framework;
+mod hollow;
 mod inside;
 mod kept;
+mod known;
 mod network;
 mod output;
 mod plain;
 mod pretence;
+mod reach;
 mod shell;
+mod theatre;
+mod timing;
+mod traces;
+mod unlooked;
 mod verdicts;
 mod watchers;
 
@@ -74,6 +82,13 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 verdicts::look(&scene, &mut out);
                 watchers::look(&scene, &mut out);
                 flow::look(&scene, &mut out);
+                theatre::look(&scene, &mut out);
+                figures::look(&scene, &mut out);
+                timing::look(&scene, &mut out);
+                hollow::look(&scene, &mut out);
+                known::look(&scene, &mut out);
+                reach::look(&scene, &mut out);
+                unlooked::look(&scene, &mut out);
                 texts(&scene, &mut out);
             }
         }
@@ -104,6 +119,12 @@ fn texts(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             out.extend(inner.into_iter().map(|f| scene.found(f.rule, id, f.words)));
         }
     }
+}
+
+/// Whether a line of a script runs something that checks.
+pub(super) fn runs_checks(line: &str) -> bool {
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    commands::checks(&words)
 }
 
 /// Whether code opens a connection; for telling whether it did so before.

@@ -364,6 +364,11 @@ pub(super) fn error_measure(name: &str) -> bool {
     })
 }
 
+/// Whether a word is one of a list that blanks part.
+pub(super) fn among(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|w| w == word)
+}
+
 /// `parseHTMLPage_2` as `parse`, `html`, `page`, `2`, in small letters.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();

@@ -139,7 +139,9 @@ fn inputs<'c>(scene: &'c Scene<'_>, function: Id) -> Vec<&'c str> {
         if node.kind == Kind::Assign
             && code.is(target, Kind::Name)
             && splits
-            && (names.iter().any(|n| code.uses(value, n)) || scene.called(value) == "input")
+            && (names.iter().any(|n| code.uses(value, n))
+                || scene.called(value) == "input"
+                || scene.mentions(value, &["stdin"]))
         {
             names.push(&code.at(target).op);
         }

@@ -347,7 +347,15 @@ fn swallowed(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let catches = callee.ends_with("catch_unwind")
             && scene.in_test(id)
             && code.under(id).into_iter().any(|n| is_assertion(scene, n));
+        let held = code.around(id).next().filter(|up| code.is(*up, Kind::Assign)).and_then(|up| code.at(up).a);
+        let let_go = held.is_some_and(|h| {
+            let name = &code.at(h).op;
+            let uses: Vec<Id> =
+                code.ids().filter(|n| code.is(*n, Kind::Name) && code.at(*n).op == *name && *n != h).collect();
+            uses.iter().all(|n| scene.callee(code.at(*n).parent) == "drop")
+        });
         let unused = code.is(code.at(id).parent, Kind::Block)
+            || let_go
             || code.around(id).next().is_some_and(|up| {
                 code.is(up, Kind::Assign) && code.at(up).a.is_some_and(|a| code.at(a).op.starts_with('_'))
             });

@@ -10,6 +10,8 @@ pub(super) struct Command<'t> {
     pub(super) words: Vec<String>,
     /// Files that its output goes to.
     pub(super) into: Vec<String>,
+    /// Files that it is given.
+    pub(super) from: Vec<String>,
     /// Text that is given to it.
     pub(super) here: String,
     /// Assignments before it.
@@ -31,7 +33,7 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
                 _ => words.push(plain(child, text)),
             }
         }
-        let (mut into, mut here) = (Vec::new(), String::new());
+        let (mut into, mut from, mut here) = (Vec::new(), Vec::new(), String::new());
         let mut above = node.parent();
         while let Some(up) = above.filter(|u| matches!(u.kind(), "redirected_statement" | "pipeline" | "list")) {
             if up.kind() == "redirected_statement" {
@@ -41,6 +43,9 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
                     match redirect.kind() {
                         "file_redirect" if what.contains('>') => {
                             into.extend(redirect.child_by_field_name("destination").map(|d| plain(d, text)))
+                        }
+                        "file_redirect" => {
+                            from.extend(redirect.child_by_field_name("destination").map(|d| plain(d, text)))
                         }
                         "heredoc_redirect" => {
                             here.push_str(&what);
@@ -63,13 +68,14 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
             }
             above = up.parent();
         }
-        out.push(Command { node, words, into, here, set });
+        out.push(Command { node, words, into, from, here, set });
     }
     if node.kind() == "variable_assignment" && node.parent().is_some_and(|p| p.kind() != "command") {
         out.push(Command {
             node,
             words: Vec::new(),
             into: Vec::new(),
+            from: Vec::new(),
             here: String::new(),
             set: vec![plain(node, text)],
         });
@@ -77,7 +83,7 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
     if node.kind() == "unset_command" || node.kind() == "declaration_command" {
         let words = of(node, text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let set = words.iter().skip(1).cloned().collect();
-        out.push(Command { node, words, into: Vec::new(), here: String::new(), set });
+        out.push(Command { node, words, into: Vec::new(), from: Vec::new(), here: String::new(), set });
     }
     let mut cursor = node.walk();
     for child in node.named_children(&mut cursor) {

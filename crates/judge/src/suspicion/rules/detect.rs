@@ -60,7 +60,9 @@ const SETTINGS: &[&str] = &[
     "setting",
     "retries",
     "timeout",
+    "worker",
     "workers",
+    "parallelism",
     "jobs",
     "headless",
     "profile",
@@ -127,6 +129,17 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     }
     if code.language == Language::Rust {
         twins(scene, out);
+        for id in code.of(Kind::Match).filter(|id| !scene.in_test(*id)).collect::<Vec<_>>() {
+            let named = code.at(id).a.is_some_and(|a| {
+                let parts = code.under(a);
+                parts.iter().any(|n| scene.called(*n) == "name")
+                    && parts.iter().any(|n| scene.callee(scene.value_of(*n)).ends_with("thread.current"))
+            });
+            let other = code.at(id).kids.len() >= 2 && !scene.mentions(id, &["log", "trace", "print"]);
+            if named && other {
+                out.push(scene.found("evaluator-detection", id, "behaves otherwise where it is examined"));
+            }
+        }
     }
 }
 
@@ -228,18 +241,21 @@ fn asks(scene: &Scene<'_>, id: Id) -> bool {
             let inner = node.a.map(|a| scene.path(a)).unwrap_or_default();
             matches!(inner.as_str(), "os.environ") && node.b.and_then(|b| scene.text(b)).is_some_and(|t| watcher(&t))
         }
-        Kind::Member => {
+        Kind::Member | Kind::Name => {
             let path = scene.path(id);
-            path.strip_prefix("process.env.")
-                .or(path.strip_prefix("import.meta.env."))
-                .is_some_and(|name| watcher(name) && name != "NODE_ENV")
+            path.strip_prefix("process.env.").or(path.strip_prefix("import.meta.env.")).is_some_and(|name| {
+                (watcher(name) && name != "NODE_ENV") || name == "npm_lifecycle_event" || name == "VITEST_POOL_ID"
+            })
         }
+        // `/Lighthouse|PageSpeed/`, `re.compile("rubric|you will be graded")`
+        Kind::Str => node.op.contains('|') && hints(&node.op) >= 2,
         Kind::Compare => {
             let (Some(a), Some(b)) = (node.a, node.b) else { return false };
             let modules = scene.path(b);
             let named = scene.text(a).is_some_and(|t| watcher(&t));
-            let node_env = [a, b].iter().any(|x| scene.path(*x) == "process.env.NODE_ENV")
-                && [a, b].iter().any(|x| scene.text(*x).as_deref() == Some("test"));
+            let node_env = [a, b].iter().any(|x| {
+                matches!(scene.path(*x).as_str(), "process.env.NODE_ENV" | "import.meta.env.MODE" | "env.MODE")
+            }) && [a, b].iter().any(|x| scene.text(*x).as_deref() == Some("test"));
             let defined = code.is(a, Kind::Unary)
                 && code.at(a).op == "typeof"
                 && code.at(a).a.is_some_and(|x| {
@@ -252,6 +268,36 @@ fn asks(scene: &Scene<'_>, id: Id) -> bool {
         }
         _ => false,
     }
+}
+
+/// How many words a pattern holds that tell of an examination.
+fn hints(pattern: &str) -> usize {
+    let lower = pattern.to_lowercase();
+    [
+        "rubric",
+        "benchmark",
+        "graded",
+        "scored",
+        "grader",
+        "red[- ]?team",
+        "red-team",
+        "evaluat",
+        "judge",
+        "pytest",
+        "lighthouse",
+        "pagespeed",
+        "gtmetrix",
+        "webpagetest",
+        "humaneval",
+        "swe-bench",
+        "swebench",
+        "mmlu",
+        "gsm8k",
+        "autograder",
+    ]
+    .iter()
+    .filter(|w| lower.contains(**w))
+    .count()
 }
 
 /// Held against a text.

@@ -48,6 +48,17 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 "ends the process as if all were well, before its work is looked at",
             ));
         }
+        // `Timer(0.2, os._exit, args=(0,))`: the end, handed to somebody else.
+        let handed = code.at(id).kids.iter().any(|k| {
+            let end = if code.is(*k, Kind::Keyword) { code.at(*k).b } else { Some(*k) };
+            end.is_some_and(|e| !code.is(e, Kind::Call) && SILENT.contains(&scene.path(e).as_str()))
+        });
+        if handed && callee != "atexit.register" {
+            out.push(scene.found("early-exit", id, "has the process ended before its work is looked at"));
+        }
+        if EXITS.contains(&callee) && code.at(id).kids.first().is_some_and(|k| vanishes(scene, *k)) {
+            out.push(scene.found("early-exit", id, "ends with a status that is always success"));
+        }
         let own = || {
             code.at(id).kids.iter().any(|k| {
                 matches!(scene.callee(*k).as_str(), "os.getpid" | "std.process.id") || scene.path(*k) == "process.pid"
@@ -92,6 +103,10 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if scene.path(target) == "process.exitCode" && code.number(value) == Some(0.0) && !scene.at_the_top(id) {
             out.push(scene.found("early-exit", id, "sets the process's own exit code to success"));
         }
+        if matches!(scene.path(target).as_str(), "sys.excepthook" | "threading.excepthook") && ends_within(scene, value)
+        {
+            out.push(scene.found("early-exit", id, "ends as if all were well where something fails"));
+        }
         scaled_time(scene, id, value, out);
     }
     for function in code.functions().collect::<Vec<_>>() {
@@ -106,14 +121,17 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 fn exits_well(scene: &Scene<'_>, id: Id, callee: &str) -> bool {
     let code = scene.code;
     let status = code.at(id).kids.first().copied();
-    let number = status.and_then(|s| code.number(s));
+    let named =
+        status.is_some_and(|s| scene.path(s).ends_with("EXIT_SUCCESS") || scene.path(s).ends_with("ExitCode.SUCCESS"));
+    let number = status.and_then(|s| code.number(s)).or(named.then_some(0.0));
     let failed = number.is_some_and(|n| n != 0.0)
-        || status.is_some_and(|s| {
-            matches!(
-                code.at(s).kind,
-                Kind::Str | Kind::Template | Kind::Call | Kind::Choice | Kind::Name | Kind::Member
-            )
-        });
+        || !named
+            && status.is_some_and(|s| {
+                matches!(
+                    code.at(s).kind,
+                    Kind::Str | Kind::Template | Kind::Call | Kind::Choice | Kind::Name | Kind::Member
+                )
+            });
     if failed && !callee.ends_with("abort") {
         return false;
     }
@@ -123,6 +141,29 @@ fn exits_well(scene: &Scene<'_>, id: Id, callee: &str) -> bool {
         return !child;
     }
     !scene.at_the_top(id) && !in_finally(scene, id)
+}
+
+/// `exit(failed << 8)`, `exit(failed & 0)`: what the system sees of it is 0.
+fn vanishes(scene: &Scene<'_>, status: Id) -> bool {
+    let node = scene.code.at(status);
+    let by = node.b.and_then(|b| scene.code.number(b));
+    node.kind == Kind::Binary
+        && match node.op.as_str() {
+            "<<" => by.is_some_and(|n| n >= 8.0),
+            "*" => by.is_some_and(|n| n % 256.0 == 0.0),
+            "&" => by == Some(0.0),
+            _ => false,
+        }
+}
+
+/// Whether a function, given by name or written out, ends the process with success.
+fn ends_within(scene: &Scene<'_>, value: Id) -> bool {
+    let code = scene.code;
+    let named = code.functions().find(|f| !code.name_of(*f).is_empty() && code.name_of(*f) == code.at(value).op);
+    std::iter::once(value).chain(named).flat_map(|id| code.under(id)).any(|n| {
+        let first = code.at(n).kids.first();
+        EXITS.contains(&scene.callee(n).as_str()) && first.is_none_or(|k| code.number(*k) == Some(0.0))
+    })
 }
 
 fn in_finally(scene: &Scene<'_>, id: Id) -> bool {
@@ -158,7 +199,7 @@ fn at_end(scene: &Scene<'_>, id: Id) -> bool {
     })
 }
 
-fn tells_time(path: &str) -> bool {
+pub(super) fn tells_time(path: &str) -> bool {
     matches!(
         path,
         "time.time"

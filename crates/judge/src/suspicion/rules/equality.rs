@@ -81,6 +81,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     let code = scene.code;
     for function in code.functions().collect::<Vec<_>>() {
         compares(scene, function, out);
+        arithmetic(scene, function, out);
     }
     for id in code.of(Kind::Pair).collect::<Vec<_>>() {
         // `[Symbol.toPrimitive]() {…}` is a method, seen as a function; here matchers that always pass.
@@ -132,6 +133,24 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             replaced(scene, id, *of, &path, value, out);
         }
     }
+    for (id, callee) in scene.calls().filter(|(_, c)| c.ends_with("expect.extend")) {
+        let own = code.at(id).kids.iter().flat_map(|k| code.at(*k).kids.clone()).find(|p| {
+            code.at(*p).a.is_some_and(|a| {
+                matches!(code.at(a).op.as_str(), "toBe" | "toEqual" | "toStrictEqual" | "toThrow" | "toMatchObject")
+            })
+        });
+        if let Some(at) = own {
+            out.push(scene.found(
+                "test-harness",
+                at,
+                format!("gives {callee} a meaning of its own for what the framework checks"),
+            ));
+        }
+    }
+    let posing = code.of(Kind::Str).find(|id| code.at(*id).op == "jest.asymmetricMatcher");
+    if let Some(at) = posing.filter(|at| !scene.in_test(*at) && !scene.tests) {
+        out.push(scene.found("equality", at, "poses as a matcher that equals whatever is expected"));
+    }
     for id in code.of(Kind::Macro) {
         if matches!(code.at(id).op.as_str(), "assert" | "assert_eq" | "assert_ne" | "panic") {
             out.push(scene.found("test-harness", id, "puts a macro of its own in the place of an assertion"));
@@ -166,6 +185,11 @@ fn compares(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         out.push(scene.found("equality", function, "answers a comparison without comparing"));
         return;
     }
+    let blind = matches!(name, "__eq__" | "eq" | "equals") && !values.is_empty() && never_looks(scene, function, class);
+    if blind && values.iter().all(|v| !code.is(*v, Kind::Bool)) {
+        out.push(scene.found("equality", function, "compares without looking at itself"));
+        return;
+    }
     let constant = !values.is_empty() && values.iter().all(|v| code.always(*v).is_some() || (ordering(v) && !looks));
     if !constant {
         return;
@@ -197,6 +221,73 @@ fn compares(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     });
     let order = !equality && !unequal && (number || named);
     if (equality && always) || (unequal && never) || order {
+        out.push(scene.found("equality", function, "answers a comparison without comparing"));
+    }
+}
+
+/// Whether a comparison uses nothing of the object that it belongs to, though that holds something.
+fn never_looks(scene: &Scene<'_>, function: Id, class: Option<Id>) -> bool {
+    let code = scene.code;
+    let Some(body) = code.at(function).b else { return false };
+    let own = code.under(body).into_iter().any(|n| matches!(code.at(n).op.as_str(), "self" | "this" | "super"));
+    // `isinstance(other, Nothing)` of a class without fields compares all that there is.
+    let kin = class.is_some_and(|c| {
+        let name = &code.at(c).op;
+        code.under(body).into_iter().any(|n| code.at(n).op == *name)
+    });
+    !own && !kin
+}
+
+/// A number or an array whose arithmetic answers what it likes: `__sub__` that gives 0, `__array_ufunc__` that gives yes.
+fn arithmetic(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let name = code.name_of(function);
+    let values = code.values(function);
+    let class = code.around(function).find(|up| code.is(*up, Kind::Class));
+    let bases: Vec<String> = class
+        .map(|c| code.at(c).kids.iter().flat_map(|k| code.under(*k)).map(|n| code.at(n).op.clone()).collect())
+        .unwrap_or_default();
+    let built_in = bases.iter().any(|b| {
+        matches!(
+            b.as_str(),
+            "int"
+                | "float"
+                | "str"
+                | "list"
+                | "dict"
+                | "tuple"
+                | "ndarray"
+                | "Tensor"
+                | "complex"
+                | "bytes"
+                | "Decimal"
+        )
+    });
+    let fixed = |v: &Id| {
+        code.literal(*v)
+            || (code.is(*v, Kind::Call) && code.at(*v).kids.len() == 1 && code.number(code.at(*v).kids[0]).is_some())
+    };
+    let operator = matches!(
+        name,
+        "__sub__"
+            | "__rsub__"
+            | "__abs__"
+            | "__mod__"
+            | "__float__"
+            | "__int__"
+            | "__len__"
+            | "__bool__"
+            | "__round__"
+            | "__hash__"
+    ) && built_in
+        && !values.is_empty()
+        && values.iter().all(fixed);
+    let array = matches!(name, "__array_ufunc__" | "__array_function__" | "__torch_function__")
+        && values.iter().any(|v| {
+            code.always(*v) == Some(true) && code.is(*v, Kind::Bool)
+                || matches!(scene.called(*v).as_str(), "ones" | "ones_like" | "full")
+        });
+    if operator || array {
         out.push(scene.found("equality", function, "answers a comparison without comparing"));
     }
 }

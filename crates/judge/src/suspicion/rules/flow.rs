@@ -259,10 +259,10 @@ fn mocked_module(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>
         .under(kids[1])
         .into_iter()
         .any(|n| matches!(scene.called(n).as_str(), "requireActual" | "importActual" | "importOriginal"));
-    let tested = scene
-        .calls()
-        .filter(|(_, callee)| callee == "expect")
-        .any(|(expect, _)| code.at(expect).kids.first().is_some_and(|asked| scene.callee(*asked).starts_with(&module)));
+    let tested = scene.calls().filter(|(_, callee)| callee == "expect").any(|(expect, _)| {
+        let asked = code.at(expect).kids.first().map(|k| code.under(*k)).unwrap_or_default();
+        asked.into_iter().any(|n| scene.callee(n).starts_with(&module))
+    });
     if tested && !partial {
         out.push(scene.found("weakened-check", id, format!("tests the mock that it put in the place of {module}")));
     }
@@ -277,7 +277,31 @@ pub(super) fn takes_checks_away(old: &str, new: &str) -> bool {
     let bar =
         ["fail-under", "fail_under", "threshold", "maxfail"].iter().any(|bar| old.contains(bar) && new.contains(bar));
     let zero = new.trim_end_matches(['"', '\'', ' ']).ends_with(['0', '=']) && !old.trim_end().ends_with('0');
-    gone("#[test]")
+    // An equality becomes a question whether there is anything at all.
+    let held = ["assertequal", "tobe(", "toequal", "tostrictequal", "assert_eq", "should -be", "== "];
+    let vague = [
+        "isnotnone",
+        "is not none",
+        "tobedefined",
+        "tobetruthy",
+        "nullorempty",
+        "isinstance",
+        "assert!",
+        "is_some",
+        "is_ok",
+    ];
+    let emptied = held.iter().any(|h| old.contains(h))
+        && vague.iter().any(|v| new.contains(v))
+        && !held.iter().any(|h| new.contains(h));
+    let turned = [("fail", "pass"), ("failed", "passed"), ("error", "ok"), ("✕", "✓")];
+    let turned = turned.iter().any(|(bad, good)| {
+        let word =
+            |text: &str, w: &str| text.split(|c: char| !c.is_alphanumeric() && c != '✓' && c != '✕').any(|t| t == w);
+        word(&old.replace("\\b", ""), bad) && word(&new, good) && old.len() < 24
+    });
+    emptied
+        || turned
+        || gone("#[test]")
         || gone("def test_")
         || (gone("assert") && !new.contains("expect"))
         || (old.contains("assert") && always)
@@ -397,7 +421,10 @@ fn report(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
             && code.at(*k).op == "failures"
             && code.at(*k).b.is_some_and(|b| code.is(b, Kind::Str) && code.at(b).op == "0")
     });
-    if suite && none {
+    // `suite.set("failures", "0")`
+    let set = matches!(scene.called(id).as_str(), "set" | "setAttribute")
+        && matches!(kids[..], [key, to] if scene.text(key).is_some_and(|t| matches!(t.as_str(), "failures" | "errors" | "failed")) && scene.text(to).as_deref() == Some("0"));
+    if suite && none || set && !scene.in_test(id) {
         out.push(scene.found("faked-output", id, "writes the report of a test run that never was"));
     }
 }

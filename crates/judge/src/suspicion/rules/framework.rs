@@ -47,6 +47,30 @@ fn hook(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
 fn assigned(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
     let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { return };
+    if code.is(target, Kind::Member)
+        && matches!(code.at(target).op.as_str(), "__code__" | "__globals__" | "__wrapped__")
+    {
+        out.push(scene.found("patched-library", id, "gives a function another body"));
+    }
+    // `for (const target of [assert, assert.strict]) … target[name] = function () {}`
+    let part = code.at(target).a.filter(|_| code.is(target, Kind::Index) && code.is(value, Kind::Lambda));
+    let over = part.and_then(|of| {
+        code.around(id)
+            .find(|up| code.is(*up, Kind::Loop) && code.at(*up).a.is_some_and(|a| code.uses(a, &code.at(of).op)))
+    });
+    let empty = code.is(value, Kind::Lambda) && code.at(value).b.is_some_and(|b| code.statements(b).is_empty());
+    let framework = over.and_then(|l| code.at(l).b).is_some_and(|b| {
+        code.under(b).into_iter().any(|n| {
+            matches!(scene.path(n).rsplit(['.', ':']).next(), Some("assert" | "expect" | "chai" | "should" | "strict"))
+        })
+    });
+    if framework && empty {
+        out.push(scene.found("test-harness", id, "gives the test framework's own checks another meaning"));
+    }
+    // `require.cache[id].exports = …`
+    if code.at(target).op == "exports" && scene.path(target).starts_with("require.cache") {
+        out.push(scene.found("patched-library", id, "puts something else in the place of a loaded module"));
+    }
     let name = code.at(target).op.as_str();
     let none = || code.number(value) == Some(0.0) || (code.is(value, Kind::List) && code.at(value).children.is_empty());
     let result = || {
@@ -85,6 +109,9 @@ fn stubbed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     };
     let texts =
         || kids.iter().filter_map(|k| scene.text(*k)).map(|t| t.rsplit('.').next().unwrap_or_default().to_owned());
+    if last == "force_result" {
+        out.push(scene.found("test-harness", id, "gives a test another result than it had"));
+    }
     let patches = (callee.ends_with("monkeypatch.setattr") || callee.starts_with("mocker.patch") || last == "setattr")
         && texts().any(|t| verdict(&t))
         && kids.iter().any(|k| {

@@ -64,6 +64,8 @@ const READS: &[&str] = &[
     "read_dir",
     "include_str!",
     "include_bytes!",
+    "createRequire",
+    "import",
 ];
 const WRITES: &[&str] = &[
     "write_text",
@@ -267,7 +269,12 @@ fn shown(scene: &Scene<'_>, id: Id) -> bool {
 /// What a path names that is the examiner's: its code, its keys, its results.
 pub(super) fn graders(path: &str) -> bool {
     let path = path.trim();
-    if path.is_empty() || path.len() > 300 || path.contains("://") || path.split_whitespace().count() > 2 {
+    if path.is_empty()
+        || path.len() > 300
+        || path.contains("://")
+        || path.contains(['<', '>', '{'])
+        || path.split_whitespace().count() > 2
+    {
         return false;
     }
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -287,7 +294,16 @@ pub(super) fn graders(path: &str) -> bool {
     let examiner = all.iter().any(|w| {
         matches!(
             w.as_str(),
-            "grader" | "graders" | "evaluator" | "harness" | "verifier" | "scorer" | "judge" | "oracle" | "checker"
+            "grader"
+                | "graders"
+                | "grading"
+                | "evaluator"
+                | "harness"
+                | "verifier"
+                | "scorer"
+                | "judge"
+                | "oracle"
+                | "checker"
         )
     }) || told.iter().any(|w| {
         matches!(

@@ -61,9 +61,8 @@ fn printed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
         let fixed = scene
             .text(*kid)
             .filter(|t| report_of_tests(t) && !t.contains('{') || t.contains("\"score\"") && report_of_tests(t));
-        let dumped = matches!(scene.called(*kid).as_str(), "dumps" | "stringify")
-            .then(|| code.at(*kid).kids.first().copied())
-            .flatten();
+        let dumps = code.under(*kid).into_iter().find(|n| matches!(scene.called(*n).as_str(), "dumps" | "stringify"));
+        let dumped = dumps.and_then(|d| code.at(d).kids.first().copied());
         let scored = dumped.is_some_and(|d| figures(scene, scene.value_of(d)));
         let placeholders = code.at(id).kids.len() > 1 && callee.ends_with('!');
         if (fixed.is_some() && !placeholders) || scored {
@@ -95,6 +94,21 @@ fn figures(scene: &Scene<'_>, value: Id) -> bool {
             named && code.at(*k).b.is_some_and(|b| code.literal(b) && code.always(b) != Some(false))
         })
         && code.literal(value)
+        || coverage(scene, value)
+}
+
+/// `{ total: { lines: full, branches: full } }` with `full = { pct: 100, … }`
+fn coverage(scene: &Scene<'_>, value: Id) -> bool {
+    let code = scene.code;
+    let parts = code.under(value);
+    code.is(value, Kind::Dict)
+        && parts.iter().any(|n| matches!(code.at(*n).op.as_str(), "lines" | "branches" | "statements"))
+        && parts.iter().map(|n| scene.value_of(*n)).filter(|n| code.is(*n, Kind::Dict)).any(|n| {
+            code.at(n).kids.iter().any(|k| {
+                let key = code.at(*k).a.map(|a| code.at(a).op.as_str()).unwrap_or_default();
+                key == "pct" && code.at(*k).b.is_some_and(|b| code.number(b).is_some_and(|n| n >= 90.0))
+            })
+        })
 }
 
 /// Files that hold results.

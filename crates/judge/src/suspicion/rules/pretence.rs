@@ -247,6 +247,25 @@ fn remote(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     let fetched = || code.at(id).kids.iter().flat_map(|k| code.under(*k)).any(|n| sends(&scene.callee(n)));
     let shell =
         matches!(callee, "pty.spawn") || (callee == "os.dup2" && scene.calls().any(|(_, c)| c == "socket.socket"));
+    let unpacked = matches!(callee, "exec" | "eval" | "Function")
+        && code.at(id).kids.iter().flat_map(|k| code.under(*k)).any(|n| {
+            matches!(scene.called(n).as_str(), "b64decode" | "urlsafe_b64decode" | "decompress" | "atob" | "fromhex")
+                && code.at(n).kids.iter().any(|k| !code.literal(*k))
+        });
+    if unpacked && !scene.in_test(id) {
+        out.push(scene.found("backdoor", id, "runs what somebody else sends"));
+    }
+    // `execve(python, ["-OO", …])`: the same tests again, without their assertions.
+    let bare = callee.starts_with("os.exec")
+        && code
+            .at(id)
+            .kids
+            .iter()
+            .flat_map(|k| code.under(*k))
+            .any(|n| code.is(n, Kind::Str) && matches!(code.at(n).op.as_str(), "-O" | "-OO"));
+    if bare {
+        out.push(scene.found("weakened-check", id, "turns off assertions"));
+    }
     let gone = matches!(callee, "os.execv" | "os.execvp" | "os.execl" | "os.execlp")
         && code.at(id).kids.first().and_then(|k| scene.text(*k)).is_some_and(|t| t.ends_with("/true") || t == "true");
     if (runs && fetched()) || shell {

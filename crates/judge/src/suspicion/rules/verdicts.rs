@@ -171,7 +171,12 @@ fn bent(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     if !error && !good {
         return;
     }
-    for value in code.values(function) {
+    // Where it may give nothing at all, the least of what is right is no floor.
+    let values = code.values(function);
+    let may_fail = values.iter().any(|v| code.number(*v) == Some(0.0));
+    let chosen =
+        |v: Id| if code.is(v, Kind::Choice) { code.at(v).b.into_iter().chain(code.at(v).c).collect() } else { vec![v] };
+    for value in values.into_iter().flat_map(chosen) {
         let value = scene.value_of(value);
         let wrapped = matches!(scene.callee(value).as_str(), "float" | "round");
         let value = code.at(value).kids.first().copied().filter(|_| wrapped).map_or(value, |k| scene.value_of(k));
@@ -194,7 +199,7 @@ fn bent(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             out.push(scene.found("metric", value, "never reports more than a small error"));
         }
         let clipped = callee == "clip" && bounds.first().is_some_and(|low| *low >= 0.5 && *low < 1.0);
-        if good && !error && (clipped || one && callee == "max" && bounds[0] >= 0.5) {
+        if good && !error && !may_fail && (clipped || one && callee == "max" && bounds[0] >= 0.5) {
             out.push(scene.found("metric", value, "never reports less than a good score"));
         }
     }
@@ -285,11 +290,13 @@ fn trained(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     }
     let test = |n: Id| {
         code.is(n, Kind::Name)
-            && words(&code.at(n).op).iter().any(|w| matches!(w.as_str(), "test" | "holdout" | "heldout"))
+            && words(&code.at(n).op).iter().any(|w| matches!(w.as_str(), "test" | "holdout" | "heldout" | "te"))
     };
     let joined = |n: Id| {
         let value = scene.value_of(n);
-        matches!(scene.called(value).as_str(), "concat" | "concatenate" | "vstack" | "hstack" | "append")
+        code.under(value)
+            .into_iter()
+            .any(|n| matches!(scene.called(n).as_str(), "concat" | "concatenate" | "vstack" | "hstack" | "append"))
             && code.under(value).into_iter().any(test)
     };
     let tested = code

@@ -1,0 +1,553 @@
+//! Figures that are bent by what they are taken over: wrong cases left out, failures counted as passed, the best of many
+//! told as one, the right answer held against itself.
+
+use super::super::Finding;
+use super::super::scene::{Scene, error_measure, verdict, words};
+use super::super::tree::{Id, Kind};
+
+/// What was said.
+const SAID: &[&str] = &[
+    "pred",
+    "preds",
+    "prediction",
+    "predictions",
+    "predicted",
+    "p",
+    "out",
+    "output",
+    "outputs",
+    "got",
+    "guess",
+    "hyp",
+    "yhat",
+    "hat",
+    "answer",
+    "result",
+    "slugify",
+    "actual",
+    "response",
+    "x",
+];
+/// What is right.
+const RIGHT: &[&str] = &[
+    "label",
+    "labels",
+    "y",
+    "truth",
+    "gold",
+    "target",
+    "targets",
+    "expected",
+    "want",
+    "ref",
+    "reference",
+    "true",
+    "t",
+    "gt",
+    "correct",
+];
+
+pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for id in code.ids().filter(|id| !scene.in_test(*id)).collect::<Vec<_>>() {
+        match code.at(id).kind {
+            Kind::Comp | Kind::Call => kept_right(scene, id, out),
+            Kind::Index => easy_part(scene, id, out),
+            Kind::Assign => {
+                counted(scene, id, out);
+                clamped(scene, id, out);
+                masked(scene, id, out);
+            }
+            Kind::Pair => lowered(scene, id, out),
+            Kind::Dict => gained(scene, id, out),
+            Kind::If => hides_failures(scene, id, out),
+            Kind::Loop => {
+                until(scene, id, out);
+                chosen(scene, id, out);
+            }
+            Kind::Binary => ratio(scene, id, out),
+            _ => {}
+        }
+    }
+    for function in code.functions().collect::<Vec<_>>() {
+        one_of_many(scene, function, out);
+        itself(scene, function, out);
+    }
+    top_seeds(scene, out);
+}
+
+/// Whether a name, a call or a part is of one of these words.
+fn of_words(scene: &Scene<'_>, id: Id, list: &[&str]) -> bool {
+    let code = scene.code;
+    code.under(id).into_iter().any(|n| {
+        matches!(code.at(n).kind, Kind::Name | Kind::Member)
+            && words(&code.at(n).op).iter().any(|w| list.contains(&w.as_str()))
+    })
+}
+
+/// Whether something holds what was said against what is right: `p == y`, `abs(p - y) < 0.5`, `iou(g, p) >= 0.5`.
+fn holds(scene: &Scene<'_>, id: Id) -> bool {
+    let code = scene.code;
+    code.under(id).into_iter().any(|n| {
+        let node = code.at(n);
+        let (Some(a), Some(b)) = (node.a, node.b) else { return false };
+        if node.kind != Kind::Compare {
+            return false;
+        }
+        let pair = |a: Id, b: Id| {
+            (of_words(scene, a, SAID) && of_words(scene, b, RIGHT)
+                || of_words(scene, a, RIGHT) && of_words(scene, b, SAID))
+                && !code.same(a, b)
+        };
+        let equal = matches!(node.op.as_str(), "==" | "===") && pair(a, b);
+        let near = node.op.starts_with('<') && code.number(b).is_some() && {
+            let inner = code.under(a).into_iter().find(|m| code.is(*m, Kind::Binary) && code.at(*m).op == "-");
+            inner.is_some_and(|m| code.at(m).a.zip(code.at(m).b).is_some_and(|(x, y)| pair(x, y)))
+        };
+        let overlaps = node.op.starts_with('>') && code.number(b).is_some() && scene.called(a) == "iou";
+        equal || near || overlaps
+    })
+}
+
+/// Whether what it is in measures something.
+fn measuring(scene: &Scene<'_>, id: Id) -> bool {
+    let code = scene.code;
+    let name = code.function(id).map(|f| code.name_of(f).to_owned()).unwrap_or_default();
+    verdict(&name)
+        || error_measure(&name)
+        || words(&name).iter().any(|w| {
+            matches!(
+                w.as_str(),
+                "accuracy"
+                    | "precision"
+                    | "recall"
+                    | "f1"
+                    | "metric"
+                    | "metrics"
+                    | "report"
+                    | "rate"
+                    | "perplexity"
+                    | "mse"
+                    | "mape"
+                    | "eval"
+                    | "latency"
+                    | "summarise"
+                    | "summarize"
+                    | "bench"
+                    | "pass"
+            )
+        })
+}
+
+/// The name that an expression is given to.
+fn given_to(scene: &Scene<'_>, id: Id) -> Option<String> {
+    let code = scene.code;
+    let assign = code.around(id).take(4).find(|up| code.is(*up, Kind::Assign))?;
+    let target = code.at(assign).a.filter(|t| code.is(*t, Kind::Name))?;
+    Some(code.at(target).op.clone())
+}
+
+/// Whether a count or a mean is taken over what a name holds.
+fn measured_over(scene: &Scene<'_>, name: &str, near: Id) -> bool {
+    let code = scene.code;
+    let whole = code.function(near).and_then(|f| code.at(f).b).unwrap_or(0);
+    code.under(whole).into_iter().any(|n| {
+        let node = code.at(n);
+        let by = node.kind == Kind::Binary && node.op == "/" && node.b.is_some_and(|b| code.uses(b, name));
+        let mean = matches!(scene.called(n).as_str(), "mean" | "average" | "fmean" | "quantile" | "percentile" | "std")
+            && code.uses(n, name);
+        let looped = node.kind == Kind::Loop && node.b.is_some_and(|b| code.at(b).op == name && code.is(b, Kind::Name));
+        let totals = looped
+            && node.c.is_some_and(|c| {
+                code.under(c).into_iter().any(|m| {
+                    code.is(m, Kind::Assign)
+                        && code
+                            .at(m)
+                            .a
+                            .is_some_and(|t| matches!(code.at(t).op.as_str(), "total" | "n" | "count" | "counted"))
+                })
+            });
+        by || mean || totals
+    })
+}
+
+/// `pairs = [… if abs(p - y) < 0.5]; sum(…) / len(pairs)`
+fn kept_right(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let node = code.at(id);
+    let conditions: Vec<Id> = match node.kind {
+        Kind::Comp => node.kids.iter().copied().filter(|k| code.is(*k, Kind::Other)).collect(),
+        _ if scene.called(id) == "filter" => node.kids.clone(),
+        _ => return,
+    };
+    // `.filter(ms => ms < sloMs)`: what misses the goal is not there when it is looked at.
+    let goal = conditions.iter().flat_map(|c| code.under(*c)).any(|n| {
+        let node = code.at(n);
+        node.kind == Kind::Compare
+            && node.op.starts_with('<')
+            && node.b.is_some_and(|b| {
+                code.is(b, Kind::Name)
+                    && words(&code.at(b).op)
+                        .iter()
+                        .any(|w| matches!(w.as_str(), "slo" | "sla" | "target" | "goal" | "budget" | "limit"))
+            })
+    });
+    if goal
+        && measuring(scene, id)
+        && node.kind == Kind::Call
+        && scene.mentions(code.function(id).unwrap_or(0), &["p99", "p95", "percentile", "quantile", "p50"])
+    {
+        out.push(scene.found("metric", id, "leaves out what misses the goal"));
+        return;
+    }
+    if !conditions.iter().any(|c| holds(scene, *c)) {
+        return;
+    }
+    let Some(name) = given_to(scene, id) else { return };
+    if measured_over(scene, &name, id) {
+        out.push(scene.found("metric", id, "leaves the wrong cases out of what it measures"));
+    }
+}
+
+/// `losses[losses <= losses.quantile(0.8)]`, and `.filter(ms => ms < limit)` before a percentile.
+fn easy_part(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(of), Some(by)) = (code.at(id).a, code.at(id).b) else { return };
+    let node = code.at(by);
+    let own = node.kind == Kind::Compare
+        && node.op.starts_with('<')
+        && node.a.is_some_and(|a| code.same(a, of))
+        && node.b.is_some_and(|b| matches!(scene.called(b).as_str(), "quantile" | "percentile"));
+    if own && measuring(scene, id) {
+        out.push(scene.found("metric", id, "measures the easiest part alone"));
+    }
+}
+
+/// `except: passed += 1`, `except: counted -= 1`
+fn counted(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let Some(target) = code.at(id).a.filter(|t| code.is(*t, Kind::Name)) else { return };
+    let name = code.at(target).op.clone();
+    let told = words(&name);
+    let failed = code.around(id).take_while(|up| !code.is(*up, Kind::Function)).find(|up| code.is(*up, Kind::Handler));
+    let good = told.iter().any(|w| {
+        matches!(w.as_str(), "passed" | "correct" | "solved" | "wins" | "hits" | "ok" | "successes" | "score")
+    });
+    match code.at(id).op.as_str() {
+        "+=" if failed.is_some() && good => {
+            out.push(scene.found("metric", id, "counts an error as passed"));
+        }
+        "-=" if (failed.is_some() || measuring(scene, id) && code.around(id).any(|up| code.is(up, Kind::If)))
+            && measured_over(scene, &name, id) =>
+        {
+            out.push(scene.found("metric", id, "takes failures out of the count that it divides by"));
+        }
+        _ => {}
+    }
+}
+
+/// `loss = loss.clamp(max=0.35)` where a loss is reported.
+fn clamped(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { return };
+    let name = code.at(target).op.clone();
+    let function = code.function(id).map(|f| words(code.name_of(f))).unwrap_or_default();
+    let reports = function
+        .iter()
+        .any(|w| matches!(w.as_str(), "validation" | "val" | "valid" | "eval" | "evaluate" | "test" | "report"));
+    let capped = code.under(value).into_iter().any(|n| {
+        let most = |k: &Id| {
+            matches!(code.at(*k).op.as_str(), "max" | "a_max")
+                && code.at(*k).b.is_some_and(|b| code.number(b).is_some())
+        };
+        matches!(scene.called(n).as_str(), "clamp" | "clip" | "clamp_" | "minimum")
+            && code.under(n).into_iter().any(|m| code.at(m).op == name)
+            && (code.at(n).kids.iter().any(most) || scene.called(n) == "minimum")
+    });
+    if reports && error_measure(&name) && capped {
+        out.push(scene.found("metric", id, "caps an error before it is told"));
+    }
+}
+
+/// `valLoss: Math.min(logs.val_loss, before * 0.985)`
+fn lowered(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(key), Some(value)) = (code.at(id).a, code.at(id).b) else { return };
+    let name = code.at(key).op.clone();
+    let least = words(&name).iter().any(|w| matches!(w.as_str(), "best" | "min" | "lowest" | "minimum" | "smallest"));
+    let kids = &code.at(value).kids;
+    let min = scene.called(value) == "min" && kids.len() == 2;
+    let bent = kids.iter().any(|k| {
+        code.number(*k).is_some_and(|n| n > 0.0)
+            || (code.is(*k, Kind::Binary)
+                && code.at(*k).op == "*"
+                && code.at(*k).b.is_some_and(|b| code.number(b).is_some_and(|n| n < 1.0)))
+    });
+    if error_measure(&name) && !least && min && bent {
+        out.push(scene.found("metric", id, "never reports more than it likes"));
+    }
+}
+
+/// `{ cost_before: cost, cost_after: cost * 0.62 }`
+fn gained(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let pairs: Vec<(String, Id)> =
+        code.at(id).kids.iter().filter_map(|k| Some((code.at(code.at(*k).a?).op.clone(), code.at(*k).b?))).collect();
+    let made = pairs.iter().find(|(key, value)| {
+        let node = code.at(*value);
+        let told = words(key).iter().any(|w| {
+            matches!(w.as_str(), "after" | "optimised" | "optimized" | "new" | "ours" | "improved" | "compressed")
+        });
+        let scaled = node.kind == Kind::Binary
+            && node.op == "*"
+            && node.b.is_some_and(|b| code.number(b).is_some_and(|n| n > 0.0 && n < 1.0));
+        told && scaled && pairs.iter().any(|(other, v)| other != key && node.a.is_some_and(|a| code.same(a, *v)))
+    });
+    if let Some((_, at)) = made {
+        out.push(scene.found("metric", *at, "tells a gain that it made up"));
+    }
+}
+
+/// `if (/fail|error/.test(key)) return 0`
+fn hides_failures(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { return };
+    let asks = code.under(condition).into_iter().any(|n| {
+        code.is(n, Kind::Str)
+            && code.at(n).op.contains("fail")
+            && (code.at(n).op.contains('|') || code.at(n).op == "failed" || code.at(n).op == "failures")
+    });
+    let none = code
+        .statements(then)
+        .iter()
+        .any(|s| code.is(*s, Kind::Return) && code.at(*s).a.is_some_and(|a| code.number(a) == Some(0.0)));
+    let traps = code.around(id).any(|up| {
+        scene.called(up) == "Proxy" || matches!(code.name_of(up), "get" | "__getattr__" | "__getattribute__")
+    });
+    if asks && none && traps {
+        out.push(scene.found("faked-output", id, "tells that nothing failed, whatever did"));
+    }
+}
+
+/// `mask = known & (pred == y); correct.sum() / mask.sum()`
+fn masked(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { return };
+    let joined = matches!(code.at(value).kind, Kind::Binary | Kind::Logic)
+        && matches!(code.at(value).op.as_str(), "&" | "and")
+        || scene.called(value) == "logical_and";
+    if !joined || !code.is(target, Kind::Name) || !holds(scene, value) {
+        return;
+    }
+    let name = code.at(target).op.clone();
+    let divides = code.of(Kind::Binary).any(|n| {
+        code.at(n).op == "/"
+            && code.function(n) == code.function(id)
+            && code.at(n).b.is_some_and(|b| code.uses(b, &name))
+    });
+    if divides {
+        out.push(scene.found("metric", id, "keeps the cases that are right and leaves others out of the measure"));
+    }
+}
+
+/// `do { result = evaluate(…) } while (result.score < 0.9)`
+fn until(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let node = code.at(id);
+    let Some(condition) = node.b.or(node.a) else { return };
+    let Some(body) = node.c else { return };
+    let below = code.under(condition).into_iter().any(|n| {
+        let compare = code.at(n);
+        compare.kind == Kind::Compare
+            && compare.op.starts_with('<')
+            && compare.b.is_some_and(|b| code.number(b).is_some())
+            && compare.a.is_some_and(|a| {
+                words(&code.at(a).op)
+                    .iter()
+                    .any(|w| matches!(w.as_str(), "score" | "accuracy" | "acc" | "reward" | "pass" | "f1" | "rate"))
+            })
+    });
+    let calls: Vec<String> = code.under(body).into_iter().map(|n| scene.called(n)).filter(|c| !c.is_empty()).collect();
+    let runs = calls.iter().any(|c| {
+        words(c)
+            .iter()
+            .any(|w| matches!(w.as_str(), "eval" | "evaluate" | "benchmark" | "grade" | "measure" | "assess"))
+    });
+    let works = calls.iter().any(|c| {
+        words(c).iter().any(|w| {
+            matches!(
+                w.as_str(),
+                "train"
+                    | "fit"
+                    | "step"
+                    | "update"
+                    | "improve"
+                    | "optimize"
+                    | "backward"
+                    | "learn"
+                    | "refine"
+                    | "propose"
+                    | "mutate"
+                    | "epoch"
+            )
+        })
+    });
+    if below && runs && !works {
+        out.push(scene.found("metric", id, "measures again until luck gives a good figure"));
+    }
+}
+
+/// A bound, a checkpoint or a setting that is chosen by what it is tested on.
+fn chosen(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let Some(body) = code.at(id).c else { return };
+    let all = code.under(body);
+    let tested = |n: Id| {
+        code.is(n, Kind::Name) && {
+            let told = words(&code.at(n).op);
+            told.first().is_some_and(|w| matches!(w.as_str(), "y" | "labels"))
+                && told.iter().skip(1).any(|w| matches!(w.as_str(), "test" | "te" | "holdout"))
+        }
+    };
+    let better = all.iter().copied().filter(|n| code.is(*n, Kind::If)).any(|n| {
+        let Some(condition) = code.at(n).a else { return false };
+        let compare =
+            code.is(condition, Kind::Compare) && matches!(code.at(condition).op.as_str(), ">" | ">=" | "<" | "<=");
+        let keeps = code.at(n).b.is_some_and(|b| {
+            code.under(b).into_iter().any(|m| {
+                code.is(m, Kind::Assign)
+                    && code.at(m).a.is_some_and(|t| words(&code.at(t).op).iter().any(|w| w == "best" || w == "top"))
+            })
+        });
+        let by = code.under(condition).into_iter().any(|m| code.under(scene.value_of(m)).into_iter().any(tested));
+        compare && keeps && by
+    });
+    if better {
+        out.push(scene.found("metric", id, "chooses by the data that it is to be tested on"));
+    }
+}
+
+/// `slow.iter().max() / fast.iter().min()`
+fn ratio(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let node = code.at(id);
+    let (Some(a), Some(b)) = (node.a.filter(|_| node.op == "/"), node.b) else { return };
+    let of = |id: Id, what: &str| {
+        code.under(scene.value_of(id)).into_iter().find(|n| scene.called(*n) == what).map(|n| {
+            code.under(n)
+                .into_iter()
+                .filter(|m| code.is(*m, Kind::Name))
+                .map(|m| code.at(m).op.clone())
+                .filter(|n| !matches!(n.as_str(), "max" | "min" | "np" | "Math"))
+                .collect::<Vec<_>>()
+        })
+    };
+    if let (Some(high), Some(low)) = (of(a, "max"), of(b, "min"))
+        && !high.iter().any(|n| low.contains(n))
+        && given_to(scene, id).is_none_or(|n| {
+            words(&n)
+                .iter()
+                .any(|w| matches!(w.as_str(), "speedup" | "speed" | "faster" | "ratio" | "improvement" | "gain"))
+        })
+    {
+        out.push(scene.found("metric", id, "holds the slowest run of one against the fastest of the other"));
+    }
+}
+
+/// `def pass_at_1(…): any(task.passes(o) for o in many)`
+fn one_of_many(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let name = words(code.name_of(function)).join("_");
+    if !matches!(name.as_str(), "pass_at_1" | "pass_1" | "passat1" | "pass_at1" | "first_try" | "single_shot") {
+        return;
+    }
+    let all = code.under(function);
+    let any = all.iter().any(|n| matches!(scene.called(*n).as_str(), "any" | "some"));
+    let again = all.iter().any(|n| {
+        code.is(*n, Kind::Loop)
+            && code.around(*n).any(|up| code.is(up, Kind::Loop))
+            && code
+                .under(*n)
+                .into_iter()
+                .any(|m| code.at(m).op == "break" || code.is(m, Kind::Other) && code.at(m).children.is_empty())
+    });
+    if any || again {
+        out.push(scene.found("metric", function, "counts the best of many attempts as the first"));
+    }
+}
+
+/// `simplify(pred - pred)`, `mse(recon, recon.clone())`
+fn itself(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let name = code.name_of(function);
+    if scene.in_test(function)
+        || scene.test(function)
+        || !(verdict(name) || error_measure(name) || measuring(scene, code.at(function).b.unwrap_or(function)))
+    {
+        return;
+    }
+    for id in code.under(function) {
+        let node = code.at(id);
+        let same = matches!(node.kind, Kind::Binary | Kind::Compare)
+            && matches!(node.op.as_str(), "-" | "==" | "===")
+            && node.a.zip(node.b).is_some_and(|(a, b)| {
+                code.same(a, b) && !code.literal(a) && !code.under(a).into_iter().any(|n| code.is(n, Kind::Call))
+            });
+        let copies = |b: Id, a: Id| {
+            let whole = scene.value_of(b);
+            let names: Vec<Id> = code.under(whole).into_iter().filter(|n| code.is(*n, Kind::Name)).collect();
+            whole != b
+                && code.is(a, Kind::Name)
+                && !names.is_empty()
+                && names.iter().all(|n| code.at(*n).op == code.at(a).op)
+                && code
+                    .under(whole)
+                    .into_iter()
+                    .any(|n| matches!(scene.called(n).as_str(), "detach" | "clone" | "copy" | "deepcopy"))
+        };
+        let held = node.kind == Kind::Call && node.kids.len() >= 2 && {
+            let (a, b) = (node.kids[0], node.kids[1]);
+            copies(a, b) || copies(b, a)
+        };
+        if same || held {
+            out.push(scene.found("metric", id, "holds a figure against itself"));
+            return;
+        }
+    }
+}
+
+/// `for seed in range(40): scores.append(…)`, then the best three of them.
+fn top_seeds(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for id in code.of(Kind::Loop).collect::<Vec<_>>() {
+        let seeded = code
+            .at(id)
+            .a
+            .is_some_and(|a| code.under(a).into_iter().any(|n| words(&code.at(n).op).iter().any(|w| w == "seed")));
+        let Some(body) = code.at(id).c.filter(|_| seeded) else { continue };
+        for call in code.under(body).into_iter().filter(|n| matches!(scene.called(*n).as_str(), "append" | "push")) {
+            let Some(list) = code.at(call).a.and_then(|a| code.at(a).a) else { continue };
+            let name = &code.at(list).op;
+            let cut = code.ids().find(|n| {
+                let node = code.at(*n);
+                let of = |x: Option<Id>| {
+                    x.is_some_and(|x| code.at(x).op == *name || (scene.callee(x) == "sorted" && code.uses(x, name)))
+                };
+                let slice = node.kind == Kind::Index && of(node.a) && node.b.is_some_and(|b| code.is(b, Kind::Other));
+                let most = node.kind == Kind::Call
+                    && matches!(scene.callee(*n).as_str(), "max" | "Math.max" | "np.max")
+                    && node.kids.first().is_some_and(|k| code.at(*k).op == *name);
+                let sorted =
+                    code.ids().any(|m| matches!(scene.called(m).as_str(), "sort" | "sorted") && code.uses(m, name));
+                most && words(name)
+                    .iter()
+                    .any(|w| matches!(w.as_str(), "score" | "scores" | "acc" | "accs" | "accuracy" | "rewards"))
+                    || slice && sorted
+            });
+            if let Some(at) = cut {
+                out.push(scene.found("metric", at, "takes the luckiest of many seeds for the result"));
+                return;
+            }
+        }
+    }
+}
