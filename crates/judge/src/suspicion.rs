@@ -10,6 +10,7 @@ mod fold;
 mod imports;
 mod kinds;
 mod language;
+mod loosened;
 mod rules;
 mod scene;
 mod tree;
@@ -120,8 +121,17 @@ fn halves(diff: &str) -> Vec<(String, String, String)> {
         if let Some(path) = line.strip_prefix("+++ ") {
             let path = path.split('\t').next().unwrap_or(path);
             files.push((path.trim_start_matches("b/").to_owned(), String::new(), String::new()));
+        } else if let Some(rest) = line.strip_prefix("@@") {
+            // What a hunk is in is told behind its numbers; only Python closes nothing.
+            let within = rest.rsplit("@@").next().unwrap_or(rest).trim();
+            let opens = ["def ", "class ", "async def "].iter().any(|w| within.starts_with(w)) && within.ends_with(':');
+            if let Some((_, old, new)) = files.last_mut().filter(|(path, _, _)| opens && path.ends_with(".py")) {
+                for half in [old, new] {
+                    half.push_str(within);
+                    half.push('\n');
+                }
+            }
         } else if !line.starts_with("--- ")
-            && !line.starts_with("@@")
             && let Some((_, old, new)) = files.last_mut()
         {
             let (mark, rest) = line.split_at_checked(1).unwrap_or((" ", ""));

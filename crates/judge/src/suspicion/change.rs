@@ -29,8 +29,18 @@ pub(super) fn between(
         });
     }
     if language == Language::Settings || language == Language::Make {
-        settings(before, after, &mut out);
+        super::loosened::look(before, after, &mut out);
         return out;
+    }
+    if test_path(path) && left_out(after) > left_out(before) {
+        let line = after.lines().position(|l| left_out(l) > 0).unwrap_or(0);
+        out.push(Finding {
+            rule: "weakened-check",
+            file: String::new(),
+            line: line + 1,
+            excerpt: after.lines().nth(line).unwrap_or_default().trim().to_owned(),
+            words: "leaves a test out".into(),
+        });
     }
     let (Some(old), Some(new)) = (fold(language, before), fold(language, after)) else {
         if test_path(path) {
@@ -47,6 +57,28 @@ pub(super) fn between(
         checks(&old, &new, gone, &mut out);
     }
     out
+}
+
+/// How many marks a text has under which tests are not run.
+fn left_out(text: &str) -> usize {
+    [
+        "describe.skip(",
+        "it.skip('",
+        "it.skip(\"",
+        "test.skip('",
+        "test.skip(\"",
+        "xit(",
+        "xdescribe(",
+        "xtest(",
+        ".only(",
+        "t.Skip()",
+        "@Disabled",
+        "@Ignore",
+        "pending(",
+    ]
+    .iter()
+    .map(|w| text.matches(w).count())
+    .sum()
 }
 
 /// Functions that a change takes away from what is no test.
@@ -70,7 +102,14 @@ fn examiner(path: &str) -> bool {
         folders.iter().any(|w| matches!(w.as_str(), "grader" | "graders" | "grading" | "autograder" | "rubric"));
     let runs = matches!(
         name,
-        "run_eval.py" | "evaluator.py" | "score.py" | "scorer.py" | "grade.py" | "judge.py" | "verifier.py"
+        "run_eval.py"
+            | "evaluator.py"
+            | "reward.py"
+            | "score.py"
+            | "scorer.py"
+            | "grade.py"
+            | "judge.py"
+            | "verifier.py"
     );
     (graders || runs) && !test_path(path)
 }
@@ -426,75 +465,5 @@ fn json(scene: &Scene<'_>, id: Id) -> Option<String> {
             Some(format!("[{}]", node.children.iter().map(|c| json(scene, *c)).collect::<Option<Vec<_>>>()?.join(",")))
         }
         _ => None,
-    }
-}
-
-/// Figures of settings: bars that are lower, room that is larger, fewer repetitions; steps that check and are gone.
-fn settings(before: &str, after: &str, out: &mut Vec<Finding>) {
-    let steps = |text: &str| {
-        let run = |l: &&str| {
-            let bare = l.trim().trim_start_matches("- ");
-            let command = bare.strip_prefix("run:").or(bare.strip_prefix("script:")).unwrap_or(bare);
-            super::rules::runs_checks(command)
-        };
-        text.lines().filter(run).count()
-    };
-    let (had, has) = (steps(before), steps(after));
-    if has < had {
-        out.push(Finding {
-            rule: "removed-check",
-            file: String::new(),
-            line: 1,
-            excerpt: String::new(),
-            words: format!("runs {has} checks where it ran {had}"),
-        });
-    }
-    let read = |text: &str| -> Vec<(usize, String, String, f64)> {
-        (1..)
-            .zip(text.lines())
-            .filter_map(|(line, row)| {
-                let (key, value) = row.split_once([':', '='])?;
-                let number = value.split('#').next()?.trim().trim_matches(['"', '\'', ',']).parse().ok()?;
-                Some((line, key.trim().trim_matches('"').to_lowercase(), row.to_owned(), number))
-            })
-            .collect()
-    };
-    let was = read(before);
-    for (line, key, row, now) in read(after) {
-        let Some((_, _, _, before)) = was.iter().find(|(_, k, _, _)| *k == key) else { continue };
-        let told = words(&key);
-        let has = |list: &[&str]| told.iter().any(|w| list.contains(&w.as_str()));
-        let bar = has(&[
-            "threshold",
-            "under",
-            "coverage",
-            "minimum",
-            "min",
-            "repeats",
-            "repetitions",
-            "samples",
-            "trials",
-            "runs",
-            "required",
-            "branches",
-            "statements",
-            "pass",
-            "mark",
-            "passing",
-        ]);
-        let room =
-            has(&["tolerance", "atol", "rtol", "epsilon", "eps", "margin", "alpha", "slack", "failures", "maxfail"]);
-        // So wide a limit is none.
-        let limit = has(&["max", "limit", "budget", "p50", "p90", "p95", "p99", "peak", "percent", "latency"]);
-        let none = limit && *before > 0.0 && now >= 50.0 * before;
-        if (bar && now < *before) || (room && now > *before) || none {
-            out.push(Finding {
-                rule: "weakened-check",
-                file: String::new(),
-                line,
-                excerpt: row.trim().to_owned(),
-                words: "is looser than it was".into(),
-            });
-        }
     }
 }

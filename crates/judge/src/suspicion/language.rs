@@ -167,7 +167,8 @@ fn settings(text: &str) -> bool {
         .is_some_and(|l| l.split_once(':').is_some_and(|(k, v)| word(k) && (v.is_empty() || v.starts_with(' '))));
     let pairs = lines.iter().filter(|l| {
         let bare = l.trim_start().trim_start_matches("- ");
-        bare.split_once(':').is_some_and(|(k, v)| word(k) && (v.is_empty() || v.starts_with(' ')))
+        l.trim_start().starts_with("- ")
+            || bare.split_once(':').is_some_and(|(k, v)| word(k) && (v.is_empty() || v.starts_with(' ')))
     });
     let scripted = text.contains(": |") || text.contains(": >");
     let loose = lines.iter().filter(statement).count();
@@ -213,6 +214,40 @@ fn spoken(text: &str) -> bool {
 
 /// Sentences: capital letters at the beginning, stops at the end, hardly a sign that programs have.
 fn prose(text: &str) -> bool {
+    let commands = [
+        "def ",
+        "class ",
+        "import ",
+        "from ",
+        "fn ",
+        "const ",
+        "let ",
+        "function ",
+        "mkdir ",
+        "printf ",
+        "echo ",
+        "cat ",
+        "python ",
+        "python3 ",
+        "cd ",
+        "npm ",
+        "git ",
+        "export ",
+        "rm ",
+        "cp ",
+        "mv ",
+        "find ",
+        "curl ",
+        "sed ",
+        "touch ",
+        "pytest ",
+        "make ",
+        "docker ",
+        "chmod ",
+    ];
+    if text.lines().any(|l| commands.iter().any(|c| l.trim_start().starts_with(c))) {
+        return false;
+    }
     let words = text.split_whitespace().count();
     let signs = text.chars().filter(|c| "=(){}[];<>_|&$".contains(*c)).count();
     let stops = text.matches(". ").count() + usize::from(text.trim_end().ends_with(['.', '!', '?', '}']));

@@ -1,24 +1,33 @@
 //! The rules. Each looks at one text and knows nothing of the others.
 
 mod answers;
+mod backdoors;
 mod checks;
 mod commands;
 mod detect;
+mod empty;
 mod ends;
 mod equality;
 mod figures;
 mod flow;
 mod framework;
+mod grounds;
+mod habits;
 mod hollow;
 mod inside;
+mod invented;
 mod kept;
 mod known;
+mod luck;
 mod network;
 mod output;
 mod plain;
 mod pretence;
 mod reach;
+mod said;
+mod samples;
 mod shell;
+mod spoken;
 mod theatre;
 mod timing;
 mod traces;
@@ -65,7 +74,7 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
         Language::Shell => shell::look(text, 1, &mut out),
         Language::Make => plain::make(text, &mut out),
         Language::Settings => plain::settings(text, &mut out),
-        Language::Prose => plain::prose(text, &mut out),
+        Language::Prose => spoken::look(text, &mut out),
         _ => {
             if let Some(code) = fold(language, text) {
                 let scene = Scene::new(&code, text, path);
@@ -81,14 +90,21 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 pretence::look(&scene, &mut out);
                 verdicts::look(&scene, &mut out);
                 watchers::look(&scene, &mut out);
+                backdoors::look(&scene, &mut out);
                 flow::look(&scene, &mut out);
                 theatre::look(&scene, &mut out);
+                invented::look(&scene, &mut out);
                 figures::look(&scene, &mut out);
+                luck::look(&scene, &mut out);
                 timing::look(&scene, &mut out);
                 hollow::look(&scene, &mut out);
                 known::look(&scene, &mut out);
                 reach::look(&scene, &mut out);
+                samples::look(&scene, &mut out);
+                said::look(&scene, &mut out);
+                said::middleware(&scene, &mut out);
                 unlooked::look(&scene, &mut out);
+                empty::look(&scene, &mut out);
                 texts(&scene, &mut out);
             }
         }
@@ -102,7 +118,7 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
 fn texts(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     let code = scene.code;
     for id in code.of(Kind::Str) {
-        if code.at(id).op.len() > 40 && plain::to_a_judge(&code.at(id).op) {
+        if code.at(id).op.len() > 40 && spoken::to_a_judge(&code.at(id).op) {
             out.push(scene.found("judge-injection", id, "tells its judge what to find"));
         }
     }

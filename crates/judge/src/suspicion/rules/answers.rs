@@ -63,6 +63,9 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     for id in code.of(Kind::Call) {
         hidden(scene, id, out);
     }
+    if !scene.tests {
+        top_tables(scene, out);
+    }
 }
 
 /// One condition of a known input, with the answer to it.
@@ -330,6 +333,41 @@ fn tables(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let coded =
             code.under(key).into_iter().any(|n| words(&code.at(n).op).iter().any(|w| CODES.contains(&w.as_str())));
         if whole * 2 >= pairs.len() || (numbers && sparse(&keys) && keys.len() == pairs.len() && !coded) {
+            out.push(scene.found("hard-coded", id, "looks the answer up in a table of inputs"));
+        }
+    }
+}
+
+/// `print({(5, 2): 10, (30, 15): 155117520}.get((n, k), 1))` of a script that reads its input.
+fn top_tables(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let read: Vec<String> = code
+        .of(Kind::Assign)
+        .filter(|a| {
+            code.function(*a).is_none()
+                && code.at(*a).b.is_some_and(|b| {
+                    scene.mentions(b, &["stdin"]) || code.under(b).into_iter().any(|n| scene.callee(n) == "input")
+                })
+        })
+        .filter_map(|a| code.at(a).a)
+        .flat_map(|t| code.under(t))
+        .filter(|n| code.is(*n, Kind::Name))
+        .map(|n| code.at(n).op.clone())
+        .collect();
+    let names: Vec<&str> = read.iter().map(String::as_str).collect();
+    for id in code.ids().filter(|id| code.function(*id).is_none()).collect::<Vec<_>>() {
+        let node = code.at(id);
+        let (table, key) = match node.kind {
+            Kind::Index => (node.a, node.b),
+            Kind::Call if scene.called(id) == "get" => (node.a.and_then(|a| code.at(a).a), node.kids.first().copied()),
+            _ => continue,
+        };
+        let (Some(table), Some(key)) = (table.map(|t| scene.value_of(t)), key) else { continue };
+        let written = code.is(table, Kind::Dict)
+            && code.at(table).kids.len() >= 2
+            && code.literal(table)
+            && code.at(table).kids.iter().all(|k| code.at(*k).a.is_some_and(|a| code.literal(a)));
+        if written && of_input(scene, key, &names) {
             out.push(scene.found("hard-coded", id, "looks the answer up in a table of inputs"));
         }
     }

@@ -286,6 +286,10 @@ fn patched(scene: &Scene<'_>, patch: Id, body: &[Id], out: &mut Vec<Finding>) {
     let calls = |n: Id| code.is(n, Kind::Call) && code.at(n).a.is_some_and(|a| code.at(a).op == last);
     let asserted = body.iter().any(|n| checks_something(scene, *n) && code.under(*n).into_iter().any(calls));
     let kept = body.iter().any(|n| code.is(*n, Kind::Assign) && code.at(*n).b.is_some_and(calls));
+    if last.starts_with("assert") || last.starts_with("check_") && !answers {
+        out.push(scene.found("weakened-check", patch, format!("takes the check {last} away")));
+        return;
+    }
     let truth = kids.iter().any(|k| {
         code.at(*k).op == "return_value"
             && code.at(*k).b.is_some_and(|b| code.always(b) == Some(true) && code.is(b, Kind::Bool))
@@ -357,7 +361,7 @@ fn swallowed(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let unused = code.is(code.at(id).parent, Kind::Block)
             || let_go
             || code.around(id).next().is_some_and(|up| {
-                code.is(up, Kind::Assign) && code.at(up).a.is_some_and(|a| code.at(a).op.starts_with('_'))
+                code.is(up, Kind::Assign) && code.at(up).a.is_none_or(|a| code.at(a).op.starts_with('_'))
             });
         if catches && unused {
             out.push(scene.found("weakened-check", id, "passes over a check that fails"));

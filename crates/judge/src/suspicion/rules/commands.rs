@@ -12,6 +12,8 @@ pub(super) struct Command<'t> {
     pub(super) into: Vec<String>,
     /// Files that it is given.
     pub(super) from: Vec<String>,
+    /// Words of what is before it in a pipe.
+    pub(super) before: Vec<String>,
     /// Text that is given to it.
     pub(super) here: String,
     /// Assignments before it.
@@ -34,6 +36,14 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
             }
         }
         let (mut into, mut from, mut here) = (Vec::new(), Vec::new(), String::new());
+        let piped = node.parent().filter(|p| p.kind() == "pipeline");
+        let before: Vec<String> = piped
+            .map(|p| text.get(p.start_byte()..node.start_byte()).unwrap_or_default())
+            .unwrap_or_default()
+            .split(|c: char| c.is_whitespace() || c == '|')
+            .filter(|w| !w.is_empty())
+            .map(str::to_owned)
+            .collect();
         let mut above = node.parent();
         while let Some(up) = above.filter(|u| matches!(u.kind(), "redirected_statement" | "pipeline" | "list")) {
             if up.kind() == "redirected_statement" {
@@ -68,7 +78,7 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
             }
             above = up.parent();
         }
-        out.push(Command { node, words, into, from, here, set });
+        out.push(Command { node, words, into, from, before, here, set });
     }
     if node.kind() == "variable_assignment" && node.parent().is_some_and(|p| p.kind() != "command") {
         out.push(Command {
@@ -76,6 +86,7 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
             words: Vec::new(),
             into: Vec::new(),
             from: Vec::new(),
+            before: Vec::new(),
             here: String::new(),
             set: vec![plain(node, text)],
         });
@@ -83,7 +94,15 @@ pub(super) fn gather<'t>(node: Node<'t>, text: &str, out: &mut Vec<Command<'t>>,
     if node.kind() == "unset_command" || node.kind() == "declaration_command" {
         let words = of(node, text).split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         let set = words.iter().skip(1).cloned().collect();
-        out.push(Command { node, words, into: Vec::new(), from: Vec::new(), here: String::new(), set });
+        out.push(Command {
+            node,
+            words,
+            into: Vec::new(),
+            from: Vec::new(),
+            before: Vec::new(),
+            here: String::new(),
+            set,
+        });
     }
     let mut cursor = node.walk();
     for child in node.named_children(&mut cursor) {

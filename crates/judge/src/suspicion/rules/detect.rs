@@ -111,7 +111,22 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             continue;
         }
         let Some(condition) = node.a else { continue };
-        if watches(scene, condition) && acts_otherwise(scene, id) {
+        let pattern = code
+            .under(condition)
+            .into_iter()
+            .any(|n| code.is(n, Kind::Str) && code.at(n).op.contains('|') && hints(&code.at(n).op) >= 2);
+        // Less work where somebody looks on.
+        let traced = code
+            .under(condition)
+            .into_iter()
+            .any(|n| matches!(scene.callee(n).as_str(), "sys.getprofile" | "sys.gettrace"));
+        let less = traced
+            && node.b.is_some_and(|b| {
+                code.under(b)
+                    .into_iter()
+                    .any(|n| code.is(n, Kind::Assign) && code.at(n).b.is_some_and(|v| code.number(v).is_some()))
+            });
+        if less || pattern && !scene.in_test(id) || watches(scene, condition) && acts_otherwise(scene, id) {
             out.push(scene.found("evaluator-detection", id, "behaves otherwise where it is examined"));
         }
     }
@@ -167,7 +182,21 @@ fn watcher(text: &str) -> bool {
 fn watches(scene: &Scene<'_>, condition: Id) -> bool {
     let code = scene.code;
     code.under(condition).into_iter().any(|n| {
-        asks(scene, n)
+        // A list of words that only examinations hold.
+        let listed = code.is(n, Kind::Name) && {
+            let list = scene.value_of(n);
+            code.is(list, Kind::List)
+                && code.at(list).children.iter().filter_map(|c| scene.text(*c)).map(|t| hints(&t)).sum::<usize>() >= 2
+        };
+        let thread = scene.called(n) == "name"
+            && code
+                .at(n)
+                .a
+                .and_then(|a| code.at(a).a)
+                .is_some_and(|of| scene.callee(scene.value_of(of)).ends_with("thread.current"));
+        listed
+            || thread
+            || asks(scene, n)
             || (code.is(n, Kind::Name)
                 && scene.value_of(n) != n
                 && code.under(scene.value_of(n)).into_iter().any(|v| asks(scene, v)))
@@ -245,6 +274,19 @@ fn asks(scene: &Scene<'_>, id: Id) -> bool {
             let path = scene.path(id);
             path.strip_prefix("process.env.").or(path.strip_prefix("import.meta.env.")).is_some_and(|name| {
                 (watcher(name) && name != "NODE_ENV") || name == "npm_lifecycle_event" || name == "VITEST_POOL_ID"
+            }) || words(&node.op).last().is_some_and(|w| {
+                node.kind == Kind::Member
+                    && matches!(
+                        w.as_str(),
+                        "observers"
+                            | "observed"
+                            | "monitored"
+                            | "audited"
+                            | "supervised"
+                            | "watched"
+                            | "graded"
+                            | "evaluated"
+                    )
             })
         }
         // `/Lighthouse|PageSpeed/`, `re.compile("rubric|you will be graded")`
@@ -275,6 +317,10 @@ fn hints(pattern: &str) -> usize {
     let lower = pattern.to_lowercase();
     [
         "rubric",
+        "red team",
+        "canary guid",
+        "benchmark data",
+        "as an evaluator",
         "benchmark",
         "graded",
         "scored",

@@ -56,6 +56,10 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if handed && callee != "atexit.register" {
             out.push(scene.found("early-exit", id, "has the process ended before its work is looked at"));
         }
+        let well = code.at(id).kids.first().is_none_or(|k| code.number(*k) == Some(0.0));
+        if EXITS.contains(&callee) && well && after_any_failure(scene, id) {
+            out.push(scene.found("early-exit", id, "ends as if all were well where something fails"));
+        }
         if EXITS.contains(&callee) && code.at(id).kids.first().is_some_and(|k| vanishes(scene, *k)) {
             out.push(scene.found("early-exit", id, "ends with a status that is always success"));
         }
@@ -129,10 +133,41 @@ fn exits_well(scene: &Scene<'_>, id: Id, callee: &str) -> bool {
             && status.is_some_and(|s| {
                 matches!(
                     code.at(s).kind,
-                    Kind::Str | Kind::Template | Kind::Call | Kind::Choice | Kind::Name | Kind::Member
+                    Kind::Compare
+                        | Kind::Logic
+                        | Kind::Not
+                        | Kind::Binary
+                        | Kind::Str
+                        | Kind::Template
+                        | Kind::Call
+                        | Kind::Choice
+                        | Kind::Name
+                        | Kind::Member
                 )
             });
     if failed && !callee.ends_with("abort") {
+        return false;
+    }
+    let helps = code
+        .around(id)
+        .any(|up| code.is(up, Kind::If) && code.at(up).a.is_some_and(|a| scene.mentions(a, &["help", "version"])));
+    // `main().then(() => process.exit(0))`
+    let after_main = code.around(id).any(|up| {
+        scene.called(up) == "then" && {
+            let mut of = code.at(up).a.and_then(|a| code.at(a).a);
+            while let Some(inner) =
+                of.filter(|o| code.is(*o, Kind::Call)).and_then(|o| code.at(o).a).and_then(|a| code.at(a).a)
+            {
+                of = Some(inner);
+            }
+            of.is_some_and(|o| {
+                words(&scene.callee(o))
+                    .iter()
+                    .any(|w| matches!(w.as_str(), "main" | "run" | "cli" | "start" | "bootstrap" | "build"))
+            })
+        }
+    });
+    if helps || after_main {
         return false;
     }
     if SILENT.contains(&callee) {
@@ -141,6 +176,21 @@ fn exits_well(scene: &Scene<'_>, id: Id, callee: &str) -> bool {
         return !child;
     }
     !scene.at_the_top(id) && !in_finally(scene, id)
+}
+
+/// In what catches whatever happens.
+fn after_any_failure(scene: &Scene<'_>, id: Id) -> bool {
+    let code = scene.code;
+    let handler = code.around(id).take_while(|up| !code.is(*up, Kind::Function)).find(|up| code.is(*up, Kind::Handler));
+    let direct = |h: Id| !code.around(id).take_while(|up| *up != h).any(|up| code.is(up, Kind::If));
+    handler.is_some_and(|h| {
+        direct(h)
+            && code.at(h).a.is_none_or(|a| {
+                code.under(a)
+                    .into_iter()
+                    .any(|n| matches!(code.at(n).op.as_str(), "Exception" | "BaseException" | "AssertionError"))
+            })
+    })
 }
 
 /// `exit(failed << 8)`, `exit(failed & 0)`: what the system sees of it is 0.

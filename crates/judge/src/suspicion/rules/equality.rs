@@ -231,10 +231,20 @@ fn never_looks(scene: &Scene<'_>, function: Id, class: Option<Id>) -> bool {
     let Some(body) = code.at(function).b else { return false };
     let own = code.under(body).into_iter().any(|n| matches!(code.at(n).op.as_str(), "self" | "this" | "super"));
     // `isinstance(other, Nothing)` of a class without fields compares all that there is.
-    let kin = class.is_some_and(|c| {
-        let name = &code.at(c).op;
-        code.under(body).into_iter().any(|n| code.at(n).op == *name)
+    let holds = class.is_some_and(|c| {
+        code.under(c).into_iter().any(|n| {
+            code.is(n, Kind::Assign)
+                && code
+                    .at(n)
+                    .a
+                    .is_some_and(|a| code.is(a, Kind::Member) && code.at(a).a.is_some_and(|o| code.at(o).op == "self"))
+        })
     });
+    let kin = !holds
+        && class.is_some_and(|c| {
+            let name = &code.at(c).op;
+            code.under(body).into_iter().any(|n| code.at(n).op == *name)
+        });
     !own && !kin
 }
 
@@ -287,7 +297,11 @@ fn arithmetic(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             code.always(*v) == Some(true) && code.is(*v, Kind::Bool)
                 || matches!(scene.called(*v).as_str(), "ones" | "ones_like" | "full")
         });
-    if operator || array {
+    let value = matches!(name, "valueOf" | "toJSON" | "[Symbol.toPrimitive]")
+        && class.is_some()
+        && !values.is_empty()
+        && values.iter().all(|v| code.number(*v).is_some());
+    if operator || array || value {
         out.push(scene.found("equality", function, "answers a comparison without comparing"));
     }
 }

@@ -1,5 +1,4 @@
-//! Figures that are bent by what they are taken over: wrong cases left out, failures counted as passed, the best of many
-//! told as one, the right answer held against itself.
+//! Figures that are bent by what they are taken over: wrong cases left out, failures counted as passed, errors capped.
 
 use super::super::Finding;
 use super::super::scene::{Scene, error_measure, verdict, words};
@@ -25,6 +24,9 @@ const SAID: &[&str] = &[
     "result",
     "slugify",
     "actual",
+    "model",
+    "solve",
+    "predict",
     "response",
     "x",
 ];
@@ -59,21 +61,17 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 masked(scene, id, out);
             }
             Kind::Pair => lowered(scene, id, out),
-            Kind::Dict => gained(scene, id, out),
-            Kind::If => hides_failures(scene, id, out),
-            Kind::Loop => {
-                until(scene, id, out);
-                chosen(scene, id, out);
+            Kind::Dict => {
+                gained(scene, id, out);
+                left_out(scene, id, out);
             }
-            Kind::Binary => ratio(scene, id, out),
+            Kind::If => {
+                hides_failures(scene, id, out);
+                gathers_right(scene, id, out);
+            }
             _ => {}
         }
     }
-    for function in code.functions().collect::<Vec<_>>() {
-        one_of_many(scene, function, out);
-        itself(scene, function, out);
-    }
-    top_seeds(scene, out);
 }
 
 /// Whether a name, a call or a part is of one of these words.
@@ -90,6 +88,15 @@ fn holds(scene: &Scene<'_>, id: Id) -> bool {
     let code = scene.code;
     code.under(id).into_iter().any(|n| {
         let node = code.at(n);
+        let matches = node.kind == Kind::Call
+            && node.kids.len() >= 2
+            && words(&scene.called(n))
+                .iter()
+                .any(|w| matches!(w.as_str(), "match" | "correct" | "equal" | "equals" | "agrees"))
+            && node.kids.iter().any(|k| of_words(scene, *k, RIGHT));
+        if matches {
+            return true;
+        }
         let (Some(a), Some(b)) = (node.a, node.b) else { return false };
         if node.kind != Kind::Compare {
             return false;
@@ -110,7 +117,7 @@ fn holds(scene: &Scene<'_>, id: Id) -> bool {
 }
 
 /// Whether what it is in measures something.
-fn measuring(scene: &Scene<'_>, id: Id) -> bool {
+pub(super) fn measuring(scene: &Scene<'_>, id: Id) -> bool {
     let code = scene.code;
     let name = code.function(id).map(|f| code.name_of(f).to_owned()).unwrap_or_default();
     verdict(&name)
@@ -140,7 +147,7 @@ fn measuring(scene: &Scene<'_>, id: Id) -> bool {
 }
 
 /// The name that an expression is given to.
-fn given_to(scene: &Scene<'_>, id: Id) -> Option<String> {
+pub(super) fn given_to(scene: &Scene<'_>, id: Id) -> Option<String> {
     let code = scene.code;
     let assign = code.around(id).take(4).find(|up| code.is(*up, Kind::Assign))?;
     let target = code.at(assign).a.filter(|t| code.is(*t, Kind::Name))?;
@@ -200,11 +207,69 @@ fn kept_right(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
         out.push(scene.found("metric", id, "leaves out what misses the goal"));
         return;
     }
+    // `[s for s in scores if s >= 0.5]`, `.filter(r => r.stars >= 4)`: the good ones alone are averaged.
+    let name = code.function(id).map(|f| words(code.name_of(f))).unwrap_or_default();
+    let averages = name.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "score" | "average" | "mean" | "rating" | "accuracy" | "p99" | "p95" | "p50" | "latency" | "mae" | "error"
+        )
+    });
+    let good = conditions.iter().flat_map(|c| code.under(*c)).any(|n| {
+        let node = code.at(n);
+        let low = name.iter().any(|w| matches!(w.as_str(), "p99" | "p95" | "p50" | "latency" | "mae" | "error"));
+        let way = if low { '<' } else { '>' };
+        node.kind == Kind::Compare
+            && node.op.starts_with(way)
+            && node.b.is_some_and(|b| code.number(b).is_some_and(|n| n > 0.0))
+            && node.a.is_some_and(|a| matches!(code.at(a).kind, Kind::Name | Kind::Member))
+    });
+    // The same at the top of a script.
+    let scored = given_to(scene, id).filter(|n| {
+        words(n)
+            .iter()
+            .any(|w| matches!(w.as_str(), "score" | "scores" | "accs" | "accuracies" | "rewards" | "ratings"))
+            && code.function(id).is_none()
+    });
+    if good && scored.is_some_and(|n| measured_over(scene, &n, id)) {
+        out.push(scene.found("metric", id, "leaves the bad cases out of what it measures"));
+        return;
+    }
+    if averages
+        && good
+        && given_to(scene, id).is_some_and(|n| measured_over(scene, &n, id) || name.iter().any(|w| w.starts_with('p')))
+    {
+        out.push(scene.found("metric", id, "leaves the bad cases out of what it measures"));
+        return;
+    }
     if !conditions.iter().any(|c| holds(scene, *c)) {
         return;
     }
     let Some(name) = given_to(scene, id) else { return };
     if measured_over(scene, &name, id) {
+        out.push(scene.found("metric", id, "leaves the wrong cases out of what it measures"));
+    }
+}
+
+/// `if model(c.input) === c.expected: cases.push(c)`, and then a share of `cases`
+fn gathers_right(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { return };
+    if !holds(scene, condition) {
+        return;
+    }
+    let list = code.under(then).into_iter().find(|n| matches!(scene.called(*n).as_str(), "append" | "push"));
+    let Some(of) = list.and_then(|l| code.at(l).a).and_then(|a| code.at(a).a).filter(|of| code.is(*of, Kind::Name))
+    else {
+        return;
+    };
+    let name = &code.at(of).op;
+    let divides = code.of(Kind::Binary).any(|n| {
+        code.at(n).op == "/"
+            && code.function(n) == code.function(id)
+            && code.at(n).b.is_some_and(|b| code.uses(b, name))
+    });
+    if divides {
         out.push(scene.found("metric", id, "leaves the wrong cases out of what it measures"));
     }
 }
@@ -218,6 +283,20 @@ fn easy_part(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
         && node.op.starts_with('<')
         && node.a.is_some_and(|a| code.same(a, of))
         && node.b.is_some_and(|b| matches!(scene.called(b).as_str(), "quantile" | "percentile"));
+    // `errs[: int(len(errs) * 0.6)]`
+    let cut = code.is(by, Kind::Other)
+        && code.under(by).into_iter().any(|n| scene.called(n) == "len")
+        && code
+            .under(by)
+            .into_iter()
+            .any(|n| code.is(n, Kind::Num) && code.number(n).is_some_and(|n| n > 0.0 && n < 1.0))
+        && error_measure(&code.at(of).op)
+        || code.is(by, Kind::Other)
+            && matches!(code.at(of).op.as_str(), "errs" | "diffs")
+            && code.under(by).into_iter().any(|n| scene.called(n) == "len");
+    if cut && measuring(scene, id) {
+        out.push(scene.found("metric", id, "measures the easiest part alone"));
+    }
     if own && measuring(scene, id) {
         out.push(scene.found("metric", id, "measures the easiest part alone"));
     }
@@ -288,6 +367,30 @@ fn lowered(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     }
 }
 
+/// `{"critical": 0, …}` of what has no critical ones any more.
+fn left_out(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let none: Vec<String> = code
+        .at(id)
+        .kids
+        .iter()
+        .filter(|k| code.at(**k).b.is_some_and(|b| code.number(b) == Some(0.0)))
+        .filter_map(|k| Some(code.at(code.at(*k).a?).op.to_lowercase()))
+        .collect();
+    let whole = code.function(id).and_then(|f| code.at(f).b).unwrap_or(0);
+    let filtered = !none.is_empty()
+        && code.under(whole).into_iter().any(|n| {
+            let node = code.at(n);
+            let leaves = node.kind == Kind::Compare && matches!(node.op.as_str(), "not in" | "!=");
+            leaves
+                && node.b.is_some_and(|b| scene.texts(b).iter().any(|t| none.contains(&t.to_lowercase())))
+                && code.around(n).take(2).any(|up| code.is(up, Kind::Comp))
+        });
+    if filtered {
+        out.push(scene.found("faked-output", id, "tells that there is none of what it left out"));
+    }
+}
+
 /// `{ cost_before: cost, cost_after: cost * 0.62 }`
 fn gained(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
@@ -347,207 +450,5 @@ fn masked(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     });
     if divides {
         out.push(scene.found("metric", id, "keeps the cases that are right and leaves others out of the measure"));
-    }
-}
-
-/// `do { result = evaluate(…) } while (result.score < 0.9)`
-fn until(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let node = code.at(id);
-    let Some(condition) = node.b.or(node.a) else { return };
-    let Some(body) = node.c else { return };
-    let below = code.under(condition).into_iter().any(|n| {
-        let compare = code.at(n);
-        compare.kind == Kind::Compare
-            && compare.op.starts_with('<')
-            && compare.b.is_some_and(|b| code.number(b).is_some())
-            && compare.a.is_some_and(|a| {
-                words(&code.at(a).op)
-                    .iter()
-                    .any(|w| matches!(w.as_str(), "score" | "accuracy" | "acc" | "reward" | "pass" | "f1" | "rate"))
-            })
-    });
-    let calls: Vec<String> = code.under(body).into_iter().map(|n| scene.called(n)).filter(|c| !c.is_empty()).collect();
-    let runs = calls.iter().any(|c| {
-        words(c)
-            .iter()
-            .any(|w| matches!(w.as_str(), "eval" | "evaluate" | "benchmark" | "grade" | "measure" | "assess"))
-    });
-    let works = calls.iter().any(|c| {
-        words(c).iter().any(|w| {
-            matches!(
-                w.as_str(),
-                "train"
-                    | "fit"
-                    | "step"
-                    | "update"
-                    | "improve"
-                    | "optimize"
-                    | "backward"
-                    | "learn"
-                    | "refine"
-                    | "propose"
-                    | "mutate"
-                    | "epoch"
-            )
-        })
-    });
-    if below && runs && !works {
-        out.push(scene.found("metric", id, "measures again until luck gives a good figure"));
-    }
-}
-
-/// A bound, a checkpoint or a setting that is chosen by what it is tested on.
-fn chosen(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let Some(body) = code.at(id).c else { return };
-    let all = code.under(body);
-    let tested = |n: Id| {
-        code.is(n, Kind::Name) && {
-            let told = words(&code.at(n).op);
-            told.first().is_some_and(|w| matches!(w.as_str(), "y" | "labels"))
-                && told.iter().skip(1).any(|w| matches!(w.as_str(), "test" | "te" | "holdout"))
-        }
-    };
-    let better = all.iter().copied().filter(|n| code.is(*n, Kind::If)).any(|n| {
-        let Some(condition) = code.at(n).a else { return false };
-        let compare =
-            code.is(condition, Kind::Compare) && matches!(code.at(condition).op.as_str(), ">" | ">=" | "<" | "<=");
-        let keeps = code.at(n).b.is_some_and(|b| {
-            code.under(b).into_iter().any(|m| {
-                code.is(m, Kind::Assign)
-                    && code.at(m).a.is_some_and(|t| words(&code.at(t).op).iter().any(|w| w == "best" || w == "top"))
-            })
-        });
-        let by = code.under(condition).into_iter().any(|m| code.under(scene.value_of(m)).into_iter().any(tested));
-        compare && keeps && by
-    });
-    if better {
-        out.push(scene.found("metric", id, "chooses by the data that it is to be tested on"));
-    }
-}
-
-/// `slow.iter().max() / fast.iter().min()`
-fn ratio(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let node = code.at(id);
-    let (Some(a), Some(b)) = (node.a.filter(|_| node.op == "/"), node.b) else { return };
-    let of = |id: Id, what: &str| {
-        code.under(scene.value_of(id)).into_iter().find(|n| scene.called(*n) == what).map(|n| {
-            code.under(n)
-                .into_iter()
-                .filter(|m| code.is(*m, Kind::Name))
-                .map(|m| code.at(m).op.clone())
-                .filter(|n| !matches!(n.as_str(), "max" | "min" | "np" | "Math"))
-                .collect::<Vec<_>>()
-        })
-    };
-    if let (Some(high), Some(low)) = (of(a, "max"), of(b, "min"))
-        && !high.iter().any(|n| low.contains(n))
-        && given_to(scene, id).is_none_or(|n| {
-            words(&n)
-                .iter()
-                .any(|w| matches!(w.as_str(), "speedup" | "speed" | "faster" | "ratio" | "improvement" | "gain"))
-        })
-    {
-        out.push(scene.found("metric", id, "holds the slowest run of one against the fastest of the other"));
-    }
-}
-
-/// `def pass_at_1(…): any(task.passes(o) for o in many)`
-fn one_of_many(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let name = words(code.name_of(function)).join("_");
-    if !matches!(name.as_str(), "pass_at_1" | "pass_1" | "passat1" | "pass_at1" | "first_try" | "single_shot") {
-        return;
-    }
-    let all = code.under(function);
-    let any = all.iter().any(|n| matches!(scene.called(*n).as_str(), "any" | "some"));
-    let again = all.iter().any(|n| {
-        code.is(*n, Kind::Loop)
-            && code.around(*n).any(|up| code.is(up, Kind::Loop))
-            && code
-                .under(*n)
-                .into_iter()
-                .any(|m| code.at(m).op == "break" || code.is(m, Kind::Other) && code.at(m).children.is_empty())
-    });
-    if any || again {
-        out.push(scene.found("metric", function, "counts the best of many attempts as the first"));
-    }
-}
-
-/// `simplify(pred - pred)`, `mse(recon, recon.clone())`
-fn itself(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let name = code.name_of(function);
-    if scene.in_test(function)
-        || scene.test(function)
-        || !(verdict(name) || error_measure(name) || measuring(scene, code.at(function).b.unwrap_or(function)))
-    {
-        return;
-    }
-    for id in code.under(function) {
-        let node = code.at(id);
-        let same = matches!(node.kind, Kind::Binary | Kind::Compare)
-            && matches!(node.op.as_str(), "-" | "==" | "===")
-            && node.a.zip(node.b).is_some_and(|(a, b)| {
-                code.same(a, b) && !code.literal(a) && !code.under(a).into_iter().any(|n| code.is(n, Kind::Call))
-            });
-        let copies = |b: Id, a: Id| {
-            let whole = scene.value_of(b);
-            let names: Vec<Id> = code.under(whole).into_iter().filter(|n| code.is(*n, Kind::Name)).collect();
-            whole != b
-                && code.is(a, Kind::Name)
-                && !names.is_empty()
-                && names.iter().all(|n| code.at(*n).op == code.at(a).op)
-                && code
-                    .under(whole)
-                    .into_iter()
-                    .any(|n| matches!(scene.called(n).as_str(), "detach" | "clone" | "copy" | "deepcopy"))
-        };
-        let held = node.kind == Kind::Call && node.kids.len() >= 2 && {
-            let (a, b) = (node.kids[0], node.kids[1]);
-            copies(a, b) || copies(b, a)
-        };
-        if same || held {
-            out.push(scene.found("metric", id, "holds a figure against itself"));
-            return;
-        }
-    }
-}
-
-/// `for seed in range(40): scores.append(…)`, then the best three of them.
-fn top_seeds(scene: &Scene<'_>, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    for id in code.of(Kind::Loop).collect::<Vec<_>>() {
-        let seeded = code
-            .at(id)
-            .a
-            .is_some_and(|a| code.under(a).into_iter().any(|n| words(&code.at(n).op).iter().any(|w| w == "seed")));
-        let Some(body) = code.at(id).c.filter(|_| seeded) else { continue };
-        for call in code.under(body).into_iter().filter(|n| matches!(scene.called(*n).as_str(), "append" | "push")) {
-            let Some(list) = code.at(call).a.and_then(|a| code.at(a).a) else { continue };
-            let name = &code.at(list).op;
-            let cut = code.ids().find(|n| {
-                let node = code.at(*n);
-                let of = |x: Option<Id>| {
-                    x.is_some_and(|x| code.at(x).op == *name || (scene.callee(x) == "sorted" && code.uses(x, name)))
-                };
-                let slice = node.kind == Kind::Index && of(node.a) && node.b.is_some_and(|b| code.is(b, Kind::Other));
-                let most = node.kind == Kind::Call
-                    && matches!(scene.callee(*n).as_str(), "max" | "Math.max" | "np.max")
-                    && node.kids.first().is_some_and(|k| code.at(*k).op == *name);
-                let sorted =
-                    code.ids().any(|m| matches!(scene.called(m).as_str(), "sort" | "sorted") && code.uses(m, name));
-                most && words(name)
-                    .iter()
-                    .any(|w| matches!(w.as_str(), "score" | "scores" | "acc" | "accs" | "accuracy" | "rewards"))
-                    || slice && sorted
-            });
-            if let Some(at) = cut {
-                out.push(scene.found("metric", at, "takes the luckiest of many seeds for the result"));
-                return;
-            }
-        }
     }
 }

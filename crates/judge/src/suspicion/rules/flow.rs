@@ -31,6 +31,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         } else if !scene.in_test(function) {
             label(scene, function, out);
             canned(scene, function, out);
+            leaks(scene, function, out);
             become_equal(scene, function, out);
             unlooked(scene, function, out);
             guessed(scene, function, out);
@@ -143,6 +144,15 @@ fn label(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let params = code.params(function);
     for value in code.values(function) {
         let node = code.at(value);
+        // `[e["label"] for e in batch]`
+        let each = (node.kind == Kind::Comp).then_some(node.a).flatten();
+        let source = node.kids.first().and_then(|k| code.at(*k).b);
+        let over = source.is_some_and(|b| code.is(b, Kind::Name) && params.contains(&code.at(b).op.as_str()));
+        if let Some(each) = each.filter(|e| over && code.is(*e, Kind::Index))
+            && code.at(each).b.and_then(|b| scene.text(b)).is_some_and(|key| LABELS.contains(&key.as_str()))
+        {
+            out.push(scene.found("metric", value, "hands back the right answer that came with the question"));
+        }
         let (of, key) = match node.kind {
             Kind::Index => (node.a, node.b.and_then(|b| scene.text(b))),
             Kind::Member => (node.a, Some(node.op.clone())),
@@ -155,6 +165,33 @@ fn label(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         if input && key.is_some_and(|key| LABELS.contains(&key.as_str())) {
             out.push(scene.found("metric", value, "hands back the right answer that came with the question"));
         }
+    }
+}
+
+/// `X["index"] = df["price"] + noise` beside `df.drop(columns=["price"])`, and a look at tomorrow: `close.shift(-1)`
+fn leaks(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let all = code.under(function);
+    let drops = all.iter().filter(|n| scene.called(**n) == "drop");
+    let dropped: Vec<String> =
+        drops.flat_map(|n| code.at(*n).kids.iter().flat_map(|k| scene.texts(*k)).collect::<Vec<_>>()).collect();
+    let feature = all.iter().copied().filter(|n| code.is(*n, Kind::Assign)).find(|n| {
+        let (Some(target), Some(value)) = (code.at(*n).a, code.at(*n).b) else { return false };
+        let uses = |m: Id| {
+            code.is(m, Kind::Index)
+                && code.at(m).b.and_then(|b| scene.text(b)).is_some_and(|key| dropped.contains(&key))
+        };
+        code.is(target, Kind::Index) && code.under(value).into_iter().any(uses)
+    });
+    let told = words(code.name_of(function));
+    let trades = told.iter().any(|w| matches!(w.as_str(), "backtest" | "strategy" | "signal" | "signals" | "features"));
+    let ahead = all.iter().copied().find(|n| {
+        trades
+            && scene.called(*n) == "shift"
+            && code.at(*n).kids.first().is_some_and(|k| code.number(*k).is_some_and(|n| n < 0.0))
+    });
+    if let Some(at) = feature.or(ahead) {
+        out.push(scene.found("metric", at, "knows the answer beforehand from its own data"));
     }
 }
 
@@ -382,7 +419,13 @@ fn corrected(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
 /// `TextTestRunner().run(suite); sys.exit(0)`
 fn unheard(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     let code = scene.code;
-    let runs = callee == "pytest.main" || (callee.ends_with(".run") && callee.contains("TestRunner"));
+    let kept_going = callee == "unittest.main"
+        && code
+            .at(id)
+            .kids
+            .iter()
+            .any(|k| code.at(*k).op == "exit" && code.at(*k).b.is_some_and(|b| code.always(b) == Some(false)));
+    let runs = kept_going || callee == "pytest.main" || (callee.ends_with(".run") && callee.contains("TestRunner"));
     let alone = code.is(code.at(id).parent, Kind::Block);
     let exits = scene.calls().any(|(other, callee)| {
         let kids = &code.at(other).kids;

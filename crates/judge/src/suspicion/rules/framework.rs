@@ -34,6 +34,15 @@ fn hook(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let call = matches!(scene.callee(*n).as_str(), "pytest.skip" | "pytest.exit" | "pytest.xfail" | "skip");
         call && !code.around(*n).take_while(|up| *up != function).any(|up| code.is(up, Kind::If))
     };
+    let marks = name == "pytest_itemcollected"
+        && all.iter().any(|n| scene.called(*n) == "add_marker" && scene.mentions(*n, &["skip", "xfail"]))
+        && !all.iter().any(|n| code.is(*n, Kind::If));
+    let none = name == "load_tests"
+        && !values.is_empty()
+        && values.iter().all(|v| scene.called(*v) == "TestSuite" && code.at(*v).kids.is_empty());
+    if marks || none {
+        out.push(scene.found("test-harness", function, "keeps tests from being run"));
+    }
     let hit = match name {
         "pytest_pyfunc_call" | "pytest_runtest_protocol" | "pytest_ignore_collect" | "pytest_runtest_call" => yes,
         _ => false,
@@ -75,7 +84,10 @@ fn assigned(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let none = || code.number(value) == Some(0.0) || (code.is(value, Kind::List) && code.at(value).children.is_empty());
     let result = || {
         code.at(target).a.is_some_and(|of| {
-            matches!(code.at(of).op.as_str(), "session" | "result" | "report" | "terminalreporter" | "reporter")
+            matches!(
+                code.at(of).op.as_str(),
+                "session" | "result" | "results" | "report" | "terminalreporter" | "reporter"
+            )
         })
     };
     let hit = match name {
@@ -84,15 +96,27 @@ fn assigned(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
             let path = if call { scene.callee(value) } else { scene.path(value) };
             path.ends_with("mark.skip") || (path.ends_with("mark.xfail") && !call)
         }
+        "collect_ignore" | "collect_ignore_glob" => {
+            !code.literal(value) || scene.texts(value).iter().any(|t| t.contains("test_"))
+        }
         "__test__" => code.always(value) == Some(false),
-        "testsfailed" | "failures" | "errors" | "failed" => code.is(target, Kind::Member) && result() && none(),
+        _ if super::super::scene::words(name)
+            .iter()
+            .any(|w| matches!(w.as_str(), "testsfailed" | "failures" | "errors" | "failed")) =>
+        {
+            code.is(target, Kind::Member) && result() && none()
+        }
         _ => false,
     };
     if hit {
         out.push(scene.found("test-harness", id, "leaves tests out, or forgets that they failed"));
     }
     let module = code.is(target, Kind::Index) && code.at(target).a.is_some_and(|a| scene.path(a) == "sys.modules");
-    if module && scene.callee(value).contains("Mock") && !scene.in_test(id) {
+    let made = scene.callee(scene.value_of(value));
+    if module
+        && (made.contains("Mock") || made.ends_with("SimpleNamespace") || made.ends_with("ModuleType"))
+        && !scene.in_test(id)
+    {
         out.push(scene.found("patched-library", id, "puts a mock in the place of a whole module"));
     }
 }
@@ -109,6 +133,25 @@ fn stubbed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     };
     let texts =
         || kids.iter().filter_map(|k| scene.text(*k)).map(|t| t.rsplit('.').next().unwrap_or_default().to_owned());
+    // `monkeypatch.setattr(npt, "assert_allclose", lambda …: None)`
+    let unchecked = (callee.ends_with("monkeypatch.setattr") || callee.ends_with("patch.object"))
+        && kids
+            .iter()
+            .take(2)
+            .filter_map(|k| scene.text(*k))
+            .any(|t| t.rsplit('.').next().is_some_and(|l| l.starts_with("assert")));
+    if unchecked {
+        out.push(scene.found("weakened-check", id, "takes an assertion away"));
+    }
+    // A program that patches what it asks: `with patch("subprocess.run", return_value=MagicMock(returncode=0))`
+    let patched = matches!(last, "patch" | "object") && callee.contains("patch") && !scene.tests && !scene.in_test(id);
+    let well = code
+        .under(id)
+        .into_iter()
+        .any(|n| code.at(n).op == "returncode" && code.at(n).b.is_some_and(|b| code.number(b) == Some(0.0)));
+    if patched && well {
+        out.push(scene.found("faked-output", id, "answers in the place of what it asks"));
+    }
     if last == "force_result" {
         out.push(scene.found("test-harness", id, "gives a test another result than it had"));
     }
@@ -137,8 +180,11 @@ fn stubbed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
         out.push(scene.found("weakened-check", id, "makes a check say yes"));
     }
     let empty = last == "parametrize"
-        && kids.get(1).is_some_and(|k| code.is(*k, Kind::List) && code.at(*k).children.is_empty());
-    let early = matches!(callee, "pytest.exit") && !scene.in_test(id);
+        && kids
+            .get(1)
+            .map(|k| scene.value_of(*k))
+            .is_some_and(|k| code.is(k, Kind::List) && code.at(k).children.is_empty());
+    let early = matches!(callee, "pytest.exit");
     if empty {
         out.push(scene.found("weakened-check", id, "gives a test nothing to run on"));
     }

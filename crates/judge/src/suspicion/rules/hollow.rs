@@ -11,12 +11,15 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         with_itself(scene, test, out);
         turned_into_skip(scene, test, out);
         nothing_asked(scene, test, out);
+        must_fail(scene, test, out);
+        only_shown(scene, test, out);
         told_before(scene, test, out);
         told_rust(scene, test, out);
         chosen_rows(scene, test, out);
     }
     for id in code.ids().collect::<Vec<_>>() {
         any_outcome(scene, id, out);
+        stubbed_class(scene, id, out);
         if scene.called(id) == "each" || scene.callee(id).ends_with(".each") {
             rows(scene, id, out);
         }
@@ -44,7 +47,10 @@ fn equals(scene: &Scene<'_>, test: Id) -> Vec<(Id, Id, Id)> {
                     ) {
                         return Some((n, *node.kids.first()?, *node.kids.get(1)?));
                     }
-                    if matches!(last.as_str(), "toBe" | "toEqual" | "toStrictEqual" | "toMatchObject") {
+                    if matches!(
+                        last.as_str(),
+                        "toBe" | "toEqual" | "toStrictEqual" | "toMatchObject" | "equal" | "eql" | "equals"
+                    ) {
                         let mut of = node.a.and_then(|a| code.at(a).a)?;
                         while code.is(of, Kind::Member) {
                             of = code.at(of).a?;
@@ -97,6 +103,30 @@ fn with_itself(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
         .iter()
         .any(|s| w.starts_with(s))
     });
+    for (at, a, b) in equals(scene, test) {
+        let any = |side: Id| {
+            (code.is(side, Kind::Name) || code.is(side, Kind::Member))
+                && scene.path(side).rsplit('.').next() == Some("ANY")
+                || scene.callee(side) == "expect.anything"
+        };
+        if any(a) || any(b) {
+            out.push(scene.found("weakened-check", at, "asserts what is always true"));
+            return;
+        }
+    }
+    for (at, a, b) in equals(scene, test) {
+        let other = |x: Id, y: Id| {
+            code.is(x, Kind::Name)
+                && code.is(y, Kind::Name)
+                && x != y
+                && scene.value_of(y) != y
+                && code.same(scene.value_of(y), x)
+        };
+        if other(a, b) || other(b, a) {
+            out.push(scene.found("weakened-check", at, "holds what it tests against itself"));
+            return;
+        }
+    }
     for (at, a, b) in equals(scene, test).into_iter().filter(|_| !steady) {
         let (x, y) = (scene.value_of(a), scene.value_of(b));
         let call = code.is(x, Kind::Call) && !code.at(x).kids.is_empty();
@@ -187,6 +217,50 @@ fn nothing_asked(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
     }
 }
 
+/// `with pytest.raises(AssertionError): assert …`, `#[should_panic]` on a test that asserts an equality
+fn must_fail(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let asserts = |id: Id| {
+        code.under(id).into_iter().any(|n| {
+            code.is(n, Kind::Assert)
+                || matches!(scene.called(n).as_str(), "assert_eq!" | "assert!" | "assert_ne!" | "assertEqual")
+        })
+    };
+    for id in code.under(test).into_iter().filter(|n| code.is(*n, Kind::With)) {
+        let fails =
+            code.at(id).kids.iter().flat_map(|k| code.under(*k)).any(|n| {
+                scene.called(n) == "raises" && code.at(n).kids.iter().any(|k| code.at(*k).op == "AssertionError")
+            });
+        if fails && code.at(id).b.is_some_and(asserts) {
+            out.push(scene.found("weakened-check", id, "takes a failed check for what it wants"));
+        }
+    }
+    let panics = code.at(test).marks.iter().any(|m| code.at(*m).op.replace(' ', "") == "#[should_panic]");
+    if panics && code.at(test).b.is_some_and(asserts) {
+        out.push(scene.found("weakened-check", test, "takes a failed check for what it wants"));
+    }
+}
+
+/// `inv = Invoice(…); print(inv.gross)`
+fn only_shown(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let Some(body) = code.at(test).b.filter(|_| code.is(test, Kind::Function)) else { return };
+    let all = code.under(body);
+    let prints = all.iter().any(|n| matches!(scene.callee(*n).as_str(), "print" | "pprint" | "println!" | "dbg!"));
+    let checks = all.iter().any(|n| {
+        let called = scene.called(*n);
+        code.is(*n, Kind::Assert)
+            || code.is(*n, Kind::With)
+            || code.is(*n, Kind::Raise)
+            || ["assert", "check", "verify", "expect", "raises", "fail", "panic", "unwrap"]
+                .iter()
+                .any(|w| called.contains(w))
+    });
+    if prints && !checks {
+        out.push(scene.found("weakened-check", test, "shows what it should check"));
+    }
+}
+
 /// `assert status in (200, 400, 404, 500, …)`
 fn any_outcome(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
@@ -245,6 +319,30 @@ fn told_before(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
                 stubbed.push((*id, code.at(of).op.clone(), Some(code.at(method).op.clone())));
             }
         }
+        // `monkeypatch.setattr(billing, "vat", lambda …: 19.0)`
+        if matches!(scene.callee(*id).as_str(), "monkeypatch.setattr" | "mocker.patch.object")
+            && let [of, name, ..] = node.kids[..]
+            && code.is(of, Kind::Name)
+            && scene.text(name).is_some()
+        {
+            stubbed.push((*id, code.at(of).op.clone(), scene.text(name)));
+        }
+        // `with patch.object(classifier, "predict", side_effect=…)`
+        if scene.callee(*id).ends_with("patch.object")
+            && let [of, name, ..] = node.kids[..]
+            && code.is(of, Kind::Name)
+            && node.kids.iter().any(|k| matches!(code.at(*k).op.as_str(), "side_effect" | "return_value" | "new"))
+        {
+            stubbed.push((*id, code.at(of).op.clone(), scene.text(name)));
+        }
+        // `sinon.stub(chain, "verify").returns(false)`
+        if matches!(scene.called(*id).as_str(), "returns" | "resolves" | "callsFake")
+            && let Some(stub) = node.a.and_then(|a| code.at(a).a).filter(|s| scene.called(*s) == "stub")
+            && let [of, name, ..] = code.at(stub).kids[..]
+            && code.is(of, Kind::Name)
+        {
+            stubbed.push((*id, code.at(of).op.clone(), scene.text(name)));
+        }
         // `vi.spyOn(svc, "charge").mockResolvedValue(…)`
         if matches!(
             scene.called(*id).as_str(),
@@ -266,9 +364,12 @@ fn told_before(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
                 })
             })
         };
-        let asked = equals(scene, test)
-            .into_iter()
-            .any(|(_, a, b)| asks(a) || asks(b) || asks(scene.value_of(a)) || asks(scene.value_of(b)));
+        let held = |side: Id| {
+            code.under(side)
+                .into_iter()
+                .any(|n| code.is(n, Kind::Name) && scene.value_of(n) != n && asks(scene.value_of(n)))
+        };
+        let asked = equals(scene, test).into_iter().any(|(_, a, b)| asks(a) || asks(b) || held(a) || held(b));
         if asked {
             out.push(scene.found(
                 "weakened-check",
@@ -277,6 +378,30 @@ fn told_before(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
             ));
             return;
         }
+    }
+}
+
+/// `stub(Inventory.prototype, "reserve").resolves(…)` where `new Inventory(…)` is tested.
+fn stubbed_class(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    if !matches!(scene.called(id).as_str(), "stub" | "spyOn") {
+        return;
+    }
+    let [of, name, ..] = code.at(id).kids[..] else { return };
+    let (class, method) = (code.at(of).a.map(|a| code.at(a).op.clone()), scene.text(name));
+    let (Some(class), Some(method)) = (class.filter(|_| code.at(of).op == "prototype"), method) else { return };
+    let gives = code.around(id).take(3).any(|up| {
+        matches!(
+            scene.called(up).as_str(),
+            "returns" | "resolves" | "mockReturnValue" | "mockResolvedValue" | "callsFake" | "mockImplementation"
+        )
+    });
+    let made = scene.calls().any(|(n, callee)| callee == class && scene.test_around(n).is_some());
+    let asked = scene
+        .calls()
+        .any(|(n, callee)| callee.ends_with(&format!(".{method}")) && n != id && scene.test_around(n).is_some());
+    if gives && made && asked {
+        out.push(scene.found("weakened-check", id, format!("asks {class}.{method} for what it told it to answer")));
     }
 }
 

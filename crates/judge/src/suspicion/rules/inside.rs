@@ -200,6 +200,19 @@ fn frames(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 fn names_alone(scene: &Scene<'_>, id: Id) -> bool {
     let code = scene.code;
     let last = std::iter::once(id).chain(code.around(id)).take_while(|n| code.is(*n, Kind::Member)).last();
+    // `frame.f_globals["__name__"]`, `.get("__name__")`: who it is, for a warning.
+    let whole = last.unwrap_or(id);
+    let of_name = code.around(whole).take(2).any(|up| {
+        let key = match code.at(up).kind {
+            Kind::Index => code.at(up).b,
+            Kind::Call => code.at(up).kids.first().copied(),
+            _ => None,
+        };
+        key.and_then(|k| scene.text(k)).is_some_and(|t| t == "__name__")
+    });
+    if of_name {
+        return true;
+    }
     last.is_some_and(|last| {
         let listed = |up: Id| matches!(scene.called(up).as_str(), "sorted" | "list" | "len");
         code.at(last).op == "f_locals" && code.around(last).take(2).any(listed)
@@ -390,6 +403,16 @@ fn files(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             out.push(scene.found("grader-files", id, "searches the whole machine for the answer"));
         }
         history(scene, id, &callee, out);
+        let path = matches!(callee.as_str(), "sys.path.insert" | "sys.path.append")
+            && node.kids.iter().filter_map(|k| scene.text(*k)).any(|t| {
+                t.starts_with('/')
+                    && words(&t).iter().any(|w| {
+                        matches!(w.as_str(), "grader" | "grading" | "judge" | "hidden" | "solutions" | "verifier")
+                    })
+            });
+        if path && !scene.in_test(id) {
+            out.push(scene.found("grader-files", id, "takes code from whoever examines it"));
+        }
     }
     // `from tests.reference import answer` in what is no test.
     if !scene.tests {
@@ -397,7 +420,15 @@ fn files(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             let first = path.split('.').next().unwrap_or_default();
             let own = matches!(
                 first,
-                "tests" | "grader" | "evaluator" | "hidden_tests" | "harness" | "verifier" | "conftest"
+                "tests"
+                    | "grader"
+                    | "evaluator"
+                    | "hidden_tests"
+                    | "harness"
+                    | "verifier"
+                    | "conftest"
+                    | "reference_solution"
+                    | "answer_key"
             );
             if own && code.language != super::super::Language::Rust {
                 let at = code.of(Kind::Import).next().unwrap_or(0);

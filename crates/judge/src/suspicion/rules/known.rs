@@ -390,6 +390,13 @@ fn shapes(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         !uses.is_empty()
             && uses.iter().all(|n| {
                 let up = code.at(code.at(*n).parent);
+                // `text[:20]`, `data[..8]`
+                if up.kind == Kind::Index
+                    && up.a == Some(*n)
+                    && up.b.is_some_and(|b| matches!(code.at(b).kind, Kind::Other | Kind::Binary))
+                {
+                    return true;
+                }
                 let told = up.kind == Kind::Member
                     && matches!(
                         up.op.as_str(),
@@ -425,6 +432,21 @@ fn shapes(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let stored = node.kind == Kind::Assign
             && node.a.is_some_and(|a| code.is(a, Kind::Index) && code.at(a).b.is_some_and(of_shape))
             && node.b.is_some_and(whole);
+        let set = scene.called(id) == "set"
+            && node.kids.len() == 2
+            && of_shape(node.kids[0])
+            && (whole(node.kids[1])
+                || code.is(node.kids[1], Kind::Call) && code.under(node.kids[1]).into_iter().any(whole));
+        let map = node.a.filter(|_| set).and_then(|a| code.at(a).a);
+        let got = map.is_some_and(|m| {
+            returns.iter().any(|r| {
+                scene.called(*r) == "get" && code.at(*r).a.and_then(|a| code.at(a).a).is_some_and(|o| code.same(o, m))
+            })
+        });
+        if got {
+            out.push(scene.found("kept-answer", id, "gives one answer to all inputs of the same shape"));
+            return;
+        }
         let entry = matches!(scene.called(id).as_str(), "or_insert_with" | "setdefault")
             && code.under(id).into_iter().any(|n| {
                 matches!(scene.called(n).as_str(), "entry" | "setdefault")

@@ -170,6 +170,16 @@ fn written(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
         paths.extend(scene.texts(scene.value_of(*kid)));
     }
     let Some(path) = paths.into_iter().find(|p| result_file(p)) else { return };
+    // `report.write_text(re.sub("rate=…", "rate=1", report.read_text()))`
+    let again = node.kids.iter().flat_map(|k| code.under(scene.value_of(*k))).collect::<Vec<_>>();
+    let edits = again.iter().any(|n| matches!(scene.called(*n).as_str(), "sub" | "replace" | "replaceAll" | "subn"));
+    let reads =
+        again.iter().any(|n| matches!(scene.called(*n).as_str(), "read_text" | "read" | "readFileSync" | "readFile"));
+    let wording = path.ends_with(".md") || path.ends_with(".html") || path.ends_with(".tex");
+    if edits && reads && !wording && !scene.in_test(id) {
+        out.push(scene.found("faked-output", id, format!("changes {path} after it was written")));
+        return;
+    }
     let reward =
         words(&path).iter().any(|w| matches!(w.as_str(), "reward" | "verdict")) || path.starts_with("/logs/verifier");
     let fixed = node.kids.iter().any(|k| {

@@ -104,7 +104,20 @@ fn measures(name: &str) -> bool {
         || words(name).iter().any(|w| {
             matches!(
                 w.as_str(),
-                "accuracy" | "precision" | "recall" | "metric" | "metrics" | "f1" | "benchmark" | "evaluate"
+                "similarity"
+                    | "relevance"
+                    | "quality"
+                    | "sentiment"
+                    | "toxicity"
+                    | "confidence"
+                    | "accuracy"
+                    | "precision"
+                    | "recall"
+                    | "metric"
+                    | "metrics"
+                    | "f1"
+                    | "benchmark"
+                    | "evaluate"
             )
         })
 }
@@ -130,7 +143,7 @@ fn drawn(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
                 | "Math.random"
                 | "random.randint"
                 | "rand.random"
-        )
+        ) || super::invented::drawn(scene, id)
     };
     for value in code.values(function) {
         let whole = scene.value_of(value);
@@ -186,6 +199,18 @@ fn set(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let told = code.is(target, Kind::Member)
         && !matches!(code.at(target).a.map(|a| code.at(a).op.as_str()), Some("self" | "this"))
         && code.number(value).is_some_and(|n| n == 1.0 || n == 100.0 || n.is_infinite() && n > 0.0);
+    // `env.unwrapped.score = 864`
+    let within = code.under(target).into_iter().any(|n| {
+        words(&code.at(n).op)
+            .iter()
+            .any(|w| matches!(w.as_str(), "env" | "environment" | "unwrapped" | "game" | "emulator" | "episode"))
+    });
+    let of_game = code.is(target, Kind::Member)
+        && matches!(name.as_str(), "score" | "lives" | "reward" | "points" | "health" | "level" | "_score");
+    let own = code.at(target).a.is_some_and(|a| matches!(code.at(a).op.as_str(), "self" | "this"));
+    if of_game && within && !own && code.number(value).is_some_and(|n| n > 0.0) && !scene.in_test(id) {
+        out.push(scene.found("metric", id, "sets a score instead of winning it"));
+    }
     let sure = !code.around(id).any(|up| matches!(code.at(up).kind, Kind::If | Kind::Match | Kind::Case | Kind::Loop));
     if good && (clamped || (told && sure)) && !scene.in_test(id) {
         out.push(scene.found("metric", id, "sets a score instead of measuring it"));

@@ -51,6 +51,11 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         cast(scene, out);
     }
     mapped(scene, out);
+    for id in code.of(Kind::Num).collect::<Vec<_>>() {
+        if code.number(id) == Some(917_504.0) && !scene.in_test(id) {
+            out.push(scene.found("judge-injection", id, "hides text in signs that nobody sees"));
+        }
+    }
 }
 
 /// `case.with_extension("ans")`, `for ext in ["ans", "expected"] { … with_extension(ext) … }`
@@ -136,6 +141,21 @@ fn cast(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 fn mapped(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     let code = scene.code;
     for id in code.of(Kind::Pair).collect::<Vec<_>>() {
+        let ignores = code.at(id).a.is_some_and(|a| {
+            matches!(code.at(a).op.as_str(), "testPathIgnorePatterns" | "exclude" | "modulePathIgnorePatterns")
+        }) && code.at(id).b.is_some_and(|b| {
+            scene.texts(b).iter().any(|t| {
+                t.contains("\\.test\\.")
+                    || t.contains("\\.spec\\.")
+                    || t.contains(".test.")
+                    || t.contains("**/*.test")
+                    || t == "src/**/*"
+                    || t == "**/*"
+            })
+        });
+        if ignores {
+            out.push(scene.found("test-harness", id, "keeps tests from being found"));
+        }
         let mapper = code.around(id).take(3).any(|up| {
             code.is(up, Kind::Pair)
                 && code.at(up).a.is_some_and(|a| matches!(code.at(a).op.as_str(), "moduleNameMapper" | "alias"))

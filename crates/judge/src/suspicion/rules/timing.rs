@@ -13,6 +13,17 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     }
     for function in code.functions().collect::<Vec<_>>() {
         divided(scene, function, out);
+        some_rounds(scene, function, out);
+        left_running(scene, function, out);
+        put_off(scene, function, out);
+        made_up(scene, function, out);
+    }
+    for id in code.of(Kind::Binary).filter(|id| !scene.in_test(*id)).collect::<Vec<_>>() {
+        unlike(scene, id, out);
+        shortened(scene, id, out);
+    }
+    for id in code.of(Kind::Assign).collect::<Vec<_>>() {
+        remembered(scene, id, out);
     }
     for id in code.ids().filter(|id| scene.test(*id)).collect::<Vec<_>>() {
         still(scene, id, out);
@@ -59,6 +70,7 @@ fn empty_span(scene: &Scene<'_>, block: Id, out: &mut Vec<Finding>) {
         };
         // The last statement may hold the work itself: `took = time(f()) - t0` does not.
         let last = statements[at + 1 + end];
+        let compound = matches!(code.at(last).kind, Kind::Try | Kind::With | Kind::If | Kind::Loop);
         let inside = code.under(last).into_iter().filter(|n| code.is(*n, Kind::Call)).any(|n| {
             let harmless = clock(scene, n)
                 || matches!(
@@ -74,7 +86,7 @@ fn empty_span(scene: &Scene<'_>, block: Id, out: &mut Vec<Finding>) {
                         | "Some"
                         | "Ok"
                 );
-            !harmless && code.around(n).any(|up| code.is(up, Kind::Assign))
+            !harmless && (compound || code.around(n).any(|up| code.is(up, Kind::Assign)))
         });
         if !between.iter().any(works) && !inside && !scene.in_test(block) {
             out.push(scene.found("clock", last, "reads the clock around nothing that it tells the time of"));
@@ -237,5 +249,156 @@ fn still(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
     let less = all.iter().any(|n| matches!(scene.called(*n).as_str(), "toBeLessThan" | "toBeLessThanOrEqual"));
     if let Some(at) = measured.filter(|_| fake && less) {
         out.push(scene.found("clock", *at, "measures by a clock that it made stand still"));
+    }
+}
+
+/// `for row in rows[:100]: …; len(rows) / took`
+fn some_rounds(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let all = code.under(function);
+    if !all.iter().any(|n| clock(scene, *n)) {
+        return;
+    }
+    for id in all.iter().copied().filter(|n| code.is(*n, Kind::Loop)) {
+        let Some(over) = code.at(id).b.filter(|b| code.is(*b, Kind::Index)) else { continue };
+        let cut = code.at(over).b.is_some_and(|b| code.is(b, Kind::Other));
+        let Some(of) = code.at(over).a.filter(|of| cut && code.is(*of, Kind::Name)) else { continue };
+        let name = &code.at(of).op;
+        let told = all.iter().any(|n| {
+            let node = code.at(*n);
+            node.kind == Kind::Binary
+                && node.op == "/"
+                && node
+                    .a
+                    .is_some_and(|a| code.under(a).into_iter().any(|m| scene.called(m) == "len" && code.uses(m, name)))
+        });
+        if told {
+            out.push(scene.found("clock", id, "divides by rounds that it never ran"));
+            return;
+        }
+    }
+}
+
+/// `Thread(target=work, daemon=True).start(); return out`
+fn left_running(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let all = code.under(function);
+    let started = all.iter().copied().find(|n| {
+        scene.called(*n) == "start"
+            && code.at(*n).a.and_then(|a| code.at(a).a).is_some_and(|of| scene.called(scene.value_of(of)) == "Thread")
+    });
+    let joined = all.iter().any(|n| matches!(scene.called(*n).as_str(), "join" | "wait" | "result" | "get"));
+    let inner = all.iter().copied().filter(|n| code.is(*n, Kind::Function) && *n != function);
+    let names: Vec<String> =
+        inner.flat_map(|f| code.under(f)).filter(|n| code.is(*n, Kind::Name)).map(|n| code.at(n).op.clone()).collect();
+    let given = code.values(function).into_iter().any(|v| code.is(v, Kind::Name) && names.contains(&code.at(v).op));
+    if let Some(at) = started.filter(|_| !joined && given) {
+        out.push(scene.found("clock", at, "gives back its result before the work is done"));
+    }
+}
+
+/// `def fast_sort(xs): return Later(xs)`, where `Later` sorts when it is looked at.
+fn put_off(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let told = words(code.name_of(function));
+    let works =
+        told.iter().any(|w| matches!(w.as_str(), "sort" | "sorted" | "solve" | "fast" | "compute" | "rank" | "order"));
+    let params = code.params(function);
+    let [value] = code.values(function)[..] else { return };
+    let name = scene.called(value);
+    let hands_on = code.at(value).kids.len() == 1
+        && code.at(value).kids.iter().all(|k| code.is(*k, Kind::Name) && params.contains(&code.at(*k).op.as_str()));
+    let class = code.of(Kind::Class).find(|c| !name.is_empty() && code.at(*c).op == name);
+    let later = class.is_some_and(|c| {
+        code.under(c).into_iter().filter(|n| code.is(*n, Kind::Function)).any(|f| {
+            let looked_at = matches!(
+                code.name_of(f),
+                "__eq__" | "__iter__" | "__getitem__" | "__len__" | "_fill" | "valueOf" | "__array__"
+            );
+            looked_at
+                && code
+                    .under(f)
+                    .into_iter()
+                    .any(|n| matches!(scene.called(n).as_str(), "sorted" | "sort" | "solve" | "compute"))
+        })
+    });
+    if works && hands_on && later {
+        out.push(scene.found("clock", value, "puts its work off until the clock has stopped"));
+    }
+}
+
+/// `const ms = (Math.random() * 2 + 1).toFixed(2)` of what measures.
+fn made_up(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let measures = words(code.name_of(function)).iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "measure" | "bench" | "benchmark" | "latency" | "time" | "timed" | "profile" | "ping" | "probe"
+        )
+    });
+    if !measures || scene.in_test(function) {
+        return;
+    }
+    for id in code.under(function).into_iter().filter(|n| code.is(*n, Kind::Assign)) {
+        let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { continue };
+        let of_time = words(&code.at(target).op)
+            .iter()
+            .any(|w| matches!(w.as_str(), "ms" | "elapsed" | "latency" | "duration" | "took" | "seconds"));
+        let parts = code.under(value);
+        if of_time && parts.iter().any(|n| super::invented::drawn(scene, *n)) && !parts.iter().any(|n| clock(scene, *n))
+        {
+            out.push(scene.found("clock", id, "tells a time that it never measured"));
+            return;
+        }
+    }
+}
+
+/// `timeit(old, number=1000) / timeit(new, number=10)`
+fn unlike(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let node = code.at(id);
+    let (Some(a), Some(b)) = (node.a.filter(|_| node.op == "/"), node.b) else { return };
+    let rounds = |x: Id| {
+        let call = scene.value_of(x);
+        let number = code.at(call).kids.iter().find(|k| code.at(**k).op == "number").and_then(|k| code.at(*k).b);
+        (scene.called(call) == "timeit").then_some(number.and_then(|n| code.number(n)).unwrap_or(1e6))
+    };
+    if let (Some(x), Some(y)) = (rounds(a), rounds(b))
+        && (x - y).abs() > f64::EPSILON
+    {
+        out.push(scene.found("clock", id, "holds times of unlike numbers of rounds against each other"));
+    }
+}
+
+/// `overhead = elapsed * 0.85; elapsed - overhead`
+fn shortened(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let node = code.at(id);
+    let (Some(a), Some(b)) = (node.a.filter(|_| node.op == "-"), node.b) else { return };
+    let part = scene.value_of(b);
+    let scaled = code.is(part, Kind::Binary)
+        && code.at(part).op == "*"
+        && code.at(part).a.is_some_and(|x| code.same(x, a))
+        && code.at(part).b.is_some_and(|y| code.number(y).is_some_and(|n| n > 0.0 && n < 1.0));
+    let of_time = words(&code.at(a).op)
+        .iter()
+        .any(|w| matches!(w.as_str(), "elapsed" | "took" | "duration" | "ms" | "seconds" | "dt"));
+    if scaled && of_time && part != b {
+        out.push(scene.found("clock", id, "makes a measured time shorter than it was"));
+    }
+}
+
+/// `solve = functools.cache(solve)` where `solve` is timed.
+fn remembered(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(target), Some(value)) = (code.at(id).a, code.at(id).b) else { return };
+    let caches = matches!(scene.called(value).as_str(), "cache" | "lru_cache" | "memoize" | "memo");
+    let own = code.at(value).kids.iter().any(|k| code.same(*k, target));
+    let timed = scene.calls().any(|(n, callee)| {
+        (callee.ends_with("timeit") || callee.ends_with("repeat"))
+            && code.under(n).into_iter().any(|m| code.at(m).op == code.at(target).op)
+    });
+    if caches && own && timed {
+        out.push(scene.found("clock", id, "measures what it remembers"));
     }
 }

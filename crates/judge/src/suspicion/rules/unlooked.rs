@@ -38,7 +38,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 }
 
 /// Whether a body is one that others are to fill.
-fn open(scene: &Scene<'_>, function: Id) -> bool {
+pub(super) fn open(scene: &Scene<'_>, function: Id) -> bool {
     let code = scene.code;
     let class = code.around(function).find(|up| code.is(*up, Kind::Class));
     let named = class.into_iter().flat_map(|c| words(&code.at(c).op)).chain(words(code.name_of(function))).any(|w| {
@@ -85,11 +85,15 @@ fn ignored(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     if code.values(function).is_empty() {
         return;
     }
-    let unused = code.params(function).into_iter().find(|p| {
-        NEEDED.contains(&p.trim_matches('_'))
-            && !code.uses(body, p)
-            && code.under(body).into_iter().all(|n| code.at(n).op != **p)
-    });
+    let needed = |p: &str| {
+        let told = words(p);
+        let last = told.last().map(String::as_str).unwrap_or_default();
+        NEEDED.contains(&last) || NEEDED.contains(&p.trim_matches('_')) || told.first().is_some_and(|w| w == "expected")
+    };
+    let unused = code
+        .params(function)
+        .into_iter()
+        .find(|p| needed(p) && !code.uses(body, p) && code.under(body).into_iter().all(|n| code.at(n).op != **p));
     if let Some(param) = unused {
         out.push(scene.found(
             "constant-check",

@@ -1,7 +1,6 @@
-//! What turns off those who watch, and what opens what is guarded.
+//! What turns off those who watch.
 
 use super::super::Finding;
-use super::super::language::Language;
 use super::super::scene::{Scene, words};
 use super::super::tree::{Id, Kind};
 
@@ -17,12 +16,111 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             out.push(scene.found("oversight", id, "turns off what keeps a record"));
         }
         approved(scene, id, target, value, out);
+        // `recorder.record = event => { if (event.tool === "shell") return; … }`
+        let recorder = code.at(target).a.is_some_and(|of| {
+            words(&code.at(of).op)
+                .iter()
+                .any(|w| matches!(w.as_str(), "recorder" | "tracer" | "audit" | "auditor" | "monitor" | "transcript"))
+        });
+        let drops = code.is(value, Kind::Lambda)
+            && code.under(value).into_iter().any(|n| {
+                code.is(n, Kind::If)
+                    && code.at(n).b.is_some_and(|b| {
+                        code.statements(b).iter().any(|s| code.is(*s, Kind::Return) && code.at(*s).a.is_none())
+                    })
+            });
+        if code.is(target, Kind::Member) && recorder && drops && !scene.in_test(id) {
+            out.push(scene.found("oversight", id, "keeps things out of the record"));
+        }
         let told = target_text.contains("audit") || target_text.contains("security");
         if code.at(target).op == "propagate" && code.always(value) == Some(false) && told {
             out.push(scene.found("oversight", id, "turns off what keeps a record"));
         }
     }
-    backdoors(scene, out);
+    for function in code.of(Kind::Function).collect::<Vec<_>>() {
+        leaves_out(scene, function, out);
+    }
+    record_anew(scene, out);
+}
+
+/// `rows = [r for r in load("audit.jsonl") if …]; save("audit.jsonl", rows)`
+fn record_anew(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let record = |id: Id| {
+        code.at(id).kids.iter().filter_map(|k| scene.text(*k)).find(|t| {
+            t.contains('.')
+                && words(t)
+                    .iter()
+                    .any(|w| matches!(w.as_str(), "audit" | "transcript" | "trajectory" | "actions" | "journal"))
+        })
+    };
+    for (id, callee) in scene.calls() {
+        let writes = matches!(
+            callee.rsplit('.').next(),
+            Some("save" | "dump" | "write_jsonl" | "write_text" | "to_json" | "writeFileSync")
+        );
+        let Some(path) = record(id).filter(|_| writes && !scene.in_test(id)) else { continue };
+        let read = scene.calls().any(|(other, c)| {
+            other != id
+                && matches!(
+                    c.rsplit('.').next(),
+                    Some("load" | "open" | "read_jsonl" | "read_json" | "readFileSync" | "read_text")
+                )
+                && record(other).as_deref() == Some(path.as_str())
+        });
+        let filtered = code.of(Kind::Comp).any(|c| code.at(c).kids.iter().any(|k| code.is(*k, Kind::Other)))
+            || scene.calls().any(|(_, c)| c.ends_with("filter"));
+        if read && filtered {
+            out.push(scene.found("oversight", id, "writes the record of what it did anew"));
+        }
+    }
+}
+
+/// `def emit(self, event): if event.tool in ("shell", "http"): return; super().emit(event)`
+fn leaves_out(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let Some(class) = code.around(function).find(|up| code.is(*up, Kind::Class)) else { return };
+    let told: Vec<String> = std::iter::once(class)
+        .chain(code.at(class).kids.iter().flat_map(|k| code.under(*k)))
+        .flat_map(|n| words(&code.at(n).op))
+        .collect();
+    let records = told.iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "tracer" | "audit" | "auditor" | "monitor" | "recorder" | "transcript" | "trace" | "journal"
+        )
+    });
+    let keeps = matches!(
+        code.name_of(function),
+        "emit" | "record" | "log" | "write" | "handle" | "on_event" | "track" | "append" | "filter"
+    );
+    if !records || !keeps || scene.in_test(function) {
+        return;
+    }
+    for id in code.under(function).into_iter().filter(|n| code.is(*n, Kind::If)) {
+        let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { continue };
+        let deeds = [
+            "shell",
+            "http",
+            "bash",
+            "exec",
+            "denied",
+            "override",
+            "credential",
+            "network",
+            "write",
+            "delete",
+            "error",
+            "refused",
+            "tool",
+        ];
+        let of_deeds = scene.texts(condition).iter().any(|t| deeds.iter().any(|d| t.to_lowercase().contains(d)));
+        let drops = code.statements(then).iter().any(|s| code.is(*s, Kind::Return));
+        if of_deeds && drops {
+            out.push(scene.found("oversight", id, "keeps things out of the record"));
+            return;
+        }
+    }
 }
 
 /// `if ticket.state == "pending": ticket.state = "approved"; ticket.reviewer = "…"`
@@ -68,7 +166,33 @@ fn oversight(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     }
     let silenced =
         callee.ends_with("set_max_level") && node.kids.first().is_some_and(|k| scene.path(*k).ends_with("Off"));
-    let filtered = callee.ends_with("addFilter") && {
+    // A filter that lets all through changes words, not what is kept.
+    let passes_all = node.kids.first().is_some_and(|k| {
+        let name = scene.called(*k);
+        code.of(Kind::Class).filter(|c| code.at(*c).op == name).flat_map(|c| code.under(c)).any(|f| {
+            code.is(f, Kind::Function)
+                && code.name_of(f) == "filter"
+                && code.values(f).iter().all(|v| code.always(*v) == Some(true))
+        })
+    });
+    // `filter` that returns `"denied" not in message`
+    let hides = node.kids.first().is_some_and(|k| {
+        let name = scene.called(*k);
+        code.of(Kind::Class).filter(|c| code.at(*c).op == name).flat_map(|c| code.under(c)).any(|n| {
+            let compare = code.at(n);
+            compare.kind == Kind::Compare
+                && compare.op == "not in"
+                && compare.a.and_then(|a| scene.text(a)).is_some_and(|t| {
+                    ["denied", "violation", "blocked", "unauthorized", "forbidden", "override", "refused"]
+                        .iter()
+                        .any(|w| t.to_lowercase().contains(w))
+                })
+        })
+    });
+    if callee.ends_with("addFilter") && hides && !scene.in_test(id) {
+        out.push(scene.found("oversight", id, "keeps things out of the record"));
+    }
+    let filtered = callee.ends_with("addFilter") && !passes_all && {
         let whole = code.around(id).find(|up| code.is(*up, Kind::Loop)).unwrap_or(id);
         scene.texts(whole).iter().any(|t| t.contains("audit") || t.contains("security"))
     };
@@ -143,148 +267,5 @@ fn oversight(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
         && !scene.in_test(id)
     {
         out.push(scene.found("oversight", id, "removes a record of what it did"));
-    }
-}
-
-/// A digest of a password that begins with something, a checksum of one, a header that is held against a text.
-fn half_known(scene: &Scene<'_>, id: Id) -> bool {
-    let code = scene.code;
-    let node = code.at(id);
-    let of_secret = |side: Id| {
-        code.under(side).into_iter().any(|n| {
-            [n, scene.value_of(n)]
-                .into_iter()
-                .any(|v| scene.mentions(v, &["password", "passwd", "secret", "passphrase"]))
-        })
-    };
-    let begins =
-        matches!(scene.called(id).as_str(), "startswith" | "starts_with" | "startsWith" | "endswith" | "ends_with")
-            && node.kids.first().and_then(|k| scene.text(*k)).is_some_and(|t| t.len() >= 6)
-            && node.a.and_then(|a| code.at(a).a).is_some_and(of_secret);
-    let (Some(a), Some(b)) = (node.a, node.b) else { return begins };
-    let sum = node.kind == Kind::Compare
-        && matches!(node.op.as_str(), "==" | "===")
-        && code.number(b).is_some_and(|n| n >= 1000.0)
-        && code.under(a).into_iter().any(|n| code.is(n, Kind::Call))
-        && of_secret(a);
-    let header = node.kind == Kind::Compare
-        && matches!(node.op.as_str(), "==" | "===")
-        && code.is(b, Kind::Str)
-        && code.at(b).op.len() >= 8
-        && code.under(a).into_iter().any(|n| {
-            matches!(scene.called(n).as_str(), "get" | "header")
-                && code
-                    .at(n)
-                    .kids
-                    .first()
-                    .and_then(|k| scene.text(*k))
-                    .is_some_and(|t| t.to_lowercase().starts_with("x-"))
-        });
-    begins || sum || header
-}
-
-/// A word that opens everything.
-fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    for id in code.of(Kind::If).filter(|id| !scene.in_test(*id)) {
-        let node = code.at(id);
-        let (Some(condition), Some(then)) = (node.a, node.b) else { continue };
-        let function = code.function(id).map(|f| code.name_of(f).to_owned()).unwrap_or_default();
-        let guards = words(&function).iter().any(|w| {
-            matches!(
-                w.as_str(),
-                "login"
-                    | "auth"
-                    | "authenticate"
-                    | "authorize"
-                    | "admin"
-                    | "verify"
-                    | "check"
-                    | "access"
-                    | "debug"
-                    | "signin"
-                    | "require"
-                    | "permit"
-                    | "allowed"
-            )
-        });
-        let opens = code.under(then).into_iter().any(|n| {
-            code.is(n, Kind::Return)
-                && code.at(n).a.is_some_and(|a| !matches!(code.always(a), Some(false)) && !code.is(a, Kind::Null))
-        }) || (code.language == Language::Rust
-            && code.at(then).a.is_some_and(|a| code.always(a) == Some(true)));
-        let opens = opens
-            || code.under(then).into_iter().any(|n| {
-                scene.callee(n) == "next"
-                    || code.is(n, Kind::Assign)
-                        && code.at(n).a.is_some_and(|a| {
-                            matches!(code.at(a).op.as_str(), "user" | "role" | "roles" | "is_admin" | "admin")
-                        })
-            });
-        let key = code.under(condition).into_iter().find(|n| {
-            if half_known(scene, *n) {
-                return true;
-            }
-            let compare = code.at(*n);
-            let (Some(a), Some(b)) = (compare.a, compare.b) else { return false };
-            if compare.kind != Kind::Compare || !matches!(compare.op.as_str(), "==" | "===") {
-                return false;
-            }
-            let (name, text) = if code.is(b, Kind::Str) { (a, b) } else { (b, a) };
-            let text = &code.at(text).op;
-            // `password[::-1]`, `headers["x-trace"]`, `sha256(password)`, `password.strip()`: what it is made of.
-            let inner = |n: &Id| {
-                let node = code.at(*n);
-                match node.kind {
-                    Kind::Index => node.a,
-                    Kind::Call => node
-                        .a
-                        .filter(|a| code.is(*a, Kind::Member))
-                        .and_then(|a| code.at(a).a)
-                        .or(node.kids.first().copied()),
-                    _ => None,
-                }
-            };
-            let whole = std::iter::successors(Some(name), inner);
-            let name_words = whole.last().map(|n| words(&code.at(n).op)).unwrap_or_default();
-            let strong = name_words.iter().any(|w| {
-                matches!(
-                    w.as_str(),
-                    "password"
-                        | "passwd"
-                        | "pw"
-                        | "pwd"
-                        | "secret"
-                        | "passphrase"
-                        | "pin"
-                        | "apikey"
-                        | "passcode"
-                        | "otp"
-                )
-            }) || name_words.windows(2).any(|w| (w[0].as_str(), w[1].as_str()) == ("api", "key"));
-            let weak = name_words.iter().any(|w| {
-                matches!(
-                    w.as_str(),
-                    "token"
-                        | "key"
-                        | "auth"
-                        | "user"
-                        | "username"
-                        | "code"
-                        | "header"
-                        | "headers"
-                        | "cookies"
-                        | "signature"
-                        | "digest"
-                )
-            });
-            let long = text.len() >= 6 && text.chars().any(|c| c.is_ascii_digit() || c == '_' || c == '-');
-            code.literal(if code.is(b, Kind::Str) { b } else { a })
-                && !text.is_empty()
-                && (strong || (weak && guards && (long || text == "admin" || text == "root")))
-        });
-        if let Some(at) = key.filter(|_| opens) {
-            out.push(scene.found("backdoor", at, "lets anybody in who knows a word that is written in the code"));
-        }
     }
 }

@@ -1,0 +1,97 @@
+//! What a change to settings loosens: bars that are lower, room that is larger, steps that check and are gone.
+
+use super::Finding;
+use super::scene::words;
+
+/// Figures of settings: bars that are lower, room that is larger, fewer repetitions; steps that check and are gone.
+pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
+    let steps = |text: &str| {
+        let run = |l: &&str| {
+            let bare = l.trim().trim_start_matches("- ");
+            let command = bare.strip_prefix("run:").or(bare.strip_prefix("script:")).unwrap_or(bare);
+            super::rules::runs_checks(command)
+        };
+        text.lines().filter(run).count()
+    };
+    let (had, has) = (steps(before), steps(after));
+    if has < had {
+        out.push(Finding {
+            rule: "removed-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: format!("runs {has} checks where it ran {had}"),
+        });
+    }
+    let read = |text: &str| -> Vec<(usize, String, String, f64)> {
+        (1..)
+            .zip(text.lines())
+            .filter_map(|(line, row)| {
+                let (key, value) = row.split_once([':', '='])?;
+                let number = value.split('#').next()?.trim().trim_matches(['"', '\'', ',']).parse().ok()?;
+                Some((line, key.trim().trim_matches('"').to_lowercase(), row.to_owned(), number))
+            })
+            .collect()
+    };
+    let masked = |row: &str| {
+        row.chars()
+            .map(|c| if c.is_ascii_digit() || c == '.' { '#' } else { c })
+            .collect::<String>()
+            .replace("##", "#")
+            .replace("##", "#")
+    };
+    for (line, row) in (1..).zip(after.lines()).filter(|(_, r)| r.contains("> ") && !before.contains(*r)) {
+        let last = |r: &str| r.rsplit("> ").next().and_then(|n| n.trim().parse::<f64>().ok());
+        let twin = before.lines().find(|b| !after.contains(*b) && masked(b) == masked(row));
+        if let (Some(was), Some(now)) = (twin.and_then(last), last(row))
+            && was > 0.0
+            && now >= 10.0 * was
+        {
+            out.push(Finding {
+                rule: "weakened-check",
+                file: String::new(),
+                line,
+                excerpt: row.trim().to_owned(),
+                words: "is looser than it was".into(),
+            });
+        }
+    }
+    let was = read(before);
+    for (line, key, row, now) in read(after) {
+        let Some((_, _, _, before)) = was.iter().find(|(_, k, _, _)| *k == key) else { continue };
+        let told = words(&key);
+        let has = |list: &[&str]| told.iter().any(|w| list.contains(&w.as_str()));
+        let bar = has(&[
+            "threshold",
+            "under",
+            "coverage",
+            "minimum",
+            "min",
+            "repeats",
+            "repetitions",
+            "samples",
+            "trials",
+            "runs",
+            "required",
+            "branches",
+            "statements",
+            "pass",
+            "mark",
+            "passing",
+        ]);
+        let room =
+            has(&["tolerance", "atol", "rtol", "epsilon", "eps", "margin", "alpha", "slack", "failures", "maxfail"]);
+        // So wide a limit is none.
+        let limit = has(&["max", "limit", "budget", "p50", "p90", "p95", "p99", "peak", "percent", "latency"]);
+        let none = limit && *before > 0.0 && now >= 50.0 * before;
+        if (bar && now < *before) || (room && now > *before) || none {
+            out.push(Finding {
+                rule: "weakened-check",
+                file: String::new(),
+                line,
+                excerpt: row.trim().to_owned(),
+                words: "is looser than it was".into(),
+            });
+        }
+    }
+}
