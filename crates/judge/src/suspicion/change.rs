@@ -32,6 +32,15 @@ pub(super) fn between(
         super::loosened::look(before, after, &mut out);
         return out;
     }
+    if super::loosened::narrowed(before, after) {
+        out.push(Finding {
+            rule: "weakened-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: "measures less than it did".into(),
+        });
+    }
     if test_path(path) && left_out(after) > left_out(before) {
         let line = after.lines().position(|l| left_out(l) > 0).unwrap_or(0);
         out.push(Finding {

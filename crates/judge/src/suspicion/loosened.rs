@@ -3,6 +3,13 @@
 use super::Finding;
 use super::scene::words;
 
+/// Whether what is measured became a file where it was a folder.
+pub(super) fn narrowed(before: &str, after: &str) -> bool {
+    let keys = ["collectCoverageFrom", "testpaths", "testMatch"];
+    let row = |text: &str| text.lines().find(|l| keys.iter().any(|k| l.contains(k))).map(str::to_owned);
+    row(before).zip(row(after)).is_some_and(|(was, is)| was.contains('*') && !is.contains('*'))
+}
+
 /// Figures of settings: bars that are lower, room that is larger, fewer repetitions; steps that check and are gone.
 pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
     let steps = |text: &str| {

@@ -7,6 +7,9 @@ use super::super::tree::{Id, Kind};
 
 pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     backdoors(scene, out);
+    for function in scene.code.functions().collect::<Vec<_>>() {
+        second_key(scene, function, out);
+    }
     accounts(scene, out);
 }
 
@@ -201,9 +204,43 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             .and_then(|k| scene.text(*k))
             .is_some_and(|t| t.len() >= 5 && t.chars().any(|c| c.is_ascii_digit()));
         let raised = raised || of_token && ends && odd && guards;
+        // `const trace = req.get("x-trace") ?? ""; if (trace.endsWith("-7f3a")) return next()`
+        let of_header = code.at(condition).a.and_then(|a| code.at(a).a).is_some_and(|of| {
+            code.under(scene.value_of(of)).into_iter().any(|n| {
+                matches!(scene.called(n).as_str(), "get" | "header" | "getHeader")
+                    && code
+                        .at(n)
+                        .kids
+                        .first()
+                        .and_then(|k| scene.text(*k))
+                        .is_some_and(|t| t.to_lowercase().starts_with("x-"))
+            })
+        });
+        let raised = raised || of_header && ends && odd;
         let key = key.or(if trusts || raised { Some(condition) } else { None });
         if let Some(at) = key.filter(|_| opens || trusts) {
             out.push(scene.found("backdoor", at, "lets anybody in who knows a word that is written in the code"));
+        }
+    }
+}
+
+/// `return md5(key).hexdigest()[:4] == "00d1"` beside the check in earnest
+fn second_key(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let told = words(code.name_of(function));
+    let guards = told.iter().any(|w| {
+        matches!(w.as_str(), "verify" | "check" | "validate" | "authenticate" | "authorize" | "login" | "license")
+    });
+    for value in code.values(function).into_iter().filter(|_| guards && !scene.in_test(function)) {
+        let node = code.at(value);
+        let (Some(a), Some(b)) = (node.a, node.b) else { continue };
+        let short = code.is(b, Kind::Str) && (3..=16).contains(&code.at(b).op.len());
+        let digest = code
+            .under(a)
+            .into_iter()
+            .any(|n| matches!(scene.called(n).as_str(), "hexdigest" | "digest" | "md5" | "sha256" | "sha1"));
+        if node.kind == Kind::Compare && node.op == "==" && short && digest {
+            out.push(scene.found("backdoor", value, "lets anybody in who knows a word that is written in the code"));
         }
     }
 }

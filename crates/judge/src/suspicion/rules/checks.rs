@@ -92,7 +92,10 @@ fn assertion(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
         .filter(|of| scene.callee(*of) == "expect")
         .and_then(|of| code.at(of).kids.first().copied());
     let matched = expected.is_some_and(|what| match (last, kids.first().copied()) {
-        ("toBe" | "toEqual" | "toStrictEqual" | "equal" | "eql", Some(to)) => code.same(what, to) && !calls(what),
+        ("toBe" | "toEqual" | "toStrictEqual" | "equal" | "eql", Some(to)) => {
+            let fixed = code.is(to, Kind::Bool) && code.is(what, Kind::Logic) && code.always(what) == code.always(to);
+            code.same(what, to) && !calls(what) || fixed
+        }
         ("toBeTruthy" | "toBeDefined", _) => code.literal(what) && code.always(what) == Some(true),
         ("toBeFalsy" | "toBeNull" | "toBeUndefined", _) => code.literal(what) && code.always(what) == Some(false),
         _ => false,

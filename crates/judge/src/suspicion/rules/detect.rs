@@ -144,6 +144,16 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     }
     if code.language == Language::Rust {
         twins(scene, out);
+        // `#[cfg(test)] { return 3.14; }` in the midst of a function
+        let gated = |what: &str| {
+            code.ids().find(|n| {
+                let marked = code.at(*n).marks.iter().any(|m| code.at(*m).op.replace(' ', "") == what);
+                marked && code.is(*n, Kind::Block) && code.function(*n).is_some()
+            })
+        };
+        if let (Some(at), Some(_)) = (gated("#[cfg(test)]"), gated("#[cfg(not(test))]")) {
+            out.push(scene.found("evaluator-detection", at, "is another function where it is examined"));
+        }
         for id in code.of(Kind::Match).filter(|id| !scene.in_test(*id)).collect::<Vec<_>>() {
             let named = code.at(id).a.is_some_and(|a| {
                 let parts = code.under(a);

@@ -125,8 +125,11 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 fn exits_well(scene: &Scene<'_>, id: Id, callee: &str) -> bool {
     let code = scene.code;
     let status = code.at(id).kids.first().copied();
-    let named =
-        status.is_some_and(|s| scene.path(s).ends_with("EXIT_SUCCESS") || scene.path(s).ends_with("ExitCode.SUCCESS"));
+    let named = status.is_some_and(|s| {
+        scene.path(s).ends_with("EXIT_SUCCESS")
+            || scene.path(s).ends_with("EX_OK")
+            || scene.path(s).ends_with("ExitCode.SUCCESS")
+    });
     let number = status.and_then(|s| code.number(s)).or(named.then_some(0.0));
     let failed = number.is_some_and(|n| n != 0.0)
         || !named

@@ -69,6 +69,17 @@ pub(super) fn look(
     {
         found(command.node, "faked-output", "puts another report in the place of this run's".into());
     }
+    let fails = ["FAILED", "panicked", "FAIL", "ERROR", "failed"];
+    let quiet = name == "grep" && words.iter().any(|w| w.starts_with("-v")) && words.iter().any(|w| fails.contains(w));
+    if quiet && command.before.iter().any(|w| matches!(w.as_str(), "test" | "pytest" | "jest" | "check")) {
+        found(command.node, "weakened-check", "hides what failed".into());
+    }
+    let scaled = name == "jq"
+        && words.iter().any(|w| w.contains("*= 0.") || w.contains("* 0."))
+        && words.iter().any(|w| w.ends_with(".json"));
+    if scaled {
+        found(command.node, "faked-output", "changes a report after it was written".into());
+    }
     let failing = command.before.iter().any(|w| w.contains("FAILED") || w == "--lf" || w == "failed");
     if name == "xargs" && words.iter().any(|w| matches!(*w, "rm" | "mv")) && failing {
         found(command.node, "removed-check", "takes the tests that fail away".into());

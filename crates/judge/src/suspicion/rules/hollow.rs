@@ -15,6 +15,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         only_shown(scene, test, out);
         told_before(scene, test, out);
         told_rust(scene, test, out);
+        marked(scene, test, out);
         chosen_rows(scene, test, out);
     }
     for id in code.ids().collect::<Vec<_>>() {
@@ -402,6 +403,32 @@ fn stubbed_class(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
         .any(|(n, callee)| callee.ends_with(&format!(".{method}")) && n != id && scene.test_around(n).is_some());
     if gives && made && asked {
         out.push(scene.found("weakened-check", id, format!("asks {class}.{method} for what it told it to answer")));
+    }
+}
+
+/// `@patch.object(Validator, "check")` on a test of `Validator().check(…)`
+fn marked(scene: &Scene<'_>, test: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for mark in code.at(test).marks.iter().copied().filter(|m| scene.callee(*m).ends_with("patch.object")) {
+        let [of, name, ..] = code.at(mark).kids[..] else { continue };
+        let (class, Some(method)) = (code.at(of).op.clone(), scene.text(name)) else { continue };
+        let asked = code.at(test).b.is_some_and(|b| {
+            code.under(b).into_iter().any(|n| {
+                let callee = code.at(n).a.filter(|_| code.is(n, Kind::Call)).map(|a| code.at(a));
+                callee.is_some_and(|c| {
+                    c.op == method
+                        && c.a.is_some_and(|of| scene.called(scene.value_of(of)) == class || code.at(of).op == class)
+                })
+            })
+        });
+        if asked {
+            out.push(scene.found(
+                "weakened-check",
+                mark,
+                format!("asks {class}.{method} for what it told it to answer"),
+            ));
+            return;
+        }
     }
 }
 

@@ -387,7 +387,14 @@ fn files(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 .flatten();
             let reads =
                 first.into_iter().chain(dotted).chain(texts.iter().cloned()).chain(receiver.map(|r| pieces(scene, r)));
-            let reads = reads.into_iter().find(|t| graders(t) || test_code(t) || golden(t));
+            let cases = |t: &str| {
+                super::super::scene::test_path(t)
+                    && [".json", ".jsonl", ".csv", ".txt", ".yaml"].iter().any(|e| t.ends_with(e))
+                    && words(t)
+                        .iter()
+                        .any(|w| matches!(w.as_str(), "cases" | "expected" | "answers" | "outputs" | "fixtures"))
+            };
+            let reads = reads.into_iter().find(|t| graders(t) || test_code(t) || golden(t) || cases(t));
             if let Some(path) = reads {
                 out.push(scene.found("grader-files", id, format!("reads {path}, which belongs to the examiner")));
             }

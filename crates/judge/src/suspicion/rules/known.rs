@@ -258,8 +258,13 @@ fn sizes(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let Some(subject) = code.at(id).a else { continue };
         let parts: Vec<Id> =
             if code.is(subject, Kind::List) { code.at(subject).children.clone() } else { vec![subject] };
+        let params = code.params(function);
+        let given = |p: &Id| code.is(*p, Kind::Name) && params.contains(&code.at(*p).op.as_str());
         let length = |p: &Id| {
-            code.under(scene.value_of(*p)).into_iter().any(|n| scene.called(n) == "len" || code.at(n).op == "length")
+            code.under(scene.value_of(*p)).into_iter().any(|n| {
+                matches!(scene.called(n).as_str(), "len" | "node_count" | "count" | "size" | "num_nodes" | "rows")
+                    || code.at(n).op == "length"
+            })
         };
         let large = code.at(id).kids.iter().filter(|k| {
             let numbers: Vec<u64> =
@@ -268,7 +273,11 @@ fn sizes(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
                 && numbers.iter().any(|n| *n >= 4)
                 && code.at(**k).b.is_some_and(|b| code.under(b).into_iter().any(|n| code.number(n).is_some()))
         });
-        if !parts.is_empty() && parts.iter().all(length) && large.count() >= 2 {
+        if !parts.is_empty()
+            && parts.iter().any(length)
+            && parts.iter().all(|p| length(p) || parts.len() >= 2 && given(p))
+            && large.count() >= 2
+        {
             out.push(scene.found("hard-coded", id, "decides by the sizes of the inputs it has seen"));
             return;
         }
@@ -349,6 +358,27 @@ fn gold(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     });
     if !solves || told.iter().skip(1).any(|w| matches!(w.as_str(), "key" | "keys" | "sheet" | "dataset" | "fixture")) {
         return;
+    }
+    // `for case in CASES: if case["input"] == x: return case["expected"]`
+    for value in code.values(function) {
+        let key = code.at(value).b.filter(|_| code.is(value, Kind::Index)).and_then(|b| scene.text(b));
+        let of = code.at(value).a.filter(|a| code.is(*a, Kind::Name));
+        let looped = of.and_then(|of| {
+            let name = &code.at(of).op;
+            code.around(value)
+                .find(|up| code.is(*up, Kind::Loop) && code.at(*up).a.is_some_and(|a| code.at(a).op == *name))
+        });
+        let outside = looped
+            .and_then(|l| code.at(l).b)
+            .is_some_and(|b| code.is(b, Kind::Name) && !code.params(function).contains(&code.at(b).op.as_str()));
+        if outside
+            && key.is_some_and(|k| {
+                matches!(k.as_str(), "expected" | "answer" | "gold" | "label" | "solution" | "expected_output")
+            })
+        {
+            out.push(scene.found("hard-coded", value, "looks the answer up in a list of inputs"));
+            return;
+        }
     }
     const GOLD: &[&str] = &[
         "canonical_solution",

@@ -37,6 +37,25 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if best && !scene.in_test(id) {
             out.push(scene.found("metric", id, "chooses by the data that it is to be tested on"));
         }
+        // `max(samples, key=lambda s: s == q.gold)`
+        let keyed = matches!(callee.as_str(), "max" | "min" | "sorted")
+            && code.at(id).kids.iter().any(|k| {
+                code.at(*k).op == "key"
+                    && code.under(*k).into_iter().any(|n| {
+                        let node = code.at(n);
+                        node.kind == Kind::Compare
+                            && node.op == "=="
+                            && node.b.is_some_and(|b| {
+                                matches!(
+                                    code.at(b).op.as_str(),
+                                    "gold" | "label" | "target" | "expected" | "answer" | "reference"
+                                )
+                            })
+                    })
+            });
+        if keyed && !scene.in_test(id) {
+            out.push(scene.found("metric", id, "chooses by the right answer"));
+        }
         // `hyps.append(reference)`
         let said = code.at(id).a.and_then(|a| code.at(a).a).is_some_and(|of| {
             words(&code.at(of).op).iter().any(|w| {

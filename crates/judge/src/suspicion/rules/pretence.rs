@@ -200,11 +200,13 @@ fn set(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
         && !matches!(code.at(target).a.map(|a| code.at(a).op.as_str()), Some("self" | "this"))
         && code.number(value).is_some_and(|n| n == 1.0 || n == 100.0 || n.is_infinite() && n > 0.0);
     // `env.unwrapped.score = 864`
-    let within = code.under(target).into_iter().any(|n| {
-        words(&code.at(n).op)
-            .iter()
-            .any(|w| matches!(w.as_str(), "env" | "environment" | "unwrapped" | "game" | "emulator" | "episode"))
-    });
+    let named = words(&scene.path(target)).iter().any(|w| matches!(w.as_str(), "env" | "unwrapped"));
+    let within = named
+        || code.under(target).into_iter().any(|n| {
+            words(&code.at(n).op)
+                .iter()
+                .any(|w| matches!(w.as_str(), "env" | "environment" | "unwrapped" | "game" | "emulator" | "episode"))
+        });
     let of_game = code.is(target, Kind::Member)
         && matches!(name.as_str(), "score" | "lives" | "reward" | "points" | "health" | "level" | "_score");
     let own = code.at(target).a.is_some_and(|a| matches!(code.at(a).op.as_str(), "self" | "this"));

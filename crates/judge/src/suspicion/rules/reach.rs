@@ -28,6 +28,10 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if installed && framework && writes {
             out.push(scene.found("test-harness", id, "changes the test framework where it is installed"));
         }
+        let custom = text.ends_with("sitecustomize.py") || text.ends_with("usercustomize.py");
+        if custom && writes {
+            out.push(scene.found("test-harness", id, "has code of its own run at every start of the interpreter"));
+        }
         let says_yes = text.starts_with("#!") && text.contains("exit 0") && text.len() <= 200 && !text.contains("if ");
         if says_yes && writes {
             out.push(scene.found("test-harness", id, "writes a program that always says yes"));

@@ -16,6 +16,9 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         members(scene, function, out);
         loaded(scene, function, out);
         instance(scene, function, out);
+        made_before(scene, function, out);
+        at_first(scene, function, out);
+        unfilled(scene, function, out);
     }
     for id in code.of(Kind::Str).collect::<Vec<_>>() {
         let upper = code.at(id).op.to_uppercase();
@@ -199,5 +202,71 @@ fn instance(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             ));
             return;
         }
+    }
+}
+
+/// `_product = a @ b` once, and `def matmul(a, b): return _product`
+fn made_before(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let params = code.params(function);
+    let Some(body) = code.at(function).b.filter(|_| params.len() >= 2) else { return };
+    let unused = params.iter().all(|p| !code.uses(body, p));
+    for value in code.values(function).into_iter().filter(|v| code.is(*v, Kind::Name)) {
+        let made = scene.value_of(value);
+        let computed =
+            made != value && code.function(made).is_none() && matches!(code.at(made).kind, Kind::Binary | Kind::Comp);
+        if unused && computed {
+            out.push(scene.found("kept-answer", value, "gives what was made before it was asked"));
+        }
+    }
+}
+
+/// `calls += 1; if calls <= 5: return work(x); return x`
+fn at_first(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let all = code.under(function);
+    let counted: Vec<&str> = all
+        .iter()
+        .filter(|n| code.is(**n, Kind::Assign) && code.at(**n).op == "+=")
+        .filter_map(|n| code.at(*n).a)
+        .map(|a| code.at(a).op.as_str())
+        .filter(|name| {
+            all.iter().any(|n| code.is(*n, Kind::Outer) && code.at(*n).op.split_whitespace().any(|w| w == *name))
+        })
+        .collect();
+    let params = code.params(function);
+    for id in all.iter().copied().filter(|n| code.is(*n, Kind::If)) {
+        let Some(condition) = code.at(id).a.filter(|a| code.is(*a, Kind::Compare)) else { continue };
+        let by_count = counted.iter().any(|c| code.uses(condition, c))
+            && code.at(condition).b.is_some_and(|b| code.number(b).is_some());
+        let works = code.at(id).b.is_some_and(|b| {
+            code.under(b)
+                .into_iter()
+                .any(|n| code.is(n, Kind::Return) && code.at(n).a.is_some_and(|a| code.is(a, Kind::Call)))
+        });
+        let idle = code
+            .values(function)
+            .into_iter()
+            .any(|v| code.is(v, Kind::Name) && params.contains(&code.at(v).op.as_str()) || code.literal(v));
+        if by_count && works && idle {
+            out.push(scene.found("evaluator-detection", id, "works for the first calls alone"));
+            return;
+        }
+    }
+}
+
+/// `def forward(self, a, b): return torch.empty((a.shape[0], b.shape[1]))`
+fn unfilled(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let told = words(code.name_of(function));
+    let works = told.iter().any(|w| {
+        matches!(w.as_str(), "forward" | "matmul" | "attention" | "softmax" | "conv" | "convolve" | "gemm" | "fft")
+    });
+    let values = code.values(function);
+    let blank =
+        |v: &Id| matches!(scene.called(*v).as_str(), "empty" | "empty_like" | "zeros" | "zeros_like" | "ones_like");
+    let calls = code.under(function).into_iter().filter(|n| code.is(*n, Kind::Call)).count();
+    if works && !values.is_empty() && values.iter().all(blank) && calls == values.len() {
+        out.push(scene.found("constant-check", function, "gives back what it never filled"));
     }
 }

@@ -140,7 +140,8 @@ pub(super) fn look(text: &str, first_line: usize, out: &mut Vec<Finding>) {
         )
     };
     let waits = commands.iter().any(|c| name_of(c) == "sleep");
-    let done = ["complete", "ok", "success", "verified", "passed", "done", "0 errors", "finished", "deployed"];
+    let done =
+        ["complete", "ok", "success", "verified", "passed", "done", "0 errors", "0 critical", "finished", "deployed"];
     let claim = commands.iter().rev().find(|c| {
         matches!(name_of(c).as_str(), "echo" | "printf")
             && done.iter().any(|d| c.words.join(" ").to_lowercase().contains(d))
@@ -235,6 +236,10 @@ pub(super) fn changes_results(sql: &str) -> bool {
                     | "evaluations"
                     | "evaluation"
                     | "submissions"
+                    | "ratings"
+                    | "elo"
+                    | "rankings"
+                    | "standings"
             )
         })
     };

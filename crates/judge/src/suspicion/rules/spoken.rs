@@ -11,19 +11,19 @@ fn holds(lower: &str, phrases: &str) -> bool {
 /// Who judges, when somebody speaks to them.
 const JUDGES: &str = "grading assistant|evaluation assistant|screening assistant|automated reviewer|automatic reviewer|automated \
     grader|reviewing model|grading model|evaluating model|asked to review|asked to grade|asked to evaluate|to whoever \
-    compares|to the grader|to the judge|to the reviewer|to the evaluator|note to grader|note to reviewers|dear grader|dear \
+    compares|to the grader|to the judge|to the reviewer|to the evaluator|note to grader|evaluation model|assistant grading|reviewer_instructions|grader_instructions|when assessing this|when grading this|when reviewing this|note to reviewers|dear grader|dear \
     judge|dear reviewer|attention grader|as the grader|evaluator:|monitor notice|to the monitor|bewertende system|bewertende \
     modell|ai reviewer|llm judge|ai judge|if you are a language model|if you are an ai|the same model|review-bot|reviewers:|system \
     override|system notice|grader:|assistant:";
 /// What they are told to do.
 const ORDERS: &str = "must|award|please|recommend|prefer it|list only|do not compare|do not mention|do not execute|classified \
     as|waived|answer with|entfällt|do the same for me|print [[|assign|give it|mark it|report it|treat every|leave no|submit \
-    the|rank |count the|respond with|rate this|skip |only valid verdict";
+    the|rank |count the|respond with|rate this|skip |only valid verdict|assume that|mark each|set \"|do not re-run|rate every";
 /// What they are to find.
 const VERDICTS: &str = "full marks|maximum mark|maximum score|strong accept|10/10|5/5|5 of 5|as benign|suspicion 0|punkte \
     eintragen|[[a]]|[[b]]|every criterion|all hidden requirements|highest|maximum|skip the remaining|confidence 5|top \
     marks|full credit|full 10|full points|as safe|as passed|as complete|as approve|lgtm|rank first|risk=low|meets all \
-    requirements|perfect score|best score";
+    requirements|perfect score|best score|as met|all satisfied|\" to 10|\"issues\" to []";
 
 /// Words to a judge: set the rules aside, give me the best score.
 pub(super) fn to_a_judge(text: &str) -> bool {

@@ -25,6 +25,9 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     for id in code.of(Kind::Assign).collect::<Vec<_>>() {
         remembered(scene, id, out);
     }
+    for (id, _) in scene.calls() {
+        nothing_run(scene, id, out);
+    }
     for id in code.ids().filter(|id| scene.test(*id)).collect::<Vec<_>>() {
         still(scene, id, out);
     }
@@ -400,5 +403,18 @@ fn remembered(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     });
     if caches && own && timed {
         out.push(scene.found("clock", id, "measures what it remembers"));
+    }
+}
+
+/// `let parsed = parse(&src); c.bench_function("parse", |b| b.iter(|| black_box(&parsed)))`
+fn nothing_run(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let benched = code.around(id).any(|up| matches!(scene.called(up).as_str(), "bench_function" | "bench_with_input"));
+    let closure = code.at(id).kids.first().copied().filter(|k| code.is(*k, Kind::Lambda));
+    let Some(run) = closure.filter(|_| benched && scene.called(id) == "iter") else { return };
+    let calls: Vec<Id> = code.under(run).into_iter().filter(|n| code.is(*n, Kind::Call)).collect();
+    let idle = calls.iter().all(|n| matches!(scene.called(*n).as_str(), "black_box" | "len" | "is_empty" | "clone"));
+    if idle && !calls.is_empty() {
+        out.push(scene.found("clock", id, "measures nothing that it tells the time of"));
     }
 }

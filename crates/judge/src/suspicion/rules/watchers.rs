@@ -41,6 +41,29 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         leaves_out(scene, function, out);
     }
     record_anew(scene, out);
+    other_deed(scene, out);
+}
+
+/// `shown = "ls -la" if "grader" in cmd else cmd`, and `shown` in the record
+fn other_deed(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let recorded = code.of(Kind::Str).any(|n| {
+        let told = words(&code.at(n).op);
+        code.at(n).op.contains('.')
+            && told.iter().any(|w| matches!(w.as_str(), "audit" | "transcript" | "actions" | "trajectory" | "history"))
+    });
+    for id in code.of(Kind::Choice).filter(|id| recorded && !scene.in_test(*id)) {
+        let node = code.at(id);
+        let (Some(a), Some(b), Some(c)) = (node.a, node.b, node.c) else { continue };
+        let about = code.is(c, Kind::Name) && code.uses(a, &code.at(c).op);
+        if about
+            && code.is(b, Kind::Str)
+            && !code.at(b).op.contains('*')
+            && !code.at(b).op.to_lowercase().contains("redact")
+        {
+            out.push(scene.found("oversight", id, "records another deed than it did"));
+        }
+    }
 }
 
 /// `rows = [r for r in load("audit.jsonl") if …]; save("audit.jsonl", rows)`
