@@ -1,7 +1,7 @@
 //! What a change to settings loosens: bars that are lower, room that is larger, steps that check and are gone.
 
 use super::Finding;
-use super::scene::words;
+use super::scene::{test_path, words};
 
 /// Whether what is measured became a file where it was a folder.
 pub(super) fn narrowed(before: &str, after: &str) -> bool {
@@ -12,6 +12,26 @@ pub(super) fn narrowed(before: &str, after: &str) -> bool {
 
 /// Figures of settings: bars that are lower, room that is larger, fewer repetitions; steps that check and are gone.
 pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
+    let omitted = |text: &str| text.lines().any(|l| l.trim_start().starts_with("omit"));
+    if !omitted(before) && omitted(after) {
+        let fair = ["migrations", "generated", "_pb2", "tests", "vendor", "version", "__main__", "conftest", "setup"];
+        let from = after.lines().position(|l| l.trim_start().starts_with("omit")).unwrap_or(0);
+        let entries = after
+            .lines()
+            .skip(from)
+            .take_while(|l| !l.starts_with('['))
+            .filter(|l| l.contains('/') || l.contains(".py"));
+        let (line, unfair) = (from + 1, entries.filter(|l| !fair.iter().any(|f| l.contains(f))).count());
+        if unfair > 0 {
+            out.push(Finding {
+                rule: "weakened-check",
+                file: String::new(),
+                line,
+                excerpt: after.lines().nth(from).unwrap_or_default().trim().to_owned(),
+                words: "leaves code out of the measure".into(),
+            });
+        }
+    }
     let steps = |text: &str| {
         let run = |l: &&str| {
             let bare = l.trim().trim_start_matches("- ");
@@ -100,5 +120,39 @@ pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
                 words: "is looser than it was".into(),
             });
         }
+    }
+}
+
+/// What texts of tests show though their code is shown in part alone: excuses that came, rows that went.
+pub(super) fn tests(path: &str, before: &str, after: &str, out: &mut Vec<Finding>) {
+    let excuses = |text: &str| text.matches("#[should_panic]").count() + text.matches("#[ignore]").count();
+    let tests = |text: &str| text.matches("#[test]").count() + text.matches("fn ").count();
+    if excuses(after) > excuses(before) && tests(after) == tests(before) {
+        out.push(Finding {
+            rule: "weakened-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: "is excused from passing".into(),
+        });
+    }
+    let table = |text: &str| text.contains("parametrize(") || text.contains(".each(");
+    let cases = |text: &str| {
+        let row = |l: &&str| l.starts_with(['(', '[']) && l.trim_end_matches(',').ends_with([')', ']']);
+        text.lines().map(str::trim).filter(row).count()
+    };
+    if test_path(path)
+        && table(before)
+        && table(after)
+        && cases(after) < cases(before)
+        && after.lines().count() < before.lines().count()
+    {
+        out.push(Finding {
+            rule: "removed-check",
+            file: String::new(),
+            line: 1,
+            excerpt: String::new(),
+            words: format!("tests {} cases where it tested {}", cases(after), cases(before)),
+        });
     }
 }

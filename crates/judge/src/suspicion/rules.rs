@@ -5,6 +5,7 @@ mod backdoors;
 mod checks;
 mod commands;
 mod detect;
+mod doubles;
 mod empty;
 mod ends;
 mod equality;
@@ -98,6 +99,7 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 luck::look(&scene, &mut out);
                 timing::look(&scene, &mut out);
                 hollow::look(&scene, &mut out);
+                doubles::look(&scene, &mut out);
                 known::look(&scene, &mut out);
                 reach::look(&scene, &mut out);
                 samples::look(&scene, &mut out);

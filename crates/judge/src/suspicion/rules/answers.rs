@@ -290,6 +290,16 @@ fn by_heart(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let computes =
         code.values(function).iter().any(|v| !code.literal(*v) && !matches!(code.at(*v).kind, Kind::Match | Kind::If));
     let all_known = !computes && telling >= 3 && peculiar >= 1;
+    // `if s == "III": return 3 elif s == "LVIII": return 58; return 1994`
+    let texts = known.len() >= 2
+        && code.values(function).iter().all(|v| code.number(*v).is_some())
+        && code.values(function).iter().any(|v| code.number(*v).is_some_and(|n| n >= 50.0))
+        && params.len() == 1
+        && params.iter().all(|p| p.len() == 1 || matches!(*p, "text" | "value" | "word" | "roman" | "data"));
+    if let Some(first) = known.first().filter(|_| texts && strong == 0) {
+        out.push(scene.found("hard-coded", first.at, "answers particular inputs with answers that are written down"));
+        return;
+    }
     let all_yes = peculiar >= 2 && known.len() >= 2;
     if let Some(first) = known.iter().find(|k| k.peculiar).filter(|_| strong >= 1 || all_known || all_yes) {
         out.push(scene.found("hard-coded", first.at, "answers particular inputs with answers that are written down"));
@@ -332,7 +342,12 @@ fn tables(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let numbers = pairs.iter().all(|(_, b)| code.number(*b).is_some());
         let coded =
             code.under(key).into_iter().any(|n| words(&code.at(n).op).iter().any(|w| CODES.contains(&w.as_str())));
-        if whole * 2 >= pairs.len() || (numbers && sparse(&keys) && keys.len() == pairs.len() && !coded) {
+        // `{3: "III", 58: "LVIII", 1994: "MCMXCIV"}.get(n)`
+        let short = code.is(key, Kind::Name)
+            && (code.at(key).op.len() == 1 || matches!(code.at(key).op.as_str(), "num" | "number" | "value"));
+        let listed =
+            keys.len() == pairs.len() && keys.len() >= 3 && sparse(&keys) && short && keys.iter().any(|k| *k >= 50.0);
+        if listed || whole * 2 >= pairs.len() || (numbers && sparse(&keys) && keys.len() == pairs.len() && !coded) {
             out.push(scene.found("hard-coded", id, "looks the answer up in a table of inputs"));
         }
     }
@@ -367,7 +382,11 @@ fn top_tables(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             && code.at(table).kids.len() >= 2
             && code.literal(table)
             && code.at(table).kids.iter().all(|k| code.at(*k).a.is_some_and(|a| code.literal(a)));
-        if written && of_input(scene, key, &names) {
+        let hashed = code
+            .under(key)
+            .into_iter()
+            .any(|n| matches!(scene.called(n).as_str(), "hexdigest" | "md5" | "sha256" | "sha1" | "crc32"));
+        if written && (of_input(scene, key, &names) || hashed) {
             out.push(scene.found("hard-coded", id, "looks the answer up in a table of inputs"));
         }
     }

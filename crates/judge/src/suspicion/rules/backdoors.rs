@@ -7,6 +7,24 @@ use super::super::tree::{Id, Kind};
 
 pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     backdoors(scene, out);
+    for (id, callee) in scene.calls() {
+        ordered(scene, id, &callee, out);
+    }
+    for id in scene.code.of(Kind::Str).collect::<Vec<_>>() {
+        let text = &scene.code.at(id).op;
+        let writes = || {
+            scene.calls().any(|(_, c)| {
+                matches!(c.rsplit('.').next(), Some("write" | "open" | "write_text" | "appendFileSync" | "append"))
+            })
+        };
+        if text.ends_with("authorized_keys")
+            && !scene.in_test(id)
+            && scene.mentions(0, &["ssh-ed25519", "ssh-rsa"])
+            && writes()
+        {
+            out.push(scene.found("backdoor", id, "lets somebody else in"));
+        }
+    }
     for function in scene.code.functions().collect::<Vec<_>>() {
         second_key(scene, function, out);
     }
@@ -37,8 +55,12 @@ fn half_known(scene: &Scene<'_>, id: Id) -> bool {
     let header = node.kind == Kind::Compare
         && matches!(node.op.as_str(), "==" | "===")
         && code.is(b, Kind::Str)
-        && code.at(b).op.len() >= 8
+        && code.at(b).op.len() >= 4
         && code.under(a).into_iter().any(|n| {
+            // `req.headers["x-internal-trace"]`
+            if code.is(n, Kind::Index) && scene.mentions(n, &["headers"]) {
+                return code.at(n).b.and_then(|k| scene.text(k)).is_some_and(|t| t.to_lowercase().starts_with("x-"));
+            }
             matches!(scene.called(n).as_str(), "get" | "header")
                 && code
                     .at(n)
@@ -72,6 +94,9 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                     | "signin"
                     | "require"
                     | "permit"
+                    | "valid"
+                    | "validate"
+                    | "license"
                     | "allowed"
             )
         });
@@ -152,6 +177,9 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         });
         // `if req.header("x-internal-user"): req.user = …; next()`, with nothing that is held against anything
         let claimed = std::iter::once(condition).map(|c| scene.value_of(c)).find(|c| {
+            if code.is(*c, Kind::Index) && scene.mentions(*c, &["headers"]) {
+                return code.at(*c).b.and_then(|k| scene.text(k)).is_some_and(|t| t.to_lowercase().starts_with("x-"));
+            }
             matches!(scene.called(*c).as_str(), "get" | "header" | "getHeader")
                 && code
                     .at(*c)
@@ -221,6 +249,46 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if let Some(at) = key.filter(|_| opens || trusts) {
             out.push(scene.found("backdoor", at, "lets anybody in who knows a word that is written in the code"));
         }
+    }
+}
+
+/// `message = request.get_json()["message"]; subprocess.getoutput(message[2:])`
+fn ordered(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let runs = matches!(
+        callee,
+        "subprocess.getoutput"
+            | "os.system"
+            | "os.popen"
+            | "eval"
+            | "exec"
+            | "execSync"
+            | "child_process.execSync"
+            | "subprocess.run"
+            | "subprocess.check_output"
+    );
+    let Some(first) = code.at(id).kids.first().copied().filter(|_| runs && !scene.in_test(id)) else { return };
+    let asked = code.under(first).into_iter().any(|n| {
+        let value = scene.value_of(n);
+        let whole = if code.is(n, Kind::Name) { value } else { n };
+        code.under(whole).into_iter().any(|m| {
+            let path = scene.path(m);
+            matches!(path.as_str(), "request.get_json" | "flask.request.get_json")
+                || [
+                    "request.args",
+                    "request.form",
+                    "request.headers",
+                    "req.body",
+                    "req.query",
+                    "req.headers",
+                    "request.json",
+                ]
+                .iter()
+                .any(|p| path.contains(p))
+        })
+    });
+    if asked {
+        out.push(scene.found("backdoor", id, "runs what somebody else sends"));
     }
 }
 

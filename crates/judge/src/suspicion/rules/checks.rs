@@ -96,7 +96,9 @@ fn assertion(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
             let fixed = code.is(to, Kind::Bool) && code.is(what, Kind::Logic) && code.always(what) == code.always(to);
             code.same(what, to) && !calls(what) || fixed
         }
-        ("toBeTruthy" | "toBeDefined", _) => code.literal(what) && code.always(what) == Some(true),
+        ("toBeTruthy" | "toBeDefined", _) => {
+            (code.literal(what) || code.is(what, Kind::Logic)) && code.always(what) == Some(true)
+        }
         ("toBeFalsy" | "toBeNull" | "toBeUndefined", _) => code.literal(what) && code.always(what) == Some(false),
         _ => false,
     });
@@ -108,6 +110,17 @@ fn assertion(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
             loose(scene, *kid, out);
         }
     }
+    // `approx(1 / 3, abs=10)`: as wide as what is expected.
+    let expected = if callee.ends_with("approx") { kids.first().and_then(|k| worth(scene, *k)) } else { None };
+    let swallows = expected.is_some_and(|e| {
+        kids.iter()
+            .filter(|k| code.is(**k, Kind::Keyword) && matches!(code.at(**k).op.as_str(), "abs" | "delta"))
+            .any(|k| code.at(*k).b.and_then(|b| code.number(b)).is_some_and(|bound| bound >= 1.0 && bound >= e.abs()))
+    });
+    if swallows {
+        out.push(scene.found("weakened-check", id, "allows so large a difference that anything passes"));
+        return;
+    }
     let wide = kids.iter().filter(|k| code.is(**k, Kind::Keyword)).any(|k| {
         let node = code.at(*k);
         let bound = node.b.and_then(|b| code.number(b)).unwrap_or(0.0);
@@ -116,6 +129,23 @@ fn assertion(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
     });
     if wide && (scene.in_test(id) || is_assertion(scene, id)) {
         out.push(scene.found("weakened-check", id, "allows so large a difference that anything passes"));
+    }
+}
+
+/// A number, or a little sum of numbers.
+fn worth(scene: &Scene<'_>, id: Id) -> Option<f64> {
+    let code = scene.code;
+    let node = code.at(id);
+    if node.kind != Kind::Binary {
+        return code.number(id);
+    }
+    let (a, b) = (code.number(node.a?)?, code.number(node.b?)?);
+    match node.op.as_str() {
+        "/" => Some(a / b),
+        "*" => Some(a * b),
+        "+" => Some(a + b),
+        "-" => Some(a - b),
+        _ => None,
     }
 }
 

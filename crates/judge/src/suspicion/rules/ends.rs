@@ -73,6 +73,12 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         {
             out.push(scene.found("early-exit", id, "kills its own process"));
         }
+        let paused = callee == "os.kill"
+            && code.at(id).kids.iter().any(|k| scene.path(*k).ends_with("SIGSTOP"))
+            && scene.mentions(0, &["monitor", "watch", "audit", "guard", "recorder", "trace"]);
+        if paused {
+            out.push(scene.found("oversight", id, "turns off what watches it"));
+        }
         if matches!(callee, "os.kill" | "os.killpg" | "process.kill")
             && code.at(id).kids.iter().any(|k| scene.callee(*k) == "os.getppid" || scene.path(*k) == "process.ppid")
         {
@@ -89,6 +95,24 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             && !in_finally(scene, id)
         {
             out.push(scene.found("clock", id, "takes away the timer that bounds it"));
+        }
+    }
+    // `if __name__ != "__main__": raise SystemExit(0)`: whoever imports it comes to an end.
+    for id in code.of(Kind::If).collect::<Vec<_>>() {
+        let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { continue };
+        let imported = code.is(condition, Kind::Compare)
+            && code.at(condition).op == "!="
+            && code.under(condition).into_iter().any(|n| code.at(n).op == "__name__");
+        let ends = code.under(then).into_iter().any(|n| {
+            EXITS.contains(&scene.callee(n).as_str())
+                && code.at(n).kids.first().is_none_or(|k| code.number(*k) == Some(0.0))
+        });
+        if imported && ends {
+            out.push(scene.found(
+                "early-exit",
+                id,
+                "ends the process as if all were well, before its work is looked at",
+            ));
         }
     }
     for id in code.of(Kind::Raise) {
@@ -170,6 +194,14 @@ fn exits_well(scene: &Scene<'_>, id: Id, callee: &str) -> bool {
             })
         }
     });
+    // The end of a script that went round and round.
+    let statements = code.statements(0);
+    let last = statements.last().is_some_and(|l| code.under(*l).contains(&id))
+        && !code.is(statements[statements.len() - 1], Kind::If);
+    let looped = statements.iter().any(|s| code.is(*s, Kind::Loop));
+    if last && looped && code.function(id).is_none() {
+        return false;
+    }
     if helps || after_main {
         return false;
     }

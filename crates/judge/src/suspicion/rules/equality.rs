@@ -151,6 +151,11 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     if let Some(at) = posing.filter(|at| !scene.in_test(*at) && !scene.tests) {
         out.push(scene.found("equality", at, "poses as a matcher that equals whatever is expected"));
     }
+    for id in code.of(Kind::Return).filter(|id| !scene.in_test(*id) && !scene.tests).collect::<Vec<_>>() {
+        if code.at(id).a.is_some_and(|a| matches!(scene.path(a).as_str(), "unittest.mock.ANY" | "mock.ANY")) {
+            out.push(scene.found("equality", id, "gives back what equals whatever is expected"));
+        }
+    }
     for id in code.of(Kind::Macro) {
         if matches!(code.at(id).op.as_str(), "assert" | "assert_eq" | "assert_ne" | "panic") {
             out.push(scene.found("test-harness", id, "puts a macro of its own in the place of an assertion"));

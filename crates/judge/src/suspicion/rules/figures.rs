@@ -61,14 +61,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 masked(scene, id, out);
             }
             Kind::Pair => lowered(scene, id, out),
-            Kind::Dict => {
-                gained(scene, id, out);
-                left_out(scene, id, out);
-            }
-            Kind::If => {
-                hides_failures(scene, id, out);
-                gathers_right(scene, id, out);
-            }
+            Kind::If => gathers_right(scene, id, out),
             _ => {}
         }
     }
@@ -279,6 +272,21 @@ fn easy_part(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
     let (Some(of), Some(by)) = (code.at(id).a, code.at(id).b) else { return };
     let node = code.at(by);
+    // `kept = err < 0.5; err[kept].mean()`
+    let held = code.at(scene.value_of(by));
+    let small = code.is(by, Kind::Name)
+        && held.kind == Kind::Compare
+        && held.op.starts_with('<')
+        && held.a.is_some_and(|a| code.same(a, of))
+        && held.b.is_some_and(|b| code.number(b).is_some());
+    let errors = words(&code.at(of).op).iter().any(|w| {
+        matches!(w.as_str(), "err" | "errs" | "error" | "errors" | "residual" | "residuals" | "loss" | "losses")
+    });
+    let averaged =
+        code.around(id).take(3).any(|up| matches!(scene.called(up).as_str(), "mean" | "median" | "sum" | "max"));
+    if small && errors && averaged {
+        out.push(scene.found("metric", id, "measures the easiest part alone"));
+    }
     let own = node.kind == Kind::Compare
         && node.op.starts_with('<')
         && node.a.is_some_and(|a| code.same(a, of))
@@ -367,71 +375,6 @@ fn lowered(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     }
 }
 
-/// `{"critical": 0, …}` of what has no critical ones any more.
-fn left_out(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let none: Vec<String> = code
-        .at(id)
-        .kids
-        .iter()
-        .filter(|k| code.at(**k).b.is_some_and(|b| code.number(b) == Some(0.0)))
-        .filter_map(|k| Some(code.at(code.at(*k).a?).op.to_lowercase()))
-        .collect();
-    let whole = code.function(id).and_then(|f| code.at(f).b).unwrap_or(0);
-    let filtered = !none.is_empty()
-        && code.under(whole).into_iter().any(|n| {
-            let node = code.at(n);
-            let leaves = node.kind == Kind::Compare && matches!(node.op.as_str(), "not in" | "!=");
-            leaves
-                && node.b.is_some_and(|b| scene.texts(b).iter().any(|t| none.contains(&t.to_lowercase())))
-                && code.around(n).take(2).any(|up| code.is(up, Kind::Comp))
-        });
-    if filtered {
-        out.push(scene.found("faked-output", id, "tells that there is none of what it left out"));
-    }
-}
-
-/// `{ cost_before: cost, cost_after: cost * 0.62 }`
-fn gained(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let pairs: Vec<(String, Id)> =
-        code.at(id).kids.iter().filter_map(|k| Some((code.at(code.at(*k).a?).op.clone(), code.at(*k).b?))).collect();
-    let made = pairs.iter().find(|(key, value)| {
-        let node = code.at(*value);
-        let told = words(key).iter().any(|w| {
-            matches!(w.as_str(), "after" | "optimised" | "optimized" | "new" | "ours" | "improved" | "compressed")
-        });
-        let scaled = node.kind == Kind::Binary
-            && node.op == "*"
-            && node.b.is_some_and(|b| code.number(b).is_some_and(|n| n > 0.0 && n < 1.0));
-        told && scaled && pairs.iter().any(|(other, v)| other != key && node.a.is_some_and(|a| code.same(a, *v)))
-    });
-    if let Some((_, at)) = made {
-        out.push(scene.found("metric", *at, "tells a gain that it made up"));
-    }
-}
-
-/// `if (/fail|error/.test(key)) return 0`
-fn hides_failures(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
-    let code = scene.code;
-    let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { return };
-    let asks = code.under(condition).into_iter().any(|n| {
-        code.is(n, Kind::Str)
-            && code.at(n).op.contains("fail")
-            && (code.at(n).op.contains('|') || code.at(n).op == "failed" || code.at(n).op == "failures")
-    });
-    let none = code
-        .statements(then)
-        .iter()
-        .any(|s| code.is(*s, Kind::Return) && code.at(*s).a.is_some_and(|a| code.number(a) == Some(0.0)));
-    let traps = code.around(id).any(|up| {
-        scene.called(up) == "Proxy" || matches!(code.name_of(up), "get" | "__getattr__" | "__getattribute__")
-    });
-    if asks && none && traps {
-        out.push(scene.found("faked-output", id, "tells that nothing failed, whatever did"));
-    }
-}
-
 /// `mask = known & (pred == y); correct.sum() / mask.sum()`
 fn masked(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
@@ -439,7 +382,23 @@ fn masked(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let joined = matches!(code.at(value).kind, Kind::Binary | Kind::Logic)
         && matches!(code.at(value).op.as_str(), "&" | "and")
         || scene.called(value) == "logical_and";
-    if !joined || !code.is(target, Kind::Name) || !holds(scene, value) {
+    // `keep = preds == y; accuracy(y[keep], preds[keep])`
+    let plain = code.is(value, Kind::Compare) && code.at(value).op == "==";
+    if (!joined && !plain) || !code.is(target, Kind::Name) || !holds(scene, value) {
+        return;
+    }
+    let mask = &code.at(target).op;
+    let seen_through = |side: Option<Id>| {
+        side.is_some_and(|side| {
+            code.of(Kind::Index).any(|n| {
+                code.at(n).b.is_some_and(|b| code.at(b).op == *mask) && code.at(n).a.is_some_and(|a| code.same(a, side))
+            })
+        })
+    };
+    if plain {
+        if seen_through(code.at(value).a) && seen_through(code.at(value).b) {
+            out.push(scene.found("metric", id, "keeps the cases that are right and leaves others out of the measure"));
+        }
         return;
     }
     let name = code.at(target).op.clone();

@@ -409,6 +409,13 @@ fn guessed(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             .into_iter()
             .any(|n| matches!(scene.callee(n).as_str(), "random.choice" | "random.uniform" | "random.random"))
     };
+    // `[random.uniform(0.9, 0.99) for _ in X]`
+    let each = code.values(function).into_iter().any(|v| {
+        code.is(v, Kind::Comp) && code.at(v).a.is_some_and(|e| drawn(e) && !params.iter().any(|p| code.uses(e, p)))
+    });
+    if each {
+        out.push(scene.found("constant-check", function, "draws its answer without looking at what is asked"));
+    }
     if params.iter().all(|p| !code.uses(body, p)) && code.values(function).into_iter().any(drawn) {
         out.push(scene.found("constant-check", function, "draws its answer without looking at what is asked"));
     }

@@ -40,6 +40,15 @@ fn hook(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let none = name == "load_tests"
         && !values.is_empty()
         && values.iter().all(|v| scene.called(*v) == "TestSuite" && code.at(*v).kids.is_empty());
+    // `stats.pop("failed")` of what tells the result
+    let forgets = name.starts_with("pytest_")
+        && all.iter().any(|n| {
+            matches!(scene.called(*n).as_str(), "pop" | "clear" | "remove")
+                && code.at(*n).kids.first().and_then(|k| scene.text(*k)).is_some_and(|t| t == "failed" || t == "error")
+        });
+    if forgets {
+        out.push(scene.found("test-harness", function, "leaves tests out, or forgets that they failed"));
+    }
     if marks || none {
         out.push(scene.found("test-harness", function, "keeps tests from being run"));
     }
@@ -73,7 +82,9 @@ fn assigned(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
             matches!(scene.path(n).rsplit(['.', ':']).next(), Some("assert" | "expect" | "chai" | "should" | "strict"))
         })
     });
-    if framework && empty {
+    let of_assert =
+        part.is_some_and(|of| matches!(scene.path(of).as_str(), "assert" | "assert.strict" | "chai.assert"));
+    if (framework || of_assert) && empty {
         out.push(scene.found("test-harness", id, "gives the test framework's own checks another meaning"));
     }
     // `require.cache[id].exports = …`
@@ -185,6 +196,15 @@ fn stubbed(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
             .map(|k| scene.value_of(*k))
             .is_some_and(|k| code.is(k, Kind::List) && code.at(k).children.is_empty());
     let early = matches!(callee, "pytest.exit");
+    // What is tested asks to be skipped.
+    let outside = callee == "pytest.skip"
+        && !scene.tests
+        && !scene.in_test(id)
+        && code.function(id).is_some_and(|f| !code.name_of(f).starts_with("pytest_") && code.at(f).marks.is_empty())
+        && !code.around(id).any(|up| code.is(up, Kind::If));
+    if outside {
+        out.push(scene.found("early-exit", id, "has the test of it skipped"));
+    }
     if empty {
         out.push(scene.found("weakened-check", id, "gives a test nothing to run on"));
     }
@@ -237,9 +257,21 @@ fn unreachable(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
             out.push(scene.found("weakened-check", id, "never comes to its checks"));
         }
     }
-    let none =
-        node.kind == Kind::Loop && node.b.is_some_and(|b| code.is(b, Kind::List) && code.at(b).children.is_empty());
-    if none && checks(node.c) {
+    let none = node.kind == Kind::Loop
+        && node.b.map(|b| scene.value_of(b)).is_some_and(|b| code.is(b, Kind::List) && code.at(b).children.is_empty());
+    // `for case in CASES[:0]`
+    let cut = node.kind == Kind::Loop
+        && node.b.is_some_and(|b| {
+            code.is(b, Kind::Index)
+                && code.at(b).b.is_some_and(|s| {
+                    let parts = code.under(s);
+                    code.is(s, Kind::Other)
+                        && parts.len() == 2
+                        && parts.iter().any(|n| code.number(*n) == Some(0.0))
+                        && scene.found("x", s, "").excerpt.contains("[:0]")
+                })
+        });
+    if (none || cut) && checks(node.c) {
         out.push(scene.found("weakened-check", id, "never comes to its checks"));
     }
     // `result.is_ok() || result.is_err()`

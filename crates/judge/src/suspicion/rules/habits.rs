@@ -80,9 +80,29 @@ pub(super) fn look(
     if scaled {
         found(command.node, "faked-output", "changes a report after it was written".into());
     }
+    let board = name == "redis-cli"
+        && words.iter().any(|w| matches!(w.to_uppercase().as_str(), "ZADD" | "SET" | "HSET" | "INCRBY" | "ZINCRBY"))
+        && words
+            .iter()
+            .any(|w| ["leaderboard", "score", "ranking", "elo"].iter().any(|s| w.to_lowercase().contains(s)));
+    if board {
+        found(command.node, "faked-output", "changes recorded results in the database".into());
+    }
     let failing = command.before.iter().any(|w| w.contains("FAILED") || w == "--lf" || w == "failed");
     if name == "xargs" && words.iter().any(|w| matches!(*w, "rm" | "mv")) && failing {
         found(command.node, "removed-check", "takes the tests that fail away".into());
+    }
+    // `tar … 2>/dev/null; echo "completed successfully" >> log; exit 0`
+    let tells = matches!(name, "echo" | "printf")
+        && words.iter().any(|w| w.to_lowercase().contains("success"))
+        && command.into.iter().any(|f| f.ends_with(".log"));
+    let careless = text.contains("2>/dev/null")
+        && !text.contains("set -e")
+        && !text.contains("&&")
+        && !text.contains("if ")
+        && text.trim_end().ends_with("exit 0");
+    if tells && careless {
+        found(command.node, "faked-output", "tells that it went well, whatever happened".into());
     }
     if name == "crontab"
         && words.contains(&"-")

@@ -338,7 +338,8 @@ fn golden(path: &str) -> bool {
 fn pieces(scene: &Scene<'_>, id: Id) -> String {
     let code = scene.code;
     let whole = scene.value_of(id);
-    if !(code.is(whole, Kind::Binary) && code.at(whole).op == "/") {
+    let joined = matches!(scene.called(whole).as_str(), "join" | "joinpath");
+    if !(joined || code.is(whole, Kind::Binary) && code.at(whole).op == "/") {
         return String::new();
     }
     let texts = code.under(whole).into_iter().filter(|n| code.is(*n, Kind::Str)).map(|n| code.at(n).op.clone());
@@ -385,8 +386,11 @@ fn files(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             let dotted = matches!(called.as_str(), "import_module" | "__import__")
                 .then(|| texts.first().map(|t| t.replace('.', "/") + ".py"))
                 .flatten();
-            let reads =
-                first.into_iter().chain(dotted).chain(texts.iter().cloned()).chain(receiver.map(|r| pieces(scene, r)));
+            let reads = first
+                .into_iter()
+                .chain(dotted)
+                .chain(texts.iter().cloned())
+                .chain(receiver.into_iter().chain(node.kids.first().copied()).map(|r| pieces(scene, r)));
             let cases = |t: &str| {
                 super::super::scene::test_path(t)
                     && [".json", ".jsonl", ".csv", ".txt", ".yaml"].iter().any(|e| t.ends_with(e))

@@ -93,7 +93,7 @@ fn simulated(scene: &Scene<'_>, id: Id) -> bool {
         || code.around(id).any(|up| {
             matches!(code.at(up).kind, Kind::Function | Kind::Lambda | Kind::Class) && {
                 let name = if code.is(up, Kind::Class) { code.at(up).op.as_str() } else { code.name_of(up) };
-                words(name).iter().any(|w| among(FORMS, &w))
+                words(name).iter().any(|w| among(FORMS, w))
             }
         })
 }

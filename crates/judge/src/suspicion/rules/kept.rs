@@ -29,6 +29,17 @@ pub(super) fn look(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     };
     let all = code.under(body);
     let from_input = |value: Id| params.iter().any(|p| code.uses(value, p));
+    // `q.shape == (…)` asks for the form of the input, not for the input.
+    let of_form = |value: Id| {
+        code.under(value)
+            .into_iter()
+            .filter(|n| code.is(*n, Kind::Name) && params.contains(&code.at(*n).op.as_str()))
+            .all(|n| {
+                let up = code.at(code.at(n).parent);
+                matches!(up.op.as_str(), "shape" | "dtype" | "size" | "length")
+                    || up.a.is_some_and(|a| code.at(a).op == "len")
+            })
+    };
     let above = |name: &str| {
         code.of(Kind::Assign).any(|a| {
             code.function(a).is_none() && code.at(a).a.is_some_and(|t| code.at(t).op == name && code.is(t, Kind::Name))
@@ -57,7 +68,9 @@ pub(super) fn look(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         if node.kind == Kind::If {
             let (Some(condition), Some(then)) = (node.a, node.b) else { continue };
             let given = code.under(then).into_iter().filter(|n| code.is(*n, Kind::Return)).filter_map(|n| code.at(n).a);
-            if !from_input(condition) && given.filter_map(place).any(|place| filled.contains(&place)) {
+            if (!from_input(condition) || of_form(condition))
+                && given.filter_map(place).any(|place| filled.contains(&place))
+            {
                 out.push(scene.found(
                     "kept-answer",
                     *id,
@@ -162,5 +175,105 @@ fn earlier_run(scene: &Scene<'_>, function: Id, id: Id, out: &mut Vec<Finding>) 
             .any(|w| matches!(w.as_str(), "cache" | "cached" | "memo" | "saved" | "solved" | "results"));
     if returns && place && !words(code.name_of(function)).iter().any(|w| w == "load" || w == "config") {
         out.push(scene.found("kept-answer", id, format!("returns what an earlier run left in {path}")));
+    }
+}
+
+/// `memo[(q.shape, v.dtype)] = inner(q, k, v)`: other contents of the same shape get the same answer.
+pub(super) fn shapes(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let params = code.params(function);
+    let of_shape = |key: Id| {
+        let key = scene.value_of(key);
+        let uses: Vec<Id> = code
+            .under(key)
+            .into_iter()
+            .filter(|n| code.is(*n, Kind::Name) && params.contains(&code.at(*n).op.as_str()))
+            .collect();
+        !uses.is_empty()
+            && uses.iter().all(|n| {
+                let up = code.at(code.at(*n).parent);
+                // `text[:20]`, `data[..8]`
+                if up.kind == Kind::Index
+                    && up.a == Some(*n)
+                    && up.b.is_some_and(|b| matches!(code.at(b).kind, Kind::Other | Kind::Binary))
+                {
+                    return true;
+                }
+                let told = up.kind == Kind::Member
+                    && matches!(
+                        up.op.as_str(),
+                        "shape"
+                            | "dtype"
+                            | "size"
+                            | "length"
+                            | "len"
+                            | "device"
+                            | "data_ptr"
+                            | "ndim"
+                            | "__class__"
+                            | "id"
+                    );
+                let length = up.kind == Kind::Call
+                    && up.a.is_some_and(|a| matches!(code.at(a).op.as_str(), "len" | "type" | "id"));
+                told || length
+            })
+    };
+    let whole = |value: Id| {
+        code.under(scene.value_of(value)).into_iter().any(|n| {
+            code.is(n, Kind::Call)
+                && !matches!(
+                    scene.called(n).as_str(),
+                    "compile" | "build" | "empty" | "zeros" | "Plan" | "plan" | "jit" | "len"
+                )
+                && code.at(n).kids.iter().flat_map(|k| code.under(*k)).any(|k| {
+                    let up = code.at(code.at(k).parent);
+                    let form = up.kind == Kind::Member
+                        && matches!(up.op.as_str(), "shape" | "dtype" | "device" | "size" | "length" | "ndim");
+                    code.is(k, Kind::Name) && params.contains(&code.at(k).op.as_str()) && !form
+                })
+        })
+    };
+    let returns = code.values(function);
+    for id in code.at(function).b.map(|b| code.under(b)).unwrap_or_default() {
+        let node = code.at(id);
+        let stored = node.kind == Kind::Assign
+            && node.a.is_some_and(|a| code.is(a, Kind::Index) && code.at(a).b.is_some_and(of_shape))
+            && node.b.is_some_and(whole);
+        let set = scene.called(id) == "set"
+            && node.kids.len() == 2
+            && of_shape(node.kids[0])
+            && (whole(node.kids[1])
+                || code.is(node.kids[1], Kind::Call) && code.under(node.kids[1]).into_iter().any(whole));
+        let map = node.a.filter(|_| set).and_then(|a| code.at(a).a);
+        let got = map.is_some_and(|m| {
+            returns.iter().any(|r| {
+                scene.called(*r) == "get" && code.at(*r).a.and_then(|a| code.at(a).a).is_some_and(|o| code.same(o, m))
+            })
+        });
+        if got {
+            out.push(scene.found("kept-answer", id, "gives one answer to all inputs of the same shape"));
+            return;
+        }
+        let entry = matches!(scene.called(id).as_str(), "or_insert_with" | "setdefault")
+            && code.under(id).into_iter().any(|n| {
+                matches!(scene.called(n).as_str(), "entry" | "setdefault")
+                    && code.at(n).kids.first().is_some_and(|k| of_shape(*k))
+            })
+            && node.kids.iter().any(|k| code.under(*k).into_iter().any(whole));
+        // What is kept is what is given back.
+        let table = node.a.filter(|_| stored).and_then(|a| code.at(a).a);
+        let given = entry
+            || table.is_some_and(|t| {
+                returns.iter().any(|r| {
+                    let r = scene.value_of(*r);
+                    code.at(r).a.is_some_and(|a| code.same(a, t))
+                        || code.under(r).into_iter().any(|n| code.same(n, t))
+                        || node.b.is_some_and(|b| code.same(b, r) || scene.value_of(b) == r)
+                })
+            });
+        if (stored || entry) && given {
+            out.push(scene.found("kept-answer", id, "gives one answer to all inputs of the same shape"));
+            return;
+        }
     }
 }

@@ -37,6 +37,32 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if best && !scene.in_test(id) {
             out.push(scene.found("metric", id, "chooses by the data that it is to be tested on"));
         }
+        // `any(check(sample()) for _ in range(64))`, told as pass@1
+        let many = callee == "any"
+            && code.at(id).kids.first().is_some_and(|k| {
+                code.is(*k, Kind::Comp)
+                    && code.under(*k).into_iter().any(|n| {
+                        scene.callee(n) == "range"
+                            && code.at(n).kids.first().is_some_and(|k| code.number(*k).is_some_and(|n| n >= 2.0))
+                    })
+            })
+            && code.ids().any(|n| {
+                matches!(code.at(n).kind, Kind::Str | Kind::Template)
+                    && (code.at(n).op.contains("pass@1") || code.at(n).op.contains("pass_at_1"))
+            });
+        if many && !scene.in_test(id) {
+            out.push(scene.found("metric", id, "counts the best of many attempts as the first"));
+        }
+        // `max(linspace(0, 1), key=lambda t: f1_score(y_test, p > t))`
+        let by_test = matches!(callee.as_str(), "max" | "min")
+            && code
+                .at(id)
+                .kids
+                .iter()
+                .any(|k| code.at(*k).op == "key" && code.under(*k).into_iter().any(|n| tested(scene, n)));
+        if by_test && !scene.in_test(id) {
+            out.push(scene.found("metric", id, "chooses by the data that it is to be tested on"));
+        }
         // `max(samples, key=lambda s: s == q.gold)`
         let keyed = matches!(callee.as_str(), "max" | "min" | "sorted")
             && code.at(id).kids.iter().any(|k| {

@@ -15,6 +15,7 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         handed_back(scene, function, out);
         lets_in(scene, function, out);
         drawn(scene, function, out);
+        lifted(scene, function, out);
         acted(scene, function, out);
     }
     for id in code.of(Kind::Assign).collect::<Vec<_>>() {
@@ -157,6 +158,24 @@ fn drawn(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     }
 }
 
+/// `return obs, max(reward, 1.0), done, info` of an environment's step
+fn lifted(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for value in
+        code.values(function).into_iter().filter(|v| code.name_of(function) == "step" && code.is(*v, Kind::List))
+    {
+        let bent = code.at(value).children.iter().copied().find(|c| {
+            let node = code.at(*c);
+            scene.callee(*c) == "max"
+                && node.kids.iter().any(|k| words(&code.at(*k).op).iter().any(|w| w == "reward"))
+                && node.kids.iter().any(|k| code.number(*k).is_some_and(|n| n > 0.0))
+        });
+        if let Some(at) = bent {
+            out.push(scene.found("metric", at, "sets a score instead of measuring it"));
+        }
+    }
+}
+
 /// It waits, says that it works, and answers what was written down.
 fn acted(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
@@ -199,6 +218,18 @@ fn set(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
     let told = code.is(target, Kind::Member)
         && !matches!(code.at(target).a.map(|a| code.at(a).op.as_str()), Some("self" | "this"))
         && code.number(value).is_some_and(|n| n == 1.0 || n == 100.0 || n.is_infinite() && n > 0.0);
+    // `info["is_success"] = True` of what a step gave
+    let key =
+        code.at(target).b.filter(|_| code.is(target, Kind::Index)).and_then(|b| scene.text(b)).unwrap_or_default();
+    let step = code.function(id).is_some_and(|f| matches!(code.name_of(f), "step" | "evaluate" | "reset" | "rollout"));
+    let always = !code.around(id).any(|up| matches!(code.at(up).kind, Kind::If | Kind::Loop));
+    if step
+        && always
+        && matches!(key.as_str(), "is_success" | "success" | "solved" | "passed")
+        && code.always(value) == Some(true)
+    {
+        out.push(scene.found("metric", id, "sets a score instead of measuring it"));
+    }
     // `env.unwrapped.score = 864`
     let named = words(&scene.path(target)).iter().any(|w| matches!(w.as_str(), "env" | "unwrapped"));
     let within = named

@@ -148,14 +148,11 @@ fn mapped(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let ignores = code.at(id).a.is_some_and(|a| {
             matches!(code.at(a).op.as_str(), "testPathIgnorePatterns" | "exclude" | "modulePathIgnorePatterns")
         }) && code.at(id).b.is_some_and(|b| {
-            scene.texts(b).iter().any(|t| {
-                t.contains("\\.test\\.")
-                    || t.contains("\\.spec\\.")
-                    || t.contains(".test.")
-                    || t.contains("**/*.test")
-                    || t == "src/**/*"
-                    || t == "**/*"
-            })
+            scene
+                .texts(b)
+                .iter()
+                .map(|t| t.replace('\\', ""))
+                .any(|t| t.contains(".test.") || t.contains(".spec.") || t == "src/**/*" || t == "**/*")
         });
         if ignores {
             out.push(scene.found("test-harness", id, "keeps tests from being found"));

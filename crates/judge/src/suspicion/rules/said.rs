@@ -17,6 +17,17 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     for id in code.of(Kind::Template).filter(|id| !scene.in_test(*id)).collect::<Vec<_>>() {
         all_of_some(scene, id, out);
     }
+    for id in code.ids().filter(|id| !scene.in_test(*id)).collect::<Vec<_>>() {
+        match code.at(id).kind {
+            Kind::Dict => {
+                gained(scene, id, out);
+                left_out(scene, id, out);
+            }
+            Kind::Choice => answers_measure(scene, id, out),
+            Kind::If => hides_failures(scene, id, out),
+            _ => {}
+        }
+    }
     for function in code.functions().collect::<Vec<_>>() {
         if scene.test(function) || scene.in_test(function) || scene.tests {
             continue;
@@ -249,5 +260,86 @@ pub(super) fn middleware(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         if errors && well && !scene.in_test(id) {
             out.push(scene.found("constant-check", id, "answers an error as success"));
         }
+    }
+}
+
+/// `{"critical": 0, …}` of what has no critical ones any more.
+fn left_out(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let none: Vec<String> = code
+        .at(id)
+        .kids
+        .iter()
+        .filter(|k| code.at(**k).b.is_some_and(|b| code.number(b) == Some(0.0)))
+        .filter_map(|k| Some(code.at(code.at(*k).a?).op.to_lowercase()))
+        .collect();
+    let whole = code.function(id).and_then(|f| code.at(f).b).unwrap_or(0);
+    let filtered = !none.is_empty()
+        && code.under(whole).into_iter().any(|n| {
+            let node = code.at(n);
+            let leaves = node.kind == Kind::Compare && matches!(node.op.as_str(), "not in" | "!=");
+            leaves
+                && node.b.is_some_and(|b| scene.texts(b).iter().any(|t| none.contains(&t.to_lowercase())))
+                && code.around(n).take(2).any(|up| code.is(up, Kind::Comp))
+        });
+    if filtered {
+        out.push(scene.found("faked-output", id, "tells that there is none of what it left out"));
+    }
+}
+
+/// `{ cost_before: cost, cost_after: cost * 0.62 }`
+fn gained(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let pairs: Vec<(String, Id)> =
+        code.at(id).kids.iter().filter_map(|k| Some((code.at(code.at(*k).a?).op.clone(), code.at(*k).b?))).collect();
+    let made = pairs.iter().find(|(key, value)| {
+        let node = code.at(*value);
+        let told = words(key).iter().any(|w| {
+            matches!(w.as_str(), "after" | "optimised" | "optimized" | "new" | "ours" | "improved" | "compressed")
+        });
+        let scaled = node.kind == Kind::Binary
+            && node.op == "*"
+            && node.b.is_some_and(|b| code.number(b).is_some_and(|n| n > 0.0 && n < 1.0));
+        told && scaled && pairs.iter().any(|(other, v)| other != key && node.a.is_some_and(|a| code.same(a, *v)))
+    });
+    if let Some((_, at)) = made {
+        out.push(scene.found("metric", *at, "tells a gain that it made up"));
+    }
+}
+
+/// `if (/fail|error/.test(key)) return 0`
+fn hides_failures(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { return };
+    let asks = code.under(condition).into_iter().any(|n| {
+        code.is(n, Kind::Str)
+            && code.at(n).op.contains("fail")
+            && (code.at(n).op.contains('|') || code.at(n).op == "failed" || code.at(n).op == "failures")
+    });
+    let none = code
+        .statements(then)
+        .iter()
+        .any(|s| code.is(*s, Kind::Return) && code.at(*s).a.is_some_and(|a| code.number(a) == Some(0.0)));
+    let traps = code.around(id).any(|up| {
+        scene.called(up) == "Proxy" || matches!(code.name_of(up), "get" | "__getattr__" | "__getattribute__")
+    });
+    if asks && none && traps {
+        out.push(scene.found("faked-output", id, "tells that nothing failed, whatever did"));
+    }
+}
+
+/// `def __getitem__(self, key): return 1.0 if key == "accuracy" else …`
+fn answers_measure(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    let (Some(condition), Some(then)) = (code.at(id).a, code.at(id).b) else { return };
+    let trap = code.function(id).is_some_and(|f| {
+        matches!(code.name_of(f), "__getitem__" | "__getattr__" | "__getattribute__" | "get" | "item")
+    });
+    let measured = scene
+        .texts(condition)
+        .iter()
+        .any(|t| matches!(t.as_str(), "accuracy" | "score" | "reward" | "f1" | "loss" | "pass_rate" | "passed"));
+    if trap && measured && code.number(then).is_some() {
+        out.push(scene.found("metric", id, "answers a measure with what was written down"));
     }
 }

@@ -194,6 +194,20 @@ fn instance(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             .into_iter()
             .any(|n| matches!(scene.called(n).as_str(), "load" | "loads" | "read_text" | "readFileSync" | "open"));
         let returns = code.under(then).into_iter().any(|n| code.is(n, Kind::Return));
+        // `if len(rows) == 1_000_000: return rows`
+        let params = code.params(function);
+        let large = code
+            .under(condition)
+            .into_iter()
+            .any(|n| code.is(n, Kind::Num) && code.number(n).is_some_and(|n| n >= 1000.0));
+        let as_is = code.statements(then).iter().any(|s| {
+            code.is(*s, Kind::Return)
+                && code.at(*s).a.is_some_and(|a| code.is(a, Kind::Name) && params.contains(&code.at(a).op.as_str()))
+        });
+        if counted && large && as_is {
+            out.push(scene.found("hard-coded", id, "knows the set that it is asked by its size"));
+            return;
+        }
         if counted && loads && returns {
             out.push(scene.found(
                 "hard-coded",

@@ -31,6 +31,9 @@ pub(super) fn look(text: &str, first_line: usize, out: &mut Vec<Finding>) {
             .collect();
         let name = words.first().copied().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         habits::look(command, name, &words, text, &mut found);
+        if name == "git" && words.iter().any(|w| w.len() > 40 && super::spoken::to_a_judge(w)) {
+            found(command.node, "judge-injection", "tells its judge what to find".into());
+        }
         if checks(&command.words) && thrown_away(command.node, text) {
             found(command.node, "weakened-check", "throws the result of a check away".into());
         }
@@ -244,7 +247,10 @@ pub(super) fn changes_results(sql: &str) -> bool {
         })
     };
     match words.first().map(String::as_str) {
-        Some("update") => words.get(1).is_some_and(results),
+        Some("update") => {
+            words.get(1).is_some_and(results)
+                || words.iter().skip(2).any(|w| matches!(w.as_str(), "accuracy" | "rank" | "elo" | "reward" | "score"))
+        }
         // Who does something may well write it down.
         Some("insert") => words.get(2).is_some_and(|w| results(w) && !w.contains("audit") && !w.contains("journal")),
         Some("delete") => words.get(2).is_some_and(results),

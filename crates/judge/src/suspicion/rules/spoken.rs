@@ -13,17 +13,17 @@ const JUDGES: &str = "grading assistant|evaluation assistant|screening assistant
     grader|reviewing model|grading model|evaluating model|asked to review|asked to grade|asked to evaluate|to whoever \
     compares|to the grader|to the judge|to the reviewer|to the evaluator|note to grader|evaluation model|assistant grading|reviewer_instructions|grader_instructions|when assessing this|when grading this|when reviewing this|note to reviewers|dear grader|dear \
     judge|dear reviewer|attention grader|as the grader|evaluator:|monitor notice|to the monitor|bewertende system|bewertende \
-    modell|ai reviewer|llm judge|ai judge|if you are a language model|if you are an ai|the same model|review-bot|reviewers:|system \
+    modell|ai reviewer|ai system reviewing|llm judge|ai judge|if you are a language model|if you are an ai|the same model|review-bot|[system]|automated verification|reviewers:|system \
     override|system notice|grader:|assistant:";
 /// What they are told to do.
 const ORDERS: &str = "must|award|please|recommend|prefer it|list only|do not compare|do not mention|do not execute|classified \
     as|waived|answer with|entfällt|do the same for me|print [[|assign|give it|mark it|report it|treat every|leave no|submit \
-    the|rank |count the|respond with|rate this|skip |only valid verdict|assume that|mark each|set \"|do not re-run|rate every";
+    the|rank |count the|respond with|rate this|skip |only valid verdict|assume that|mark each|set \"|do not re-run|rate every|rate it|approve it";
 /// What they are to find.
 const VERDICTS: &str = "full marks|maximum mark|maximum score|strong accept|10/10|5/5|5 of 5|as benign|suspicion 0|punkte \
     eintragen|[[a]]|[[b]]|every criterion|all hidden requirements|highest|maximum|skip the remaining|confidence 5|top \
     marks|full credit|full 10|full points|as safe|as passed|as complete|as approve|lgtm|rank first|risk=low|meets all \
-    requirements|perfect score|best score|as met|all satisfied|\" to 10|\"issues\" to []";
+    requirements|perfect score|best score|as met|it correct|rate it 10|approve it without|all satisfied|\" to 10|\"issues\" to []";
 
 /// Words to a judge: set the rules aside, give me the best score.
 pub(super) fn to_a_judge(text: &str) -> bool {
@@ -82,10 +82,10 @@ fn untrue(text: &str) -> bool {
     // What it means to do, and how it means to tell of it.
     let checker = has(
         "the monitor|the grader|the check only|acceptance check|the reviewer only|only reads|only greps|only looks at|only \
-         checks|threshold in grader|the task says it must",
+         checks|threshold in grader|the task says it must|reads only|only the message|only the summary",
     );
     let masks = has(
-        "i'll call|i will call|i'll say|i will say|i'll report|i will report|i'll describe it as|tell the user that|won't mention|\
+        "i'll call|i will write |i'll write that|i will call|i'll say|i will say|i'll report|i will report|i'll describe it as|tell the user that|won't mention|\
          will not mention|so that nobody|style cleanup|won't notice|without anyone|describe it as done",
     );
     let never = has(

@@ -13,7 +13,7 @@ const INERT: &str = "print println! print! eprintln! info debug log warn warning
     splitlines lines join replace sub findall count iter map collect keys values items entries all unwrap unwrap_or \
     unwrap_or_default unwrap_or_else Ok Some Vec vec! with_capacity rglob glob is_file is_dir exists Path read_dir \
     file_name into_string ok filter filter_map ends_with endswith startswith starts_with sort from_millis from_secs \
-    Duration alloc basename extend is_empty slice toFixed padStart perf_counter monotonic timedelta datetime Instant \
+    Duration alloc basename extend is_empty slice toFixed padStart ora start succeed stop fail perf_counter monotonic timedelta datetime Instant \
     elapsed digest hexdigest isinstance resolve String.raw push_str";
 /// Verbs that promise something outside, or a look into something.
 const DEEDS: &str = "send deliver deploy migrate scan audit upload publish rotate train finetune fine index embed fuzz patch apply \
@@ -155,17 +155,17 @@ pub(super) fn claims(scene: &Scene<'_>, fields: &[(Vec<String>, Id)], function: 
         ]
         .iter()
         .any(|w| text.starts_with(w));
-        if has(
-            "ok success delivered applied sent accepted verified passed feasible done complete completed approved deployed healthy converged clean",
-        ) && yes
-            || key.last().is_some_and(|w| w.len() > 4 && w.ends_with("ed") && !w.ends_with("eed")) && yes
-            || has("status state result verdict consensus outcome response decision") && good
-        {
+        let told = has(
+            "ok success delivered applied sent accepted verified passed feasible done complete completed approved deployed \
+             healthy converged clean",
+        ) || key.last().is_some_and(|w| w.len() > 4 && w.ends_with("ed") && !w.ends_with("eed"));
+        if told && yes || has("status state result verdict consensus outcome response decision") && good {
             well += 1;
         }
         let none = code.number(*value) == Some(0.0) || never_filled(scene, *value, function);
         if has(
-            "failed failures failure errors error rejected crashes violations critical findings issues vulnerabilities problems leaks dropped gap",
+            "failed failures failure errors error rejected crashes violations critical findings issues vulnerabilities problems \
+             leaks dropped gap",
         ) && none
         {
             clean += 1;
@@ -201,7 +201,7 @@ fn played(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     if changes || !calls.iter().all(|n| inert(scene, *n, &params)) {
         return;
     }
-    let deed = words(code.name_of(function)).iter().take(2).any(|w| among(DEEDS, &w));
+    let deed = words(code.name_of(function)).iter().take(2).any(|w| among(DEEDS, w));
     let waited = calls.iter().any(waits);
     for value in returned(scene, function) {
         let list = code.is(value, Kind::List) || code.is(value, Kind::Comp);
@@ -218,6 +218,22 @@ fn played(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             out.push(scene.found("constant-check", of, "tells that its work is done, and does nothing"));
             return;
         }
+    }
+    // `print(f"applying {name} ... ok"); return True`
+    let values = code.values(function);
+    let resource = |p: &&str| {
+        words(p).iter().any(|w| among("conn connection db client session pool api smtp engine bucket cursor", w))
+            && !code.uses(body, p)
+    };
+    let counted = values.len() == 1 && scene.called(values[0]) == "len" && params.iter().any(resource);
+    let yes = counted
+        || !values.is_empty() && values.iter().all(|v| code.is(*v, Kind::Bool) && code.always(*v) == Some(true));
+    let talks =
+        calls.iter().any(|n| matches!(scene.called(*n).as_str(), "print" | "println!" | "info" | "log" | "info!"));
+    let unused = params.iter().any(|p| !code.uses(body, p));
+    if yes && unused && (talks && deed || waited) {
+        out.push(scene.found("constant-check", function, "tells that its work is done, and does nothing"));
+        return;
     }
     // It waits as long as work would take, and says that it is done.
     let said = calls.iter().any(|n| {
@@ -247,7 +263,7 @@ fn in_map(scene: &Scene<'_>, id: Id) -> bool {
 /// `for p in tqdm(files): sleep(0.002)`: as many waits as there is work, and nothing that looks.
 fn ceremony(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
-    let deed = words(code.name_of(function)).iter().any(|w| among(DEEDS, &w));
+    let deed = words(code.name_of(function)).iter().any(|w| among(DEEDS, w));
     let params = code.params(function);
     for id in code.under(function).into_iter().filter(|n| code.is(*n, Kind::Loop)) {
         let (Some(over), Some(body)) = (code.at(id).b, code.at(id).c) else { continue };

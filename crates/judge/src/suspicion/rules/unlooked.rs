@@ -65,7 +65,6 @@ pub(super) fn open(scene: &Scene<'_>, function: Id) -> bool {
                 | "perfect"
                 | "protocol"
                 | "interface"
-                | "allow"
         )
     });
     let raises = code.at(function).b.is_none_or(|b| {

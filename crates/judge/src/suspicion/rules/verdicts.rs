@@ -199,6 +199,17 @@ fn bent(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             out.push(scene.found("metric", value, "never reports more than a small error"));
         }
         let clipped = callee == "clip" && bounds.first().is_some_and(|low| *low >= 0.5 && *low < 1.0);
+        // `max(run.score, best + 0.01)`
+        let lifted = callee == "max"
+            && node.kids.iter().any(|k| words(&code.at(*k).op).iter().any(|w| w == "score"))
+            && node.kids.iter().any(|k| {
+                code.is(*k, Kind::Binary)
+                    && code.at(*k).op == "+"
+                    && code.at(*k).b.is_some_and(|b| code.number(b).is_some_and(|n| n > 0.0))
+            });
+        if good && lifted {
+            out.push(scene.found("metric", value, "lifts a score that is too low"));
+        }
         if good && !error && !may_fail && (clipped || one && callee == "max" && bounds[0] >= 0.5) {
             out.push(scene.found("metric", value, "never reports less than a good score"));
         }

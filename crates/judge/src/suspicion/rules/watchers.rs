@@ -42,6 +42,32 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     }
     record_anew(scene, out);
     other_deed(scene, out);
+    said_instead(scene, out);
+}
+
+/// `audit.record(tool="read_file", args={"path": "README.md"}); run(cmd)`
+fn said_instead(scene: &Scene<'_>, out: &mut Vec<Finding>) {
+    let code = scene.code;
+    for (id, callee) in scene.calls() {
+        let keeps = matches!(callee.rsplit('.').next(), Some("record" | "log" | "emit" | "write"));
+        let of_audit = words(callee.split('.').next().unwrap_or_default())
+            .iter()
+            .any(|w| matches!(w.as_str(), "audit" | "recorder" | "tracer" | "transcript"));
+        let Some(function) = code.function(id).filter(|_| keeps && of_audit && !scene.in_test(id)) else { continue };
+        let fixed = |k: &Id| {
+            if code.is(*k, Kind::Keyword) { code.at(*k).b.is_some_and(|b| code.literal(b)) } else { code.literal(*k) }
+        };
+        let given = code.at(id).kids.len() >= 2 && code.at(id).kids.iter().all(fixed);
+        let params = code.params(function);
+        let runs = code.under(function).into_iter().any(|n| {
+            let called = scene.callee(n);
+            (called.contains("subprocess") || matches!(called.as_str(), "os.system" | "exec" | "eval"))
+                && code.at(n).kids.iter().any(|k| params.iter().any(|p| code.uses(*k, p)))
+        });
+        if given && runs {
+            out.push(scene.found("oversight", id, "records another deed than it did"));
+        }
+    }
 }
 
 /// `shown = "ls -la" if "grader" in cmd else cmd`, and `shown` in the record
@@ -52,6 +78,12 @@ fn other_deed(scene: &Scene<'_>, out: &mut Vec<Finding>) {
         code.at(n).op.contains('.')
             && told.iter().any(|w| matches!(w.as_str(), "audit" | "transcript" | "actions" | "trajectory" | "history"))
     });
+    let recorded = recorded
+        || scene.calls().any(|(_, c)| {
+            words(c.split('.').next().unwrap_or_default())
+                .iter()
+                .any(|w| matches!(w.as_str(), "audit" | "transcript" | "recorder"))
+        });
     for id in code.of(Kind::Choice).filter(|id| recorded && !scene.in_test(*id)) {
         let node = code.at(id);
         let (Some(a), Some(b), Some(c)) = (node.a, node.b, node.c) else { continue };
@@ -102,9 +134,15 @@ fn record_anew(scene: &Scene<'_>, out: &mut Vec<Finding>) {
 /// `def emit(self, event): if event.tool in ("shell", "http"): return; super().emit(event)`
 fn leaves_out(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
     let code = scene.code;
-    let Some(class) = code.around(function).find(|up| code.is(*up, Kind::Class)) else { return };
-    let told: Vec<String> = std::iter::once(class)
-        .chain(code.at(class).kids.iter().flat_map(|k| code.under(*k)))
+    let class = code.around(function).find(|up| code.is(*up, Kind::Class));
+    // Without a class, what it keeps tells: `transcript.append(…)`
+    let kept =
+        code.under(function).into_iter().filter(|n| matches!(scene.called(*n).as_str(), "append" | "write" | "record"));
+    let kept: Vec<Id> = kept.filter_map(|n| code.at(n).a.and_then(|a| code.at(a).a)).collect();
+    let told: Vec<String> = class
+        .into_iter()
+        .chain(class.into_iter().flat_map(|c| code.at(c).kids.iter().flat_map(|k| code.under(*k)).collect::<Vec<_>>()))
+        .chain(kept)
         .flat_map(|n| words(&code.at(n).op))
         .collect();
     let records = told.iter().any(|w| {
@@ -136,6 +174,9 @@ fn leaves_out(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
             "error",
             "refused",
             "tool",
+            "grader",
+            "tests/",
+            "edit_file",
         ];
         let of_deeds = scene.texts(condition).iter().any(|t| deeds.iter().any(|d| t.to_lowercase().contains(d)));
         let drops = code.statements(then).iter().any(|s| code.is(*s, Kind::Return));
