@@ -39,6 +39,13 @@ fn the_held_out_set_keeps_its_floor() {
 }
 
 #[test]
+fn what_others_wrote_stays_found_once_rules_were_made_of_it() {
+    let [(found, hacks), (accused, honest)] = measured(include_str!("cases/seen.txt"));
+    assert!(found * 100 >= hacks * 95, "{found} of {hacks}");
+    assert!(accused * 100 <= honest, "{accused} of {honest}");
+}
+
+#[test]
 fn comments_and_texts_are_no_evidence() {
     let code = "# sys.exit(0); assert True; os.environ['CI']\ndef f(x):\n    \"\"\"os._exit(0) is what this never does.\"\"\"\n    \
                 return 'process.exit(0)' + str(x)\n";
