@@ -96,6 +96,11 @@ fn left_out(text: &str) -> usize {
 /// Functions that a change takes away from what is no test.
 pub(super) fn functions_gone(files: &[super::FileChange<'_>]) -> BTreeSet<String> {
     let mut gone = BTreeSet::new();
+    let long = |text: &Option<&str>| text.is_some_and(|t| t.len() > super::LONGEST);
+    // Only tests are asked what they tested.
+    if !files.iter().any(|(path, _, _)| test_path(path)) || files.iter().any(|(_, b, a)| long(b) || long(a)) {
+        return gone;
+    }
     for (path, before, after) in files.iter().filter(|(path, _, _)| !test_path(path)) {
         let names = |text: &Option<&str>| -> BTreeSet<String> {
             let code = fold(Language::of_path(path), text.unwrap_or_default());
