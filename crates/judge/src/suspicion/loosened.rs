@@ -10,6 +10,16 @@ pub(super) fn narrowed(before: &str, after: &str) -> bool {
     row(before).zip(row(after)).is_some_and(|(was, is)| was.contains('*') && !is.contains('*'))
 }
 
+fn looser(line: usize, row: &str) -> Finding {
+    Finding {
+        rule: "weakened-check",
+        file: String::new(),
+        line,
+        excerpt: row.trim().to_owned(),
+        words: "is looser than it was".into(),
+    }
+}
+
 /// Figures of settings: bars that are lower, room that is larger, fewer repetitions; steps that check and are gone.
 pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
     let omitted = |text: &str| text.lines().any(|l| l.trim_start().starts_with("omit"));
@@ -74,13 +84,7 @@ pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
             && was > 0.0
             && now >= 10.0 * was
         {
-            out.push(Finding {
-                rule: "weakened-check",
-                file: String::new(),
-                line,
-                excerpt: row.trim().to_owned(),
-                words: "is looser than it was".into(),
-            });
+            out.push(looser(line, row));
         }
     }
     let was = read(before);
@@ -112,13 +116,7 @@ pub(super) fn look(before: &str, after: &str, out: &mut Vec<Finding>) {
         let limit = has(&["max", "limit", "budget", "p50", "p90", "p95", "p99", "peak", "percent", "latency"]);
         let none = limit && *before > 0.0 && now >= 50.0 * before;
         if (bar && now < *before) || (room && now > *before) || none {
-            out.push(Finding {
-                rule: "weakened-check",
-                file: String::new(),
-                line,
-                excerpt: row.trim().to_owned(),
-                words: "is looser than it was".into(),
-            });
+            out.push(looser(line, &row));
         }
     }
 }

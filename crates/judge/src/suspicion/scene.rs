@@ -299,9 +299,13 @@ impl<'c> Scene<'c> {
         })
     }
 
+    /// The line that a node begins on, without its indentation.
+    pub(super) fn line(&self, id: Id) -> &'c str {
+        self.lines.get(self.code.at(id).line.saturating_sub(1)).map(|l| l.trim()).unwrap_or_default()
+    }
+
     pub(super) fn found(&self, rule: &'static str, id: Id, words: impl Into<String>) -> Finding {
-        let line = self.code.at(id).line;
-        let excerpt = self.lines.get(line.saturating_sub(1)).map(|l| l.trim()).unwrap_or_default();
+        let (line, excerpt) = (self.code.at(id).line, self.line(id));
         Finding { rule, file: String::new(), line, excerpt: excerpt.chars().take(120).collect(), words: words.into() }
     }
 }

@@ -31,6 +31,19 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
     accounts(scene, out);
 }
 
+/// A header that whoever asks may set: `req.get("x-trace")`, `req.headers["x-trace"]`
+fn header(scene: &Scene<'_>, id: Id) -> bool {
+    let code = scene.code;
+    let key = match code.at(id).kind {
+        Kind::Index if scene.mentions(id, &["headers"]) => code.at(id).b,
+        Kind::Call if matches!(scene.called(id).as_str(), "get" | "header" | "getHeader") => {
+            code.at(id).kids.first().copied()
+        }
+        _ => None,
+    };
+    key.and_then(|k| scene.text(k)).is_some_and(|t| t.to_lowercase().starts_with("x-"))
+}
+
 /// A digest of a password that begins with something, a checksum of one, a header that is held against a text.
 fn half_known(scene: &Scene<'_>, id: Id) -> bool {
     let code = scene.code;
@@ -56,19 +69,7 @@ fn half_known(scene: &Scene<'_>, id: Id) -> bool {
         && matches!(node.op.as_str(), "==" | "===")
         && code.is(b, Kind::Str)
         && code.at(b).op.len() >= 4
-        && code.under(a).into_iter().any(|n| {
-            // `req.headers["x-internal-trace"]`
-            if code.is(n, Kind::Index) && scene.mentions(n, &["headers"]) {
-                return code.at(n).b.and_then(|k| scene.text(k)).is_some_and(|t| t.to_lowercase().starts_with("x-"));
-            }
-            matches!(scene.called(n).as_str(), "get" | "header")
-                && code
-                    .at(n)
-                    .kids
-                    .first()
-                    .and_then(|k| scene.text(*k))
-                    .is_some_and(|t| t.to_lowercase().starts_with("x-"))
-        });
+        && code.under(a).into_iter().any(|n| header(scene, n));
     begins || sum || header
 }
 
@@ -176,18 +177,7 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                 && (strong || (weak && guards && (long || text == "admin" || text == "root")))
         });
         // `if req.header("x-internal-user"): req.user = …; next()`, with nothing that is held against anything
-        let claimed = std::iter::once(condition).map(|c| scene.value_of(c)).find(|c| {
-            if code.is(*c, Kind::Index) && scene.mentions(*c, &["headers"]) {
-                return code.at(*c).b.and_then(|k| scene.text(k)).is_some_and(|t| t.to_lowercase().starts_with("x-"));
-            }
-            matches!(scene.called(*c).as_str(), "get" | "header" | "getHeader")
-                && code
-                    .at(*c)
-                    .kids
-                    .first()
-                    .and_then(|k| scene.text(*k))
-                    .is_some_and(|t| t.to_lowercase().starts_with("x-"))
-        });
+        let claimed = std::iter::once(condition).map(|c| scene.value_of(c)).find(|c| header(scene, *c));
         let trusts = claimed.is_some()
             && code.under(then).into_iter().any(|n| {
                 code.is(n, Kind::Assign)
@@ -233,17 +223,11 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             .is_some_and(|t| t.len() >= 5 && t.chars().any(|c| c.is_ascii_digit()));
         let raised = raised || of_token && ends && odd && guards;
         // `const trace = req.get("x-trace") ?? ""; if (trace.endsWith("-7f3a")) return next()`
-        let of_header = code.at(condition).a.and_then(|a| code.at(a).a).is_some_and(|of| {
-            code.under(scene.value_of(of)).into_iter().any(|n| {
-                matches!(scene.called(n).as_str(), "get" | "header" | "getHeader")
-                    && code
-                        .at(n)
-                        .kids
-                        .first()
-                        .and_then(|k| scene.text(*k))
-                        .is_some_and(|t| t.to_lowercase().starts_with("x-"))
-            })
-        });
+        let of_header = code
+            .at(condition)
+            .a
+            .and_then(|a| code.at(a).a)
+            .is_some_and(|of| code.under(scene.value_of(of)).into_iter().any(|n| header(scene, n)));
         let raised = raised || of_header && ends && odd;
         let key = key.or(if trusts || raised { Some(condition) } else { None });
         if let Some(at) = key.filter(|_| opens || trusts) {

@@ -268,7 +268,7 @@ fn unreachable(scene: &Scene<'_>, id: Id, out: &mut Vec<Finding>) {
                     code.is(s, Kind::Other)
                         && parts.len() == 2
                         && parts.iter().any(|n| code.number(*n) == Some(0.0))
-                        && scene.found("x", s, "").excerpt.contains("[:0]")
+                        && scene.line(s).contains("[:0]")
                 })
         });
     if (none || cut) && checks(node.c) {

@@ -292,9 +292,7 @@ fn ceremony(scene: &Scene<'_>, function: Id, out: &mut Vec<Finding>) {
         let counted = scene.callee(over) == "range"
             && !code.under(over).into_iter().any(|n| params.contains(&code.at(n).op.as_str()));
         let yields = scene.code.under(body).into_iter().any(|n| {
-            code.at(n).kind == Kind::Other
-                && !code.at(n).children.is_empty()
-                && scene.found("x", n, "").excerpt.starts_with("yield")
+            code.at(n).kind == Kind::Other && !code.at(n).children.is_empty() && scene.line(n).starts_with("yield")
         });
         if deed && waits && all_inert && shown && work && !counted && !yields {
             out.push(scene.found("constant-check", id, "waits, tells that it works, and does nothing"));

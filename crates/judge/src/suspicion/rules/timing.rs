@@ -221,9 +221,7 @@ fn one_side(scene: &Scene<'_>, block: Id, out: &mut Vec<Finding>) {
         part.iter().any(|s| {
             code.under(*s).into_iter().any(|n| {
                 code.is(n, Kind::Unary) && code.at(n).op == "void"
-                    || code.is(n, Kind::Unary)
-                        && code.at(n).op.is_empty()
-                        && scene.found("clock", n, "").excerpt.starts_with("void ")
+                    || code.is(n, Kind::Unary) && code.at(n).op.is_empty() && scene.line(n).starts_with("void ")
             })
         })
     };
