@@ -33,10 +33,8 @@ fn sums(i: i64) -> (String, String) {
 #[test]
 fn a_repair_on_a_sample_is_accepted_on_evidence_and_a_fresh_seed_and_a_broken_one_is_stopped_early() {
     let project = project("sample", ADD, &tasks(24, sums));
-    project
-        .meliora(&["run", ".", "--jobs", "1", "--evals", "30"])
-        .exits(0)
-        .says(&["the champion to its parent", "95 % confidence"]);
+    let ran = project.meliora(&["run", ".", "--jobs", "1", "--evals", "30", "--json"]).exits(0);
+    project.meliora(&["show", "champion"]).exits(0).says(&["95 % confidence"]);
     let accepted = project.events("judged").into_iter().find(|e| e["judgement"]["verdict"] == "accepted").unwrap();
     let judgement = &accepted["judgement"];
     let reason = judgement["reason"].as_str().unwrap();
@@ -44,6 +42,7 @@ fn a_repair_on_a_sample_is_accepted_on_evidence_and_a_fresh_seed_and_a_broken_on
     assert!(reason.contains("a fresh seed confirmed it"), "{reason}");
     assert!(judgement["p"].as_f64().unwrap() < judgement["share"].as_f64().unwrap(), "{judgement}");
     assert!(judgement["interval"][0].as_f64().unwrap() > 0.0, "{judgement}");
+    assert_eq!(ran.last()["judgement"], *judgement, "the end of the run tells the same");
     // A third of the tasks first, which shows enough; then all with a seed that had no part in it.
     let cards: Vec<_> =
         project.events("examined").into_iter().filter(|e| e["variant"] == accepted["variant"]).collect();
@@ -71,6 +70,16 @@ fn work_that_draws_by_chance_is_repeated_by_its_seed_and_told_apart_from_what_is
 }
 
 #[test]
+fn a_score_that_is_chance_alone_makes_no_champion() {
+    let evaluator = "import os\n\n\ndef evaluate(path):\n    return {'combined_score': int.from_bytes(os.urandom(6), 'big') / 2**48}\n";
+    let project = Project::openevolve(evaluator, "");
+    project.meliora(&["run", ".", "--proposer", "mutate", "--jobs", "1", "--evals", "40"]).says(&["is not exact"]);
+    let judged = project.events("judged");
+    assert!(!judged.is_empty() && judged.iter().all(|e| e["judgement"]["verdict"] != "accepted"), "{judged:?}");
+    assert!(judged.iter().any(|e| e["judgement"]["reason"].as_str().unwrap().contains("seed")), "{judged:?}");
+}
+
+#[test]
 fn a_flaky_task_of_an_exact_suite_is_quarantined_and_counts_for_nothing() {
     // One of twelve tasks asks what no seed decides.
     let code =
@@ -88,6 +97,8 @@ fn a_flaky_task_of_an_exact_suite_is_quarantined_and_counts_for_nothing() {
 #[test]
 fn the_holdout_is_opened_for_accepted_variants_only() {
     let project = Project::add();
+    // There is no variant yet that an opening could be counted for.
+    project.meliora(&["bench", ".", "--holdout"]).exits(2).says(&["no run has seen your tree", "hint:"]);
     project.meliora(&["run", ".", "--jobs", "1", "--evals", "20"]).exits(0);
     let judged = project.events("judged");
     let Some(loser) = judged.iter().find(|e| e["judgement"]["verdict"] != "accepted") else { return };

@@ -250,6 +250,9 @@ pub enum Event {
         /// Whether it proved a drop that counts.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         dropped: bool,
+        /// Whether it proved neither a drop nor that there is none.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unclear: bool,
     },
     /// A promotion was undone.
     RolledBack {

@@ -1,13 +1,22 @@
 //! What a run needs of a parent before it can be changed: the baseline's marks, and what train tasks tell.
 
+use meliora_benchmark::Suite;
 use meliora_constitution::{Ruling, Subject};
-use meliora_domain::{Cost, Event, Genome, Kind, MarkStatus, Scorecard, Split, VariantId};
+use meliora_domain::{Cost, Event, Genome, Kind, MarkStatus, Scorecard, Split, Tier, VariantId};
 
 use crate::error::EvolveError;
 use crate::evolution::Evolution;
 use crate::port::Proposer;
 use crate::student::NO_ANSWER;
 use crate::work::Workshop;
+
+/// What to do about marks of a suite that is called exact and differ each time.
+pub fn mend_of_chance(suite: &Suite) -> &'static str {
+    match suite.tier() {
+        Tier::Apart => "declare `kind = \"sample\"`, or make the evaluator deterministic",
+        Tier::Split | Tier::Together => "an evaluator whose score does not depend on chance or time needs one re-run",
+    }
+}
 
 impl Evolution<'_> {
     /// The baseline: reviewed, stored, examined twice (an exact suite must mark it the same both times).
@@ -96,8 +105,10 @@ impl Evolution<'_> {
             let count = repeats.flaky().count();
             let message = format!(
                 "two examinations of the same baseline gave different scores on {count} of {}, so this suite is not \
-                 exact; declare `kind = \"sample\"`, or make the evaluator deterministic",
-                meliora_domain::counted(repeats.tasks.len(), "task")
+                 exact: a candidate is accepted only when about 14 seeds or more show the gain, each with an examination \
+                 of both sides; {}",
+                meliora_domain::counted(repeats.tasks.len(), "task"),
+                mend_of_chance(self.setup.suite)
             );
             return Some(Event::Warned { message });
         };

@@ -33,6 +33,7 @@ mod suspects;
 mod work;
 
 pub use approval::{answer, granted, pause_in_force, resume};
+pub use baseline::mend_of_chance;
 pub use brief::{judgement, scorecards};
 pub use budget::{Budget, Over};
 pub use crew::tell_of_pause;

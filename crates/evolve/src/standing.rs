@@ -58,8 +58,10 @@ pub enum Reexamination {
     NothingStands,
     /// This variant was promoted, and the tree is another now: it was not examined.
     Moved(VariantId),
-    /// It still stands, or the evidence against it is too weak; in words.
+    /// It is shown to be no worse; in words.
     Stands(String),
+    /// Neither that nor a drop is shown: it is left where it is, and the next examination tries again; in words.
+    Unclear(String),
     /// It had dropped and was rolled back to this variant by this commit; in words.
     RolledBack(VariantId, String, String),
 }
@@ -82,7 +84,15 @@ pub(crate) struct Looked {
     score: f64,
     reference: f64,
     reason: String,
-    dropped: bool,
+    shown: Shown,
+}
+
+/// What is shown of what stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    NoWorse,
+    Dropped,
+    Nothing,
 }
 
 impl Look {
@@ -116,24 +126,19 @@ impl Look {
             }
             None => "its own score at promotion",
         };
-        let (why, dropped) = loop {
+        let (why, shown) = loop {
             let (n, r): (Vec<&Scorecard>, Vec<&Scorecard>) = (now.iter().collect(), reference.iter().collect());
             let regression = Regression { now: &n, reference: &r, flaky: &self.flaky };
             match meliora_judge::standing(&regression, examiner.policy) {
                 Standing::NeedMore { seed } => now.push(examiner.card(&self.genome, &scope(seed))?),
-                Standing::Stands(why) | Standing::Unclear(why) => break (why, false),
-                Standing::Dropped(why) => break (why, true),
+                Standing::Stands(why) => break (why, Shown::NoWorse),
+                Standing::Unclear(why) => break (why, Shown::Nothing),
+                Standing::Dropped(why) => break (why, Shown::Dropped),
             }
         };
         let mean = |cards: &[Scorecard]| cards.first().and_then(|c| c.mean(Split::Validation)).unwrap_or(0.0);
         let (score, reference) = (mean(&now), mean(&reference));
-        Ok(Looked {
-            variant: self.variant,
-            score,
-            reference,
-            reason: format!("{why}, held against {against}"),
-            dropped,
-        })
+        Ok(Looked { variant: self.variant, score, reference, reason: format!("{why}, held against {against}"), shown })
     }
 }
 
@@ -145,14 +150,18 @@ impl Looked {
         archive: &dyn Archive,
         target: &dyn Target,
     ) -> Result<Reexamination, EvolveError> {
-        let Looked { variant, score, reference, reason, dropped } = self;
+        let Looked { variant, score, reference, reason, shown } = self;
         // Whoever took it back meanwhile needs nobody to do it again.
         if journal.lineage().standing.last().is_none_or(|standing| standing.variant != variant) {
             return Ok(Reexamination::NothingStands);
         }
-        journal.record(&[Event::Reexamined { variant, score, reference, reason: reason.clone(), dropped }])?;
-        if !dropped {
-            return Ok(Reexamination::Stands(reason));
+        let (dropped, unclear) = (shown == Shown::Dropped, shown == Shown::Nothing);
+        let reexamined = Event::Reexamined { variant, score, reference, reason: reason.clone(), dropped, unclear };
+        journal.record(&[reexamined])?;
+        match shown {
+            Shown::NoWorse => return Ok(Reexamination::Stands(reason)),
+            Shown::Nothing => return Ok(Reexamination::Unclear(reason)),
+            Shown::Dropped => {}
         }
         let (to, commit) = rollback(journal, archive, target, None, &format!("automatic: {reason}"))?;
         Ok(Reexamination::RolledBack(to, commit, reason))

@@ -155,6 +155,7 @@ fn a_promoted_variant_that_dropped_and_still_stands_is_rolled_back() {
         reference: 1.0,
         reason: "half of it is gone".into(),
         dropped,
+        unclear: false,
     };
     let back =
         Event::RolledBack { from: variant(1), to: variant(0), commit: "d".into(), reason: "automatic: x".into() };

@@ -162,6 +162,7 @@ fn events(picks: &[Pick]) -> Vec<Event> {
                 reference: 0.2,
                 reason: String::new(),
                 dropped: b % 2 == 0,
+                unclear: b % 4 == 1,
             }),
         }
     }

@@ -1,10 +1,11 @@
 //! How often each test errs where nothing is better, and how often it finds what is: simulated, with fixed seeds.
 //!
-//!     cargo run --release -p meliora-judge --example calibrate [RUNS]
+//!     cargo run --release -p meliora-judge --example calibrate [RUNS [PART ...]]
 //!
-//! Prints a table; ends with 1 if a rate is above its nominal value by more than chance allows (4 standard errors), or a
-//! power is more than 5 % off the theoretical one.
-#![allow(clippy::print_stdout, reason = "a program")]
+//! PART is `tests`, `powers`, `regression`, `binary`, `graded`, `exact` or `finals`; all of them where none is named. They
+//! have random numbers of their own, so that a part says the same alone. Prints a table; ends with 1 if a rate is above its
+//! nominal value by more than chance allows (4 standard errors), or a power is more than 5 % off the theoretical one.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng};
 
 const ALPHA: f64 = 0.05;
+const PARTS: [&str; 7] = ["tests", "powers", "regression", "binary", "graded", "exact", "finals"];
 
 struct Dice(ChaCha8Rng);
 
@@ -217,6 +219,8 @@ fn card(ids: &[TaskId], scores: impl Iterator<Item = f64>, seed: u64, of: usize)
 
 /// How marks come about.
 struct World {
+    /// How evidence is weighed.
+    kind: Kind,
     tasks: usize,
     /// Chance that a task is solved, before what a seed adds.
     solved: f64,
@@ -260,7 +264,7 @@ impl World {
         ids: &[TaskId],
         k: u64,
     ) -> (bool, usize) {
-        let policy = Policy { kind: Kind::Sample, ..Policy::default() };
+        let policy = Policy { kind: self.kind, ..Policy::default() };
         // What deterministic work scores is drawn once for each candidate.
         let own = self.scores(dice, gain);
         let flaky = BTreeSet::new();
@@ -279,7 +283,7 @@ impl World {
         let kept = self.fixed.then_some(&own[..]);
         let mut examined = 0;
         if cards.is_empty() {
-            let first = Evidence::first_tasks(&order, Kind::Sample);
+            let first = Evidence::first_tasks(&order, self.kind);
             let first = if first.is_empty() { &order[..] } else { first };
             cards.push(examine(dice, first, 0, gain, kept));
             examined += first.len();
@@ -371,9 +375,10 @@ impl World {
     }
 }
 
-fn procedure(runs: usize, report: &mut Report) {
-    for (fixed, graded) in [(true, false), (false, false), (true, true), (false, true)] {
-        let world = World { tasks: 60, solved: 0.5, fixed, graded, gain: 0.0 };
+/// Equal candidates, each judged by the whole procedure.
+fn procedure(graded: bool, runs: usize, report: &mut Report) {
+    for fixed in [true, false] {
+        let world = World { kind: Kind::Sample, tasks: 60, solved: 0.5, fixed, graded, gain: 0.0 };
         let all = many(runs, |i| world.run(&mut Dice::of(7 + i as u64 * 7919), 80));
         let hits = all.iter().filter(|(any, _)| *any).count();
         let examined = all.iter().map(|(_, sum)| sum).sum::<f64>() / runs as f64;
@@ -387,11 +392,63 @@ fn procedure(runs: usize, report: &mut Report) {
         );
         println!("    tasks examined for a candidate, of 60: {examined:.1}");
     }
+}
+
+/// Equal candidates on suites that are called exact and mark the same work differently each time; a tenth of the runs.
+fn exact(runs: usize, report: &mut Report) {
+    let runs = (runs / 10).max(1);
+    for (tasks, graded) in [(1, true), (1, false), (12, true), (60, false)] {
+        let world = World { kind: Kind::Exact, tasks, solved: 0.5, fixed: false, graded, gain: 0.0 };
+        let ids = world.ids();
+        let all = many(runs, |i| {
+            let mut dice = Dice::of(12 + i as u64 * 7919);
+            // A baseline is examined twice.
+            let first = |seed, dice: &mut Dice| card(&ids, world.scores(dice, 0.0).into_iter(), seed, tasks);
+            let mut parent = vec![first(0, &mut dice), first(1, &mut dice)];
+            let mut cards = 0;
+            let any = (1..=80).fold(false, |any, k| {
+                let (accepted, taken, _) = world.candidate(&mut dice, &mut parent, &ids, k);
+                cards += taken.len();
+                any | accepted
+            });
+            (any, cards as f64 / 80.0)
+        });
+        let hits = all.iter().filter(|(any, _)| *any).count();
+        let scores = if graded { "graded" } else { "pass or fail" };
+        let what = format!("80 equal candidates, called exact, {tasks} tasks, {scores}: any accepted ({runs} runs)");
+        if tasks == 1 && !graded {
+            // Two examinations of a coin agree in half of the cases, and then nothing shows that it is one.
+            println!("{what:<72} {:>8.4}: a coin that two examinations do not show", hits as f64 / runs as f64);
+        } else {
+            report.rate(&what, hits, runs, ALPHA);
+        }
+        let taken = all.iter().map(|(_, cards)| cards).sum::<f64>() / runs as f64;
+        println!("    examinations of a candidate: {taken:.1}");
+    }
+    println!("a better candidate, the 20th of its run, one task that is graded, called exact: accepted, examinations");
+    for gain in [0.1, 0.2, 0.4, 0.8] {
+        let world = World { kind: Kind::Exact, tasks: 1, solved: 0.5, fixed: false, graded: true, gain };
+        let ids = world.ids();
+        let all = many(runs, |i| {
+            let mut dice = Dice::of(13 + i as u64 * 7919);
+            let first = |seed, dice: &mut Dice| card(&ids, world.scores(dice, 0.0).into_iter(), seed, 1);
+            let mut parent = vec![first(0, &mut dice), first(1, &mut dice)];
+            let (accepted, taken, _) = world.candidate(&mut dice, &mut parent, &ids, 20);
+            (accepted, taken.len())
+        });
+        let hits = all.iter().filter(|(accepted, _)| *accepted).count();
+        let taken: usize = all.iter().map(|(_, taken)| taken).sum();
+        println!("    +{gain}: {:.3}, {:.1}", hits as f64 / all.len() as f64, taken as f64 / all.len() as f64);
+    }
+}
+
+/// What better candidates come to.
+fn finals(runs: usize) {
     println!(
         "a better candidate, the 20th of its run, 60 tasks, pass or fail, deterministic: accepted, tasks examined"
     );
     for gain in [0.1, 0.2, 0.3, 0.4] {
-        let world = World { tasks: 60, solved: 0.5, fixed: true, graded: false, gain };
+        let world = World { kind: Kind::Sample, tasks: 60, solved: 0.5, fixed: true, graded: false, gain };
         let ids = world.ids();
         let times = (runs / 5).max(1);
         let all = many(times, |i| {
@@ -409,7 +466,7 @@ fn procedure(runs: usize, report: &mut Report) {
         "80 candidates of which some are better, by chance: true gain of the champion, what its score tells too much"
     );
     for tasks in [60, 200] {
-        let world = World { tasks, solved: 0.5, fixed: false, graded: false, gain: 0.0 };
+        let world = World { kind: Kind::Sample, tasks, solved: 0.5, fixed: false, graded: false, gain: 0.0 };
         let times = (runs / 10).max(1);
         let all = many(times, |i| world.finals(&mut Dice::of(11 + i as u64 * 7919), 80));
         for (at, what) in ["without finals", "with finals"].into_iter().enumerate() {
@@ -475,10 +532,22 @@ fn regression(runs: usize, report: &mut Report) {
 
 fn main() -> ExitCode {
     let runs = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10_000);
+    let named: Vec<String> = std::env::args().skip(2).collect();
+    if let Some(unknown) = named.iter().find(|part| !PARTS.contains(&part.as_str())) {
+        eprintln!("there is no part {unknown:?}; the parts are {}", PARTS.join(", "));
+        return ExitCode::from(2);
+    }
     let mut report = Report { bad: false };
-    tests(runs, &mut report);
-    powers(runs, &mut report);
-    regression(runs, &mut report);
-    procedure(runs, &mut report);
+    for part in PARTS.into_iter().filter(|part| named.is_empty() || named.iter().any(|name| name == part)) {
+        match part {
+            "tests" => tests(runs, &mut report),
+            "powers" => powers(runs, &mut report),
+            "regression" => regression(runs, &mut report),
+            "binary" => procedure(false, runs, &mut report),
+            "graded" => procedure(true, runs, &mut report),
+            "exact" => exact(runs, &mut report),
+            _ => finals(runs),
+        }
+    }
     if report.bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

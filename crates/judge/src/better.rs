@@ -1,12 +1,13 @@
 //! Whether a variant is better than its parent, or than the champion.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use meliora_domain::{Judgement, Kind, Scorecard, TaskId, Verdict};
+use meliora_domain::{Judgement, Kind, Mark, MarkStatus, Scorecard, Split, TaskId, Verdict};
 
 use crate::Policy;
 use crate::pairs::{Pairs, gaps, incomparable, too_few, unviable};
 use crate::sample::sample;
+use crate::seeds;
 use crate::whole::{examinations, unmarked};
 
 /// Who is to be examined.
@@ -71,9 +72,10 @@ impl Evidence<'_> {
 /// All marks must be of one evaluator, else the verdict is Inconclusive. Marks are paired by task and seed; tasks without a
 /// mark that counts on both sides are left out, and with fewer than half left the verdict is Inconclusive.
 ///
-/// Exact: accepted if the mean rose in the first examination and in a re-run with another seed. Where examinations of the
-/// reference disagree, the gain has to stand against each of them, so against its best. `effect` is then the smallest gain
-/// seen. Sample: see the module `sample`.
+/// Exact: accepted if the mean rose in the first examination and in a re-run with another seed. Where examinations disagree
+/// on some tasks, the gain has to stand with each such task at its worst against the reference's best. `effect` is then the
+/// smallest gain seen. Where they disagree on more than a fifth of the tasks, luck is in the marks whatever was declared, and
+/// evidence over seeds decides: see the module `seeds`. Sample: see the module `sample`.
 pub fn judge(evidence: &Evidence<'_>, policy: &Policy) -> Ruling {
     let mut ruling = rule(evidence, policy);
     match &mut ruling {
@@ -96,6 +98,7 @@ fn rule(evidence: &Evidence<'_>, policy: &Policy) -> Ruling {
         return Ruling::Verdict(Judgement::of(Verdict::Unviable, effect, why));
     }
     match policy.kind {
+        Kind::Exact if seeds::differ(evidence) => seeds::by_seed(evidence, policy),
         Kind::Exact => exact(evidence),
         Kind::Sample => sample(evidence, policy),
     }
@@ -151,8 +154,33 @@ fn exact(evidence: &Evidence<'_>) -> Ruling {
         let seed = variant.iter().map(|card| card.seed).max().map_or(0, |seed| seed + 1);
         return Ruling::NeedMore { of: Side::Variant, tasks: Vec::new(), seed, so_far };
     }
+    let worst = extreme(&whole.iter().map(AsRef::as_ref).collect::<Vec<_>>(), f64::min);
+    let best = extreme(&held, f64::max);
+    let each = Pairs::of(&[&worst], &[&best], evidence.flaky);
+    if each.effect() <= 0.0 {
+        let (now, was) = each.words();
+        let why = format!(
+            "not repeatable: {seen} in the mean, but with each task at its worst it {verb} {now}, and {against} {past} {was} \
+             at its best"
+        );
+        return Ruling::Verdict(Judgement::of(Verdict::Rejected, each.effect(), why + &gaps(&each)));
+    }
     let why = format!("{seen}; a re-run confirmed it{}", gaps(&least));
     Ruling::Verdict(Judgement::of(Verdict::Accepted, least.effect(), why))
+}
+
+/// A card with each task at its lowest score, or at its highest, of all examinations in which it has a mark that counts.
+fn extreme(cards: &[&Scorecard], of: fn(f64, f64) -> f64) -> Scorecard {
+    let mut marks: BTreeMap<&TaskId, Mark> = BTreeMap::new();
+    for mark in cards.iter().flat_map(|card| card.of(Split::Validation)) {
+        let known = marks.entry(&mark.task).or_insert_with(|| mark.clone());
+        match (known.status, mark.status) {
+            (_, MarkStatus::Missing) => {}
+            (MarkStatus::Missing, _) => *known = mark.clone(),
+            _ => known.score = of(known.score, mark.score),
+        }
+    }
+    Scorecard { evaluator: cards[0].evaluator, marks: marks.into_values().collect(), ..Scorecard::default() }
 }
 
 /// The pairs with that examination of the reference which leaves the smallest gain, of those that cover enough tasks.

@@ -11,6 +11,7 @@ mod rate;
 mod repeats;
 mod sample;
 mod sealed;
+mod seeds;
 mod share;
 mod sign;
 mod subsets;

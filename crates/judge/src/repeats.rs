@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use meliora_domain::{Mark, MarkStatus, Scorecard, Split, TaskId};
 
 /// A suite may have this part of its tasks in quarantine; with more that differ, it is not exact.
-const MOST_FLAKY: f64 = 0.2;
+pub(crate) const MOST_FLAKY: f64 = 0.2;
 
 /// What the examinations of one genome say of one task.
 #[derive(Clone, PartialEq, Debug)]

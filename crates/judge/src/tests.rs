@@ -101,9 +101,71 @@ fn no_gain_is_rejected_at_once() {
 
 #[test]
 fn a_parent_whose_runs_disagree_is_taken_at_its_best() {
-    let (low, high, now) = (solved(5, 12), solved(9, 12), solved(8, 12));
+    let (low, high, now) = (solved(7, 12), solved(9, 12), solved(8, 12));
     assert_eq!(verdict(&[&now], &[&low, &high], &exact()).0, Verdict::Rejected);
     assert!(matches!(ruling(&[&now], &[&low], &exact()), Ruling::NeedMore { .. }));
+}
+
+#[test]
+fn a_gain_of_the_mean_that_no_task_keeps_is_not_repeatable() {
+    let mut shifted = solved(8, 12);
+    shifted.marks.swap(7, 11);
+    for (i, mark) in shifted.marks.iter_mut().enumerate() {
+        mark.task = TaskId(format!("t{i:03}"));
+    }
+    let (verdict_, reason) = verdict(&[&solved(8, 12), &seeded(shifted, 1)], &[&solved(7, 12)], &exact());
+    assert_eq!(verdict_, Verdict::Rejected);
+    assert!(reason.contains("each task at its worst"), "{reason}");
+}
+
+/// One task, as in a task folder with one score; so many seeds.
+fn scores(all: &[f64]) -> Vec<Scorecard> {
+    all.iter().enumerate().map(|(seed, score)| seeded(card(&[*score]), seed as u64)).collect()
+}
+
+fn borrowed(cards: &[Scorecard]) -> Vec<&Scorecard> {
+    cards.iter().collect()
+}
+
+#[test]
+fn where_marks_differ_each_time_a_strict_gain_proves_nothing() {
+    // Two draws of one distribution above two others of it: one case of six.
+    let (was, now) = (scores(&[0.41, 0.45]), scores(&[0.61, 0.52]));
+    let Ruling::NeedMore { of, seed, so_far, .. } = ruling(&borrowed(&now), &borrowed(&was), &exact()) else {
+        panic!("two seeds are no evidence")
+    };
+    assert_eq!((of, seed, so_far.verdict), (Side::Variant, 2, Verdict::Inconclusive));
+    // The other side is examined with the same seed, each time.
+    let now = scores(&[0.61, 0.52, 0.55]);
+    assert!(matches!(
+        ruling(&borrowed(&now), &borrowed(&was), &exact()),
+        Ruling::NeedMore { of: Side::Reference, seed: 2, .. }
+    ));
+}
+
+#[test]
+fn where_marks_differ_each_time_seeds_that_all_say_the_same_decide() {
+    let noise = |seed: usize| (seed * 7 % 11) as f64 / 100.0;
+    let (was, now): (Vec<f64>, Vec<f64>) =
+        (0..16).map(|s| (0.4 + noise(s), 0.43 + noise(s * 3 + 1) * 0.1 + noise(s))).unzip();
+    let needed = (2..=16).find(|n| {
+        let (was, now) = (scores(&was[..*n]), scores(&now[..*n]));
+        matches!(ruling(&borrowed(&now), &borrowed(&was), &exact()), Ruling::Verdict(j) if j.verdict == Verdict::Accepted)
+    });
+    assert!(matches!(needed, Some(10..=15)), "{needed:?}");
+    // Worse on average is worse at once; a suite that marks alike takes one re-run, as before.
+    assert_eq!(verdict(&borrowed(&scores(&[0.3, 0.31])), &borrowed(&scores(&was[..2])), &exact()).0, Verdict::Rejected);
+    let (was, now) = (scores(&[0.4, 0.4]), scores(&[0.5, 0.5]));
+    assert_eq!(verdict(&borrowed(&now), &borrowed(&was), &exact()).0, Verdict::Accepted);
+}
+
+#[test]
+fn work_that_differs_each_time_is_not_better_by_two_lucky_draws() {
+    let was = scores(&[0.5, 0.5]);
+    assert!(matches!(ruling(&borrowed(&scores(&[0.52, 0.58])), &borrowed(&was), &exact()), Ruling::NeedMore { .. }));
+    let now = scores(&[0.52, 0.58, 0.31]);
+    let was = scores(&[0.5, 0.5, 0.5]);
+    assert_eq!(verdict(&borrowed(&now), &borrowed(&was), &exact()).0, Verdict::Rejected);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod figures;
 
 use meliora_benchmark::Scope;
 use meliora_domain::{Event, Genome, Kind, Scorecard, Split, VariantId, Verdict, counted};
-use meliora_evolve::{Archive, Examiner, Journal, Kept, Lineage, Reexamination, Unsealed, reexamine, unseal};
+use meliora_evolve::{Archive, Examiner, Journal, Kept, Node, Reexamination, mend_of_chance, reexamine, unseal};
 use meliora_judge::{Gap, TaskRepeats};
 
 use super::promote::Silent;
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::models::{ANSWERS, Models};
 use crate::observer::quarantined;
-use crate::printer::{BAD, BOLD, FAINT, Printer, paint, table};
+use crate::printer::{BAD, BOLD, FAINT, NOTE, Printer, paint, table};
 use crate::project::{Project, STATE, nonce, now, resolve};
 
 /// Examines once and prints the marks.
@@ -62,7 +62,12 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         return figures::samples(times, &genome, &examiner, (student, timeout), printer);
     }
     if args.holdout {
-        finalist(variant.as_ref(), journal.lineage())?;
+        let tree = || Ok::<_, Failure>(journal.lineage().find_tree(&project.genome()?.tree()));
+        let index = match &variant {
+            Some(id) => journal.lineage().find(id),
+            None => tree()?,
+        };
+        finalist(index.map(|i| journal.lineage().node(i)))?;
     }
     let again = if variant.is_none() {
         reexamine(&mut journal, &archive, &project.target()?, &examiner)?
@@ -78,7 +83,9 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     let known = variant.or_else(|| journal.lineage().find_tree(&genome.tree()).map(|i| journal.lineage().node(i).id));
     let opened = match (args.holdout, known) {
         (false, _) => None,
-        (true, Some(variant)) => {
+        (true, variant) => {
+            // `finalist` let nothing through that has no variant.
+            let variant = variant.ok_or_else(unknown)?;
             let vigilance = project.config.judge.vigilance();
             let evaluator = project.suite.evaluator();
             let terms = (&evaluator, &vigilance, true);
@@ -87,8 +94,6 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             journal.record(&events)?;
             Some(opened)
         }
-        // A tree that no run has seen: the journal has no variant to count an opening for.
-        (true, None) => Some(Unsealed { card: examiner.card(&genome, &SEALED)?, gap: None, alarms: Vec::new() }),
     };
     let holdout = opened.as_ref().map(|opened| &opened.card);
     let gap = opened.as_ref().and_then(|opened| opened.gap);
@@ -104,6 +109,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
             "holdout_gap": gap.map(|g| g.0), "holdout_gap_interval": gap.and_then(|g| g.1),
             "metrics": card.metrics, "tasks": tasks, "alarms": alarms,
             "cage": sandbox.describe(), "rolled_back": matches!(again, Reexamination::RolledBack(..)),
+            "unclear": matches!(again, Reexamination::Unclear(_)),
             "accuracy": figures::accuracies(&[Some(&card), holdout]),
             "calls": student.as_ref().map(|student| figures::calls(&student.tally())),
         }));
@@ -132,6 +138,7 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         }
         Reexamination::Stands(why) if !why.is_empty() => printer.data(format!("the promoted variant stands: {why}")),
         Reexamination::Moved(variant) => printer.data(moved(&variant)),
+        Reexamination::Unclear(why) => printer.data(format!("{}: {}", paint(NOTE, "unclear"), unclear(&why))),
         Reexamination::Stands(_) | Reexamination::NothingStands => {}
     }
     printer.data(paint(FAINT, project.standing()));
@@ -139,17 +146,24 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// The holdout is for what has won already: whoever looks at it to choose wears it out.
-fn finalist(variant: Option<&VariantId>, lineage: &Lineage) -> Result<(), Failure> {
-    let node = variant.and_then(|id| lineage.find(id)).map(|i| lineage.node(i));
-    match node.and_then(|node| node.verdict.map(|verdict| (node, verdict))) {
-        Some((node, verdict)) if verdict != Verdict::Accepted => Err(Failure::new(
-            Exit::Usage,
-            format!("{} is {verdict}, and the holdout is opened for accepted variants only", node.id.short()),
-        )
-        .hint("`meliora log` lists the accepted ones")),
-        _ => Ok(()),
-    }
+/// The holdout is for what has won already, and for what all of it came from: whoever looks at it to choose wears it out.
+fn finalist(node: Option<&Node>) -> Result<(), Failure> {
+    let node = node.ok_or_else(unknown)?;
+    let is = match node.verdict {
+        Some(Verdict::Accepted) => return Ok(()),
+        None if node.parents.is_empty() => return Ok(()),
+        Some(verdict) => verdict.to_string(),
+        None => "not judged yet".to_owned(),
+    };
+    let what = format!("{} is {is}, and the holdout is opened for accepted variants only", node.id.short());
+    Err(Failure::new(Exit::Usage, what).hint("`meliora log` lists the accepted ones"))
+}
+
+/// Each opening of the holdout is journalled with the variant that it was opened for.
+fn unknown() -> Failure {
+    let what =
+        "no run has seen your tree as it stands, so that there is no variant to count an opening of the holdout for";
+    Failure::new(Exit::Usage, what).hint("`meliora run` examines it; `--variant ID` opens it for an accepted variant")
 }
 
 /// The sealed tasks.
@@ -222,10 +236,7 @@ fn again_and_again(
             (Kind::Exact, true, _) => "the suite is exact, as far as this shows".to_owned(),
             (Kind::Exact, false, Some(tasks)) => quarantined(tasks, "the same work was marked differently"),
             (Kind::Exact, false, None) => {
-                format!(
-                    "{}: declare `kind = \"sample\"`, or make the work repeatable",
-                    paint(BAD, "the suite is not exact")
-                )
+                format!("{}: {}", paint(BAD, "the suite is not exact"), mend_of_chance(examiner.suite))
             }
             (Kind::Sample, true, _) => {
                 "nothing depends on the seed: one examination of a candidate is enough".to_owned()
@@ -234,6 +245,11 @@ fn again_and_again(
         });
     }
     Ok(if contradicted { Exit::Configuration } else { Exit::Done })
+}
+
+/// What is said where an examination shows neither that the promoted variant stands nor that it dropped.
+pub fn unclear(why: &str) -> String {
+    format!("whether the promoted variant is as good as it was is not shown, and nothing is rolled back: {why}")
 }
 
 /// What is said where the tree is not the promoted variant.

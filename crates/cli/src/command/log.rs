@@ -114,8 +114,9 @@ fn describe(recorded: &Recorded, with_change: bool) -> String {
         Event::Promoted { variant, commit, .. } => {
             format!("{} {} as commit {}", paint(GOOD, "promoted"), variant.short(), short(commit))
         }
-        Event::Reexamined { variant, score, reference, reason, .. } => {
-            format!("{} re-examined: {score:.4}, was {reference:.4}: {reason}", variant.short())
+        Event::Reexamined { variant, score, reference, reason, unclear, .. } => {
+            let unclear = if *unclear { "; it is unclear whether it is as good as it was" } else { "" };
+            format!("{} re-examined: {score:.4}, was {reference:.4}: {reason}{unclear}", variant.short())
         }
         Event::RolledBack { from, to, commit, reason } => format!(
             "{} {} to {} by commit {}: {reason}",

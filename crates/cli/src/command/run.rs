@@ -267,6 +267,7 @@ fn look_again(
             printer.warn(format!("rolled back to {} by commit {commit}: {why}", to.short()));
         }
         Reexamination::Moved(variant) => printer.warn(super::bench::moved(&variant)),
+        Reexamination::Unclear(why) => printer.warn(super::bench::unclear(&why)),
         Reexamination::Stands(_) | Reexamination::NothingStands => {}
     }
     Ok(())

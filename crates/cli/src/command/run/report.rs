@@ -16,6 +16,8 @@ struct Summary {
     champion: String,
     baseline_score: Option<f64>,
     champion_score: Option<f64>,
+    /// The champion to its parent: effect, interval, evidence, and how many candidates were tried.
+    judgement: Option<meliora_domain::Judgement>,
     evals: u64,
     tokens: u64,
     usd: f64,
@@ -79,6 +81,7 @@ pub(super) fn report(
             champion: champion.id.to_string(),
             baseline_score: baseline.score,
             champion_score: champion.score,
+            judgement: if improved { meliora_evolve::judgement(archive, &champion.id)? } else { None },
             evals: run.spent.evals,
             tokens: run.charged().tokens,
             usd: run.charged().usd.usd(),
