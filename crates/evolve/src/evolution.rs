@@ -224,7 +224,7 @@ impl<'a> Evolution<'a> {
         let (step, seed) = (self.memory.next_step(run.last_step), run.plan.seed);
         let mut rng = Rng::of(seed, STEPS, step);
         let action = self.strategy.next(self.journal.lineage(), &self.budget, &mut rng);
-        let (parents, inspirations, arm, exam) = match action {
+        let (mut parents, inspirations, arm, exam) = match action {
             Action::Expand { parents, inspirations, arm, exam } => (parents, inspirations, arm, exam),
             Action::Examine { variant, tasks } => {
                 return self.choose_further(under_way, step, variant, tasks, &mut rng);
@@ -234,6 +234,9 @@ impl<'a> Evolution<'a> {
             Action::Stop => return Ok(Next::End(Ended::Finished(FinishReason::Exhausted))),
         };
         let proposer = self.setup.proposers.get(arm).ok_or(EvolveError::NoArm(arm))?;
+        if !proposer.reads_others() {
+            parents.truncate(1);
+        }
         let genome = self.memory.genome(&parents[0])?;
         let price = proposer.estimate(&genome);
         let answers = self.answers_of_step(&genome);

@@ -81,6 +81,10 @@ impl Proposer for CommandProposer<'_> {
     fn wants_lines(&self) -> bool {
         true
     }
+
+    fn reads_others(&self) -> bool {
+        true
+    }
 }
 
 fn broken(e: SandboxError) -> ProposeError {

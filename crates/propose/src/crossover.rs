@@ -30,6 +30,10 @@ impl Proposer for Crossover {
     fn reads_ancestors(&self) -> bool {
         true
     }
+
+    fn reads_others(&self) -> bool {
+        true
+    }
 }
 
 /// A part in which the parents differ.

@@ -164,6 +164,10 @@ impl Proposer for Rewrite {
     fn wants_lines(&self) -> bool {
         true
     }
+
+    fn reads_others(&self) -> bool {
+        true
+    }
 }
 
 /// Why a change need not be examined: it makes nothing new, or nothing that can be read. `None` if it is worth it, or

@@ -182,6 +182,10 @@ pub trait Proposer: Sync {
     fn wants_lines(&self) -> bool {
         false
     }
+    /// Whether what it proposes may come from other variants than the parent: a second parent is one only then.
+    fn reads_others(&self) -> bool {
+        false
+    }
     /// Whether it looks at what the parent was made from.
     fn reads_ancestors(&self) -> bool {
         false

@@ -76,4 +76,8 @@ impl Proposer for Copro {
     fn wants_lines(&self) -> bool {
         true
     }
+
+    fn reads_others(&self) -> bool {
+        true
+    }
 }

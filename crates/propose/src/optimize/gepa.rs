@@ -95,6 +95,10 @@ impl Proposer for Gepa {
         true
     }
 
+    fn reads_others(&self) -> bool {
+        true
+    }
+
     fn reads_ancestors(&self) -> bool {
         true
     }

@@ -122,6 +122,10 @@ impl Proposer for Simba {
     fn wants_lines(&self) -> bool {
         true
     }
+
+    fn reads_others(&self) -> bool {
+        true
+    }
 }
 
 impl Simba {
