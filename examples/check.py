@@ -13,6 +13,7 @@ cheat that is written down here is turned away by evaluator or checker.
 Projects whose tool (node, rustc) is not installed count as problems.
 """
 import difflib
+import importlib.util
 import json
 import math
 import os
@@ -79,6 +80,41 @@ FIRST = {
         "def run(cities): return [float(k) for k in range(len(cities))]",
     ]),
 }
+
+
+def stored():
+    """Answers that somebody wrote down for the instances that each evaluation has, and nothing for others."""
+    def module(name):
+        spec = importlib.util.spec_from_file_location(f"{name}_evaluator", HERE / name / "evaluator.py")
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        return loaded
+
+    surfaces, law, trips = module("function-minimum"), module("symbolic-regression"), module("tour")
+    points = [(-1.704 + x, 0.678 + y) for x, y in surfaces.SHIFTS]
+    # By the number of the call, and by the height of one point.
+    yield "function-minimum", f"POINTS = iter({points} * 99)\ndef run(height, low, high): return next(POINTS)"
+    heights = {round(surfaces.depth(0.0, 0.0, shift), 9): point for shift, point in zip(surfaces.SHIFTS, points)}
+    yield "function-minimum", f"KNOWN = {heights}\ndef run(height, low, high): return KNOWN.get(round(height(0.0, 0.0), 9), (0.0, 0.0))"
+    table = {t: law.truth(t) for t in law.TIMES}
+    yield "symbolic-regression", f"TABLE = {table}\ndef run(times): return [TABLE.get(t, 0.8) for t in times]"
+    yield "symbolic-regression", f"TABLE = {list(table.values())}\ndef run(times): return (TABLE * len(times))[:len(times)]"
+    known = {}
+    for seed in range(len(trips.KNOWN)):
+        places = trips.cities(seed)
+        order = list(range(len(places)))
+        shorter = True
+        while shorter:
+            shorter = False
+            for i in range(len(order) - 1):
+                for j in range(i + 1, len(order)):
+                    turned = order[:i] + order[i:j + 1][::-1] + order[j + 1:]
+                    if trips.length(places, turned) < trips.length(places, order) - 1e-9:
+                        order, shorter = turned, True
+        known[places[0][0]] = order
+    yield "tour", f"KNOWN = {known}\ndef run(cities): return KNOWN.get(cities[0][0]) or list(range(len(cities)))"
+
+
 # The checkers of native problems: what is asked, what an answer scores, and answers that must score nothing.
 CHECKED = {
     "combination-lock": [
@@ -310,6 +346,7 @@ def check_problem(folder):
         done = subprocess.run(argv, capture_output=True, text=True, timeout=4 * SECONDS)
         return float(done.stdout) if done.returncode == 0 else None
 
+    cheats = cheats + [text for name, text in stored() if name == folder.name]
     first = score(folder / "initial_program.py")
     if first is None or abs(first - expected) > 1e-6 or score(folder / "initial_program.py") != first:
         problems.append(f"the first score is {first} and not {expected}")
