@@ -23,11 +23,14 @@ mod luck;
 mod network;
 mod output;
 mod plain;
+mod precomputed;
 mod pretence;
+mod puffed;
 mod reach;
 mod said;
 mod samples;
 mod shell;
+mod spared;
 mod spoken;
 mod theatre;
 mod timing;
@@ -107,6 +110,9 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 said::middleware(&scene, &mut out);
                 unlooked::look(&scene, &mut out);
                 empty::look(&scene, &mut out);
+                spared::look(&scene, &mut out);
+                precomputed::look(&scene, &mut out);
+                puffed::look(&scene, &mut out);
                 texts(&scene, &mut out);
             }
         }

@@ -373,6 +373,11 @@ pub(super) fn among(list: &str, word: &str) -> bool {
     list.split_whitespace().any(|w| w == word)
 }
 
+/// Whether a name has a word of a list that blanks part.
+pub(super) fn has_word(name: &str, list: &str) -> bool {
+    words(name).iter().any(|word| among(list, word))
+}
+
 /// `parseHTMLPage_2` as `parse`, `html`, `page`, `2`, in small letters.
 pub(super) fn words(name: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();

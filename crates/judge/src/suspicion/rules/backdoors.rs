@@ -99,6 +99,11 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                     | "validate"
                     | "license"
                     | "allowed"
+                    | "allow"
+                    | "can"
+                    | "may"
+                    | "authorized"
+                    | "unlock"
             )
         });
         let opens = code.under(then).into_iter().any(|n| {
@@ -169,6 +174,17 @@ fn backdoors(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                         | "cookies"
                         | "signature"
                         | "digest"
+                        | "kid"
+                        | "iss"
+                        | "issuer"
+                        | "trace"
+                        | "fingerprint"
+                        | "sid"
+                        | "session"
+                        | "nonce"
+                        | "agent"
+                        | "device"
+                        | "serial"
                 )
             });
             let long = text.len() >= 6 && text.chars().any(|c| c.is_ascii_digit() || c == '_' || c == '-');

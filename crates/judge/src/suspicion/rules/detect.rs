@@ -126,7 +126,10 @@ pub(super) fn look(scene: &Scene<'_>, out: &mut Vec<Finding>) {
                     .into_iter()
                     .any(|n| code.is(n, Kind::Assign) && code.at(n).b.is_some_and(|v| code.number(v).is_some()))
             });
-        if less || pattern && !scene.in_test(id) || watches(scene, condition) && acts_otherwise(scene, id) {
+        // What is shown to a person at a terminal is no work.
+        let shown = scene.mentions(condition, &["isatty", "is_terminal"]);
+        let otherwise = !shown && watches(scene, condition) && acts_otherwise(scene, id);
+        if less || pattern && !scene.in_test(id) || otherwise {
             out.push(scene.found("evaluator-detection", id, "behaves otherwise where it is examined"));
         }
     }

@@ -375,8 +375,10 @@ fn files(scene: &Scene<'_>, out: &mut Vec<Finding>) {
             || (WRITES.contains(&called.as_str())
                 && (receiver.is_some() || code.language == super::super::Language::Rust));
         if writes && !scene.in_test(id) {
-            let touched =
-                texts.iter().find(|t| test_code(t) || (graders(t) && !t.ends_with(".json") && !t.ends_with(".txt")));
+            let touched = texts
+                .iter()
+                .filter(|t| !t.contains(['<', '&', '\n']))
+                .find(|t| test_code(t) || (graders(t) && !t.ends_with(".json") && !t.ends_with(".txt")));
             if let Some(path) = touched {
                 out.push(scene.found("grader-files", id, format!("writes to {path}, which examines it")));
             }
