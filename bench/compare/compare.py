@@ -4,6 +4,7 @@
     cargo build --release
     python3 bench/compare/compare.py                              # five tasks, ten seeds, 200 evaluations, the stub
     python3 bench/compare/compare.py --tasks tour --seeds 3 --evaluations 30 --base-url http://127.0.0.1:8080/v1 --model NAME
+    python3 bench/compare/compare.py --tasks symbolic-regression --seeds 5 --evaluations 30 --replies bench/compare/replies/*.jsonl
 
 The tasks, the settings of both and what counts as a win stand in README.md, which was committed before the first run. Every
 evaluation of either counts, those included that confirm a gain. Exit code: 0 done; 1 something did not run; 2 fewer
@@ -90,7 +91,8 @@ class Model:
     def __init__(self, options, seed):
         self.process, self.base, self.name = None, options.base_url, options.model or "stub"
         if not self.base:
-            self.process = subprocess.Popen([sys.executable, str(HERE / "stub.py"), str(seed)], stdout=subprocess.PIPE, text=True)
+            replies = ["--replies", *options.replies] if options.replies else []
+            self.process = subprocess.Popen([sys.executable, str(HERE / "stub.py"), str(seed), *replies], stdout=subprocess.PIPE, text=True)
             self.base = f"http://127.0.0.1:{self.process.stdout.readline().strip()}/v1"
 
     def tokens(self):
@@ -122,8 +124,8 @@ def climb(scores, evaluations):
 
 
 def iterations(options):
-    """Of OpenEvolve. A real model's answers may hold no new program, which costs it an iteration and no evaluation."""
-    return options.evaluations * 20 if options.base_url else options.evaluations - 1
+    """Of OpenEvolve. A model's answers may hold no new program, which costs it an iteration and no evaluation."""
+    return options.evaluations * 20 if options.base_url or options.replies else options.evaluations - 1
 
 
 def openevolve(python, task, seed, options):
@@ -213,6 +215,7 @@ def main():
     parser.add_argument("--engine", choices=["openevolve", "meliora"], help="only this one; with --out the other can run elsewhere")
     parser.add_argument("--base-url", default="", help="a model server for both, instead of the stub")
     parser.add_argument("--model", default="", help="its model")
+    parser.add_argument("--replies", nargs="+", default=[], help="the stub gives recorded answers (recorder.py), the same to both")
     parser.add_argument("--meliora", default=str(ROOT / "target/release/meliora"))
     parser.add_argument("--venv", default=str(HERE / ".venv"), help="where OpenEvolve is installed")
     parser.add_argument("--minutes", type=float, default=60, help="limit of one run")

@@ -5,8 +5,13 @@ It reads the program that it is asked to improve, changes one to three of its nu
 numbers, and by how much, is drawn from the seed and the number of the request: two engines that ask it get one stream of
 edits, and differ only in which programs they send. It also counts its answers and the tokens, four bytes each.
 
-    python3 bench/compare/stub.py SEED [PORT]        prints the port, then serves
+    python3 bench/compare/stub.py SEED [PORT]                           prints the port, then serves
+    python3 bench/compare/stub.py SEED [PORT] --replies replies.jsonl   recorded answers instead
+
+With `--replies` the n-th answer is one that a real model once gave (`recorder.py`), whatever is asked: the files' answers in an order
+that the seed draws, again from the first when all are given.
 """
+import argparse
 import json
 import random
 import re
@@ -63,6 +68,7 @@ class Stub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     lock = threading.Lock()
     seed = 0
+    replies = None
     answers = 0
     tokens = 0
 
@@ -85,9 +91,12 @@ class Stub(BaseHTTPRequestHandler):
         with Stub.lock:
             Stub.answers += 1
             number = Stub.answers
-        text = "\n".join(message["content"] for message in asked["messages"] if message["role"] == "user")
-        program = edited(program_of(text), random.Random(f"{Stub.seed}/{number}"))
-        content = f"```python\n{program}```"
+        if Stub.replies:
+            content = Stub.replies[(number - 1) % len(Stub.replies)]
+        else:
+            text = "\n".join(message["content"] for message in asked["messages"] if message["role"] == "user")
+            program = edited(program_of(text), random.Random(f"{Stub.seed}/{number}"))
+            content = f"```python\n{program}```"
         sent = sum(len(message["content"]) for message in asked["messages"]) // 4
         usage = {"prompt_tokens": sent, "completion_tokens": len(content) // 4, "total_tokens": sent + len(content) // 4}
         with Stub.lock:
@@ -100,7 +109,18 @@ class Stub(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    Stub.seed = int(sys.argv[1])
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if sys.argv[2:] else 0), Stub)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("seed", type=int)
+    parser.add_argument("port", type=int, nargs="?", default=0)
+    parser.add_argument("--replies", nargs="+", default=[], help="files of answers that a model gave before, a JSON object a line")
+    options = parser.parse_args()
+    Stub.seed = options.seed
+    if options.replies:
+        lines = [line for name in options.replies for line in open(name).read().splitlines() if line.strip()]
+        Stub.replies = [json.loads(line)["content"] for line in lines]
+        if not Stub.replies:
+            parser.error("the files hold no answer")
+        random.Random(f"{Stub.seed}/replies").shuffle(Stub.replies)
+    server = ThreadingHTTPServer(("127.0.0.1", options.port), Stub)
     print(server.server_address[1], flush=True)
     server.serve_forever()
