@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release -p meliora-judge --example calibrate [RUNS [PART ...]]
 //!
-//! PART is `tests`, `powers`, `regression`, `binary`, `graded`, `exact` or `finals`; all of them where none is named. They
+//! PART is `tests`, `powers`, `alarms`, `regression`, `binary`, `graded`, `exact` or `finals`; all of them where none is named. They
 //! have random numbers of their own, so that a part says the same alone. Prints a table; ends with 1 if a rate is above its
 //! nominal value by more than chance allows (4 standard errors), or a power is more than 5 % off the theoretical one.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
@@ -12,14 +12,14 @@ use std::process::ExitCode;
 
 use meliora_domain::{Digest, Kind, Mark, MarkStatus, Scorecard, Split, TaskId, Verdict};
 use meliora_judge::{
-    Evidence, MarginKind, Policy, Regression, Ruling, Side, Standing, capital, evidence, interval, judge, sign_flip,
-    sign_test, standing, subsets,
+    Evidence, MarginKind, Policy, Regression, Ruling, Sealed, Side, Standing, Vigilance, capital, evidence, hopeless,
+    interval, judge, sign_flip, sign_test, standing, subsets,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng};
 
 const ALPHA: f64 = 0.05;
-const PARTS: [&str; 7] = ["tests", "powers", "regression", "binary", "graded", "exact", "finals"];
+const PARTS: [&str; 8] = ["tests", "powers", "alarms", "regression", "binary", "graded", "exact", "finals"];
 
 struct Dice(ChaCha8Rng);
 
@@ -442,6 +442,52 @@ fn exact(runs: usize, report: &mut Report) {
     }
 }
 
+/// Alarms and early rejections where nothing is wrong: Fisher's exact tests, gaps of gains, the first few tasks.
+fn alarms(runs: usize, report: &mut Report) {
+    let vigilance = Vigilance::default();
+    for (visible, sealed) in [(20usize, 12usize), (60, 30), (200, 60)] {
+        let hits = (0..runs).filter(|i| {
+            let mut dice = Dice::of(14 + *i as u64 * 7919);
+            let mut part = |split, tasks: usize, chance: f64| {
+                let ids: Vec<TaskId> = (0..tasks).map(|i| TaskId(format!("{split:?}{i:03}"))).collect();
+                let scores: Vec<f64> = (0..tasks).map(|_| f64::from(dice.unit() < chance)).collect();
+                let mut card = card(&ids, scores.into_iter(), 0, tasks);
+                card.marks.iter_mut().for_each(|mark| mark.split = split);
+                card
+            };
+            // As much better where it was sought as where nobody looked.
+            let now = (part(Split::Validation, visible, 0.7), part(Split::Holdout, sealed, 0.7));
+            let was = (part(Split::Validation, visible, 0.4), part(Split::Holdout, sealed, 0.4));
+            let known = Sealed { variant: (&now.0, &now.1), before: Some((&was.0, &was.1)) };
+            !vigilance.of_holdout(&known).is_empty()
+        });
+        let name = format!("holdout-gap, {visible} visible and {sealed} sealed tasks, as good on both");
+        report.rate(&name, hits.count(), runs, 0.02);
+    }
+    for (inputs, chance) in [(10u64, 0.9), (40, 0.97), (40, 0.9)] {
+        let mut dice = Dice::of(15);
+        let hits = (0..runs).filter(|_| {
+            let mut right = || (0..inputs).filter(|_| dice.unit() < chance).count() as u64;
+            // It is asked only where all declared ones are right.
+            let (declared, fresh) = (right(), right());
+            declared == inputs && !vigilance.of_fresh(inputs, fresh, inputs, inputs).is_empty()
+        });
+        let name =
+            format!("fresh-inputs, {inputs} declared and new ones, right on {chance} of any, whatever its parent is");
+        report.rate(&name, hits.count(), runs, 0.01);
+    }
+    for first in [4usize, 8, 16] {
+        let ids: Vec<TaskId> = (0..first).map(|i| TaskId(format!("t{i:03}"))).collect();
+        let mut dice = Dice::of(16);
+        let hits = (0..runs).filter(|_| {
+            let mut draw = || (0..first).map(|_| f64::from(dice.unit() < 0.5)).collect::<Vec<f64>>();
+            let (now, was) = (card(&ids, draw().into_iter(), 0, 60), card(&ids, draw().into_iter(), 0, 60));
+            hopeless(&now, &[&was], &BTreeSet::new(), 60 - first).is_some()
+        });
+        report.rate(&format!("equal, and rejected after the first {first} tasks"), hits.count(), runs, 0.1);
+    }
+}
+
 /// What better candidates come to.
 fn finals(runs: usize) {
     println!(
@@ -542,6 +588,7 @@ fn main() -> ExitCode {
         match part {
             "tests" => tests(runs, &mut report),
             "powers" => powers(runs, &mut report),
+            "alarms" => alarms(runs, &mut report),
             "regression" => regression(runs, &mut report),
             "binary" => procedure(false, runs, &mut report),
             "graded" => procedure(true, runs, &mut report),
