@@ -3,7 +3,7 @@
 //! Where a suite is exact and its marks are not, be it by the evaluator or by the work, a gain that a re-run confirms is
 //! no evidence: of two pairs of draws from one distribution, one lies wholly above the other in a sixth of all cases. Then
 //! both sides are examined with the same seeds, and each seed is one observation: higher, lower or the same. A bet that is
-//! looked at after every seed ([`capital`](crate::capital)) accepts once luck alone would win as much in less than the
+//! looked at after every seed ([`evidence`](crate::evidence)) accepts once luck alone would win as much in less than the
 //! candidate's [`share`] of the run's alpha, which takes some 14 seeds that are all higher.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use crate::pairs::{Pairs, gaps, too_few};
 use crate::repeats::{MOST_FLAKY, repeats};
 use crate::sample::often;
 use crate::whole::unmarked;
-use crate::{Policy, capital, share, subsets};
+use crate::{Policy, evidence, share, subsets};
 
 /// So many seeds, and what is still open stays so.
 const MOST: usize = 40;
@@ -36,6 +36,7 @@ pub(crate) fn differ(known: &Evidence<'_>) -> bool {
     differing.len() as f64 > MOST_FLAKY * all.len() as f64
 }
 
+/// The verdict by seeds, or which examination could decide; a variant without an examination never comes here.
 pub(crate) fn by_seed(known: &Evidence<'_>, policy: &Policy) -> Ruling {
     let Evidence { variant, reference, tasks, flaky, against, .. } = *known;
     let allowed = share(policy.alpha, known.candidate);
@@ -62,8 +63,7 @@ pub(crate) fn by_seed(known: &Evidence<'_>, policy: &Policy) -> Ruling {
     }
 
     let effect = effects.iter().sum::<f64>() / effects.len().max(1) as f64;
-    let won = |signs: &[f64]| capital(signs.iter().copied()).fold(1.0, f64::max);
-    let (e, lost) = (won(&signs), won(&signs.iter().map(|sign| -sign).collect::<Vec<_>>()));
+    let (e, lost) = (evidence(signs.iter().copied()), evidence(signs.iter().map(|sign| -sign)));
     let say = |verdict, why: String| Judgement {
         interval: subsets(&effects, policy.alpha, known.seed),
         e: Some(e),
@@ -79,9 +79,9 @@ pub(crate) fn by_seed(known: &Evidence<'_>, policy: &Policy) -> Ruling {
         return Ruling::Verdict(say(Verdict::Accepted, why));
     }
     let open = MOST.saturating_sub(signs.len());
-    let at_best: Vec<f64> = signs.iter().copied().chain(std::iter::repeat_n(1.0, open)).collect();
+    let at_best = evidence(signs.iter().copied().chain(std::iter::repeat_n(1.0, open)));
     let weak = format!("{told}: marks differ each time, and luck alone would do as well {}", often(1.0 / e));
-    if won(&at_best) < 1.0 / allowed {
+    if at_best < 1.0 / allowed {
         return Ruling::Verdict(say(Verdict::Inconclusive, weak));
     }
     let seed = ours.keys().next_back().map_or(0, |seed| seed + 1);
