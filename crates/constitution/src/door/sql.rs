@@ -84,9 +84,9 @@ pub(crate) fn judge(realm: &Realm<'_>, text: &str) -> Vec<Note> {
             return notes;
         }
     }
-    // The parser does not know `TABLE name`, which is short for this.
-    let short = code.trim_start().get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("table "));
-    let long = short.then(|| format!("SELECT * FROM {}", &text.trim_start()[6..]));
+    // The parser does not know `TABLE name`, which is short for this. Behind a comment it is asked about.
+    let (begin, rest) = text.trim_start().split_at_checked(6).unwrap_or_default();
+    let long = begin.eq_ignore_ascii_case("table ").then(|| format!("SELECT * FROM {rest}"));
     match Parser::parse_sql(&PostgreSqlDialect {}, long.as_deref().unwrap_or(text)) {
         Ok(statements) => {
             for statement in &statements {
