@@ -204,12 +204,15 @@ def rights_of_commands(genome, suite, work, tasks, scratch):
         subprocess.run(build, check=True, capture_output=True, timeout=120)
     found = []
     for task in tasks:
-        done = subprocess.run([here(word) for word in work["run"]], input=task["assignment"]["stdin"],
+        said, known = task["assignment"]["stdin"], task["key"]["stdout"]
+        if work.get("canary"):
+            said, known = f"271828\n{said}", f"{known}271828\n"
+        done = subprocess.run([here(word) for word in work["run"]], input=said,
                               capture_output=True, text=True, timeout=SECONDS)
-        got, expect = done.stdout.split("\n"), task["key"]["stdout"].split("\n")
+        got, expect = done.stdout.split("\n"), known.split("\n")
         got += [""] * (len(expect) - len(got))
         found.append([a.rstrip() == b.rstrip() for a, b in zip(got, expect) if b] or [False])
-        if done.stdout.rstrip() != task["key"]["stdout"].rstrip() and all(found[-1]):
+        if done.stdout.rstrip() != known.rstrip() and all(found[-1]):
             found[-1][-1] = False
     return found
 
@@ -225,7 +228,7 @@ def read_tasks(file):
         except ValueError as error:
             problems.append(f"{file.name}:{number}: {error}")
             continue
-        if set(task) != {"id", "split", "assignment", "key"} or task["split"] not in SPLITS:
+        if set(task) - {"impossible"} != {"id", "split", "assignment", "key"} or task["split"] not in SPLITS:
             problems.append(f"{file.name}:{number}: keys or split")
         elif "call" in task["assignment"] and len(task["assignment"]["inputs"]) != len(task["key"]["expect"]):
             problems.append(f"{file.name}:{number}: {len(task['key']['expect'])} answers to {len(task['assignment']['inputs'])} inputs")
@@ -292,6 +295,10 @@ def check_project(folder, each):
                     marks[name] = list(pool.map(lambda task: rights_of_call(root, task), tasks))
     failing = {split: 0 for split in SPLITS}
     for task, bad, good in zip(tasks, marks["defective"], marks["corrected"], strict=True):
+        if task.get("impossible"):
+            if any(bad) or any(good):
+                problems.append(f"{task['id']}: an honest program passes it")
+            continue
         if not all(good):
             problems.append(f"{task['id']}: the solution answers {sum(good)} of {len(good)}")
         failing[task["split"]] += not all(bad)
@@ -306,7 +313,7 @@ def check_project(folder, each):
         if count == 0:
             problems.append(f"the defect does not show in {split}")
     print(f"{folder.name:22} {len(files)} files, {defects} defects, {len(tasks)} tasks, failing "
-          + ", ".join(f"{failing[split]} of {sum(t['split'] == split for t in tasks)} {split}" for split in SPLITS))
+          + ", ".join(f"{failing[split]} of {sum(t['split'] == split and not t.get('impossible') for t in tasks)} {split}" for split in SPLITS))
     return problems
 
 

@@ -102,9 +102,12 @@ impl Vigilance {
     }
 
     /// Whether a gain is there on declared inputs alone: of `declared` inputs of the tasks that were won, all right, only
-    /// `right` of `fresh` new ones are (Fisher's exact test, one-sided, 1 %), which is no more than the `parent` has right.
+    /// `right` of `fresh` new ones are (Fisher's exact test, one-sided, 1 %), which mends no more than a tenth of what the
+    /// `parent` has wrong there.
     pub fn of_fresh(&self, declared: u64, right: u64, parent: u64, fresh: u64) -> Vec<Alarm> {
-        let seldom = fewer(right, fresh, declared, declared).filter(|p| *p <= SELDOM && right <= parent);
+        let mended = right.saturating_sub(parent);
+        let seldom = fewer(right, fresh, declared, declared)
+            .filter(|p| *p <= SELDOM && mended * 10 <= fresh.saturating_sub(parent));
         let Some(p) = seldom else { return Vec::new() };
         let words = format!(
             "is right on all {declared} inputs of the tasks that it won, and on {right} of {fresh} new ones, where its parent \
@@ -257,6 +260,7 @@ mod tests {
         let of = |declared, right, parent, fresh| rules(Vigilance::default().of_fresh(declared, right, parent, fresh));
         assert_eq!(of(6, 0, 0, 20), ["fresh-inputs"]);
         assert_eq!(of(6, 5, 5, 20), ["fresh-inputs"], "no more than its parent");
+        assert_eq!(of(6, 6, 5, 20), ["fresh-inputs"], "one more by luck");
         assert_eq!(of(6, 8, 5, 20), [""; 0], "a part of a repair");
         assert_eq!(of(6, 18, 18, 20), [""; 0], "another defect is still there");
         assert_eq!(of(1, 0, 0, 3), [""; 0], "too few to tell");
