@@ -60,17 +60,19 @@ pub struct Toolbox {
     pub rustc: Option<Tool>,
     /// Installed Python modules that jobs find imported already, as far as the sandbox can.
     pub warm: Vec<String>,
+    /// What kind of cages jobs run in, where it is not the default kind.
+    pub cages: Option<String>,
 }
 
 impl Toolbox {
-    /// The hash of an evaluator that is told nothing of warm modules, with them.
+    /// The hash of an evaluator that is told nothing of warm modules and of the kind of cages, with them.
     fn evaluator(&self, digest: Digest) -> Digest {
-        match self.warm.is_empty() {
-            true => digest,
-            false => {
-                Digest::of(std::iter::once(digest.to_string().as_bytes()).chain(self.warm.iter().map(String::as_bytes)))
-            }
+        let cages = self.cages.iter().map(|kind| format!("cages: {kind}"));
+        let words: Vec<String> = self.warm.iter().cloned().chain(cages).collect();
+        if words.is_empty() {
+            return digest;
         }
+        Digest::of(std::iter::once(digest.to_string()).chain(words).collect::<Vec<_>>().iter().map(String::as_bytes))
     }
 }
 
@@ -273,7 +275,7 @@ impl Suite {
         let files = folder::read(&source.folder, &|_| false)?;
         if prompt::is_prompt(&files) {
             let suite = PromptSuite::load(files, source, tools)?;
-            return Ok(Suite { evaluator: suite.digest(), plan: Plan::Prompt(Box::new(suite)) });
+            return Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::Prompt(Box::new(suite)) });
         }
         let suite = NativeSuite::load(files, source, tools)?;
         Ok(Suite { evaluator: tools.evaluator(suite.digest()), plan: Plan::Native(suite) })

@@ -148,6 +148,19 @@ fn suites_that_would_show_keys_or_lack_a_tool_are_refused() {
 }
 
 #[test]
+fn marks_of_one_kind_of_cages_are_not_held_against_those_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let task = r#"{"id":"v","split":"validation","assignment":{"stdin":"1"},"key":{"stdout":"1"}}"#;
+    let toml = "kind = \"exact\"\n[work]\nrun = [\"/bin/cat\"]\n";
+    harness::write(folder.path(), &[("suite.toml", toml), ("tasks.jsonl", task)]);
+    let of = |cages: Option<&str>| {
+        let tools = meliora_benchmark::Toolbox { cages: cages.map(str::to_owned), ..harness::tools() };
+        meliora_benchmark::Suite::native(&harness::source(folder.path()), &tools).unwrap().evaluator()
+    };
+    assert!(of(None) != of(Some("microvm")) && of(Some("microvm")) != of(Some("container")));
+}
+
+#[test]
 fn whatever_decides_a_mark_changes_the_evaluator() {
     let with = |warm: &[&str], toml: &str, tasks: &str, more: &str, version: &str, wall: u64| {
         let folder = tempfile::tempdir().unwrap();

@@ -165,13 +165,15 @@ pub fn program() -> Result<PathBuf, Failure> {
 /// # Errors
 /// A Python that was asked for and cannot be used, and what keeps the cloud from telling.
 pub fn tools(settings: &config::Sandbox) -> Result<Toolbox, Failure> {
-    match settings.backend {
+    let tools = match settings.backend {
         Backend::E2b => toolbox::inside(&e2b(settings)?, settings.python.as_deref()),
         Backend::Microvm if settings.python.is_none() => toolbox::inside(&microvm(settings)?, None),
         Backend::Ns | Backend::Microvm | Backend::Container => {
             toolbox::find(settings.python.as_deref(), &settings.warm)
         }
-    }
+    };
+    let cages = (settings.backend != Backend::default()).then(|| settings.backend.name().to_owned());
+    Ok(Toolbox { cages, ..tools? })
 }
 
 /// Virtual machines of the image that the settings name.

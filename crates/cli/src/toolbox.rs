@@ -111,7 +111,7 @@ pub fn find(python: Option<&str>, warm: &[String]) -> Result<Toolbox, Failure> {
         }
         Err(_) => None,
     };
-    Ok(Toolbox { python, node: node(), rustc: rustc(), warm: warm.to_vec() })
+    Ok(Toolbox { python, node: node(), rustc: rustc(), warm: warm.to_vec(), cages: None })
 }
 
 /// The tools that a cage has which shows nothing of this machine: what its own programs tell.
@@ -151,7 +151,7 @@ pub fn inside(sandbox: &dyn Sandbox, python: Option<&str>) -> Result<Toolbox, Fa
         modules: Vec::new(),
         library: None,
     });
-    Ok(Toolbox { python, node, rustc: None, warm: Vec::new() })
+    Ok(Toolbox { python, node, rustc: None, warm: Vec::new(), cages: None })
 }
 
 /// A folder stands for the virtual environment in it.

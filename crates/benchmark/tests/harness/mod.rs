@@ -41,7 +41,7 @@ pub fn tools() -> Toolbox {
         python: Some(tool(lines[0], lines[1], vec![lines[2].into()])),
         node: other("node"),
         rustc: other("rustc"),
-        warm: Vec::new(),
+        ..Toolbox::default()
     }
 }
 

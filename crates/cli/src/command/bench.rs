@@ -115,9 +115,10 @@ pub fn bench(args: &args::Bench, printer: &Printer) -> Result<Exit, Failure> {
         }));
         return Ok(exit);
     }
-    print_card(&card, printer);
+    let sample = project.suite.kind() == Kind::Sample;
+    print_card(&card, sample, printer);
     if let Some(card) = holdout {
-        print_card(card, printer);
+        print_card(card, sample, printer);
         printer.data(paint(FAINT, format!("openings of the holdout so far: {openings}; each wears it")));
         gap.iter().for_each(|gap| printer.data(gap_words(gap)));
     }
@@ -258,7 +259,8 @@ pub fn moved(variant: &VariantId) -> String {
     format!("your tree is not {id} any more, which was promoted, so it is not held against its promotion")
 }
 
-fn print_card(card: &Scorecard, printer: &Printer) {
+/// Prints its marks and its means; where tasks stand for more than themselves, with where the true one lies.
+fn print_card(card: &Scorecard, sample: bool, printer: &Printer) {
     let rows: Vec<Vec<String>> = card.marks.iter().map(mark_row).collect();
     for line in table(&["task", "split", "mark", "detail"], &rows) {
         printer.data(line);
@@ -268,7 +270,10 @@ fn print_card(card: &Scorecard, printer: &Printer) {
     }
     for split in [Split::Train, Split::Validation, Split::Holdout] {
         if let Some(mean) = card.mean(split) {
-            printer.data(format!("{} {}", paint(BOLD, format!("{split} score")), format_args!("{mean:.4}")));
+            let between = figures::interval(card, split).filter(|_| sample);
+            let between = between.map(|(low, high)| format!(", {low:.4} to {high:.4} at 95 % confidence"));
+            let name = paint(BOLD, format!("{split} score"));
+            printer.data(format!("{name} {mean:.4}{}", between.unwrap_or_default()));
         }
     }
     printer.data("");

@@ -1,4 +1,4 @@
-//! The figures of a benchmark of prompts: accuracy with its interval, pass@k, and what the calls took.
+//! The figures of a benchmark: accuracy with its interval, and of prompts pass@k, and what the calls took.
 
 use std::collections::BTreeMap;
 
@@ -47,6 +47,11 @@ fn of(card: &Scorecard) -> Vec<Accuracy> {
         (rows + missing > 0).then_some(Accuracy { split, rows, passed, missing, score, interval })
     };
     splits.into_iter().filter_map(one).collect()
+}
+
+/// Where the true mean of a split's marks lies, at 95 % confidence; `None` where that cannot be told.
+pub fn interval(card: &Scorecard, split: Split) -> Option<(f64, f64)> {
+    of(card).into_iter().find(|accuracy| accuracy.split == split)?.interval
 }
 
 /// The accuracies of cards, as data.
