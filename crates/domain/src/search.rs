@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SearchPlan {
-    /// So many validation tasks of a new variant are examined first, the others only if it is not hopeless on them.
-    /// Zero examines all at once.
+    /// So many validation tasks of a new variant are examined first, then as many again, until it is hopeless or all are
+    /// done. Zero examines all at once.
     pub first_tasks: u32,
     /// How a proposer is chosen where there are several.
     pub arms: Arms,

@@ -11,7 +11,7 @@ use meliora_domain::{
 use crate::approval::Approved;
 use crate::error::EvolveError;
 use crate::further::Further;
-use crate::lineage::Lineage;
+use crate::lineage::{Lineage, reference};
 use crate::novelty::{KEPT, cosine};
 use crate::port::{Ancestor, Archive, Inspiration, PastAttempt, Tried};
 use crate::scales::{Rival, Scales, refs};
@@ -44,6 +44,8 @@ pub struct Errand {
     pub score: Option<f64>,
     /// Its marks under the evaluator in force.
     pub cards: Vec<Arc<Scorecard>>,
+    /// Those of its nearest ancestor that was examined on all tasks, itself for the most part.
+    pub held: Vec<Arc<Scorecard>>,
     /// The champion, where it is not the first parent.
     pub champion: Option<Rival>,
     /// On what terms what comes of it is weighed.
@@ -193,6 +195,8 @@ impl<'a> Memory<'a> {
         let node = lineage.find(&parent).map(|i| lineage.node(i));
         let evaluator = node.and_then(|n| n.evaluator).unwrap_or_default();
         let cards = self.cards(&parent, &evaluator)?;
+        let whole = lineage.find(&parent).map(|index| lineage.node(reference(lineage, index)).id);
+        let held = self.cards(&whole.unwrap_or(parent), &evaluator)?;
         let feedback = self.feedback(&parent, &cards)?;
         let champion = lineage.champion().map(|n| n.id).filter(|id| *id != parent);
         let champion = champion
@@ -222,6 +226,7 @@ impl<'a> Memory<'a> {
             genome,
             score,
             cards,
+            held,
             champion,
             scales: Scales::default(),
             feedback,

@@ -26,7 +26,7 @@ use crate::novelty::Novelty;
 use crate::port::{Archive, Desk, Draft, Herald, Observer, Proposer, Sandbox, Target};
 use crate::relay::Kept;
 use crate::rng::{Rng, STEPS};
-use crate::scales::{Scales, refs};
+use crate::scales::refs;
 use crate::strategy::{Action, Strategy};
 use crate::student::Student;
 use crate::work::{Outcome, Workshop};
@@ -412,14 +412,6 @@ impl<'a> Evolution<'a> {
         let reference = self.memory.cards(&champion, &evaluator)?;
         let ruling = errand.scales.weigh(&refs(cards), &refs(&reference), "the champion", &self.setup.policy);
         Ok(matches!(ruling, meliora_judge::Ruling::Verdict(Judgement { verdict: Verdict::Accepted, .. })))
-    }
-
-    /// On what terms the variant of a step is weighed.
-    pub(crate) fn scales(&mut self, step: u64, seed: u64) -> Result<Scales, EvolveError> {
-        let suite = self.setup.suite;
-        let chance = self.memory.chance(self.journal.lineage())?;
-        let flaky = self.journal.lineage().flaky(&suite.evaluator()).clone();
-        Ok(Scales::new(suite, flaky, step, chance, seed))
     }
 
     pub(crate) fn store(

@@ -1,4 +1,5 @@
-//! Examining a variant further: on tasks that it has no marks of, and judging it once it has marks of all.
+//! Examining a variant further: on tasks that it has no marks of, and judging it once it has marks of all, or of so many
+//! that it is hopeless.
 
 use std::sync::Arc;
 
@@ -65,7 +66,7 @@ impl Evolution<'_> {
 }
 
 impl Workshop<'_> {
-    /// Examines, and judges where all tasks are marked then.
+    /// Examines, and judges where all tasks are marked then, or where the others are not worth it.
     pub(crate) fn examine_further(
         &self,
         errand: &Errand,
@@ -83,9 +84,10 @@ impl Workshop<'_> {
         let (card, alarms) = self.examine(&lawful, &further.tasks, 0, purse)?;
         outcome.alarms = alarms;
         outcome.cards.push(card);
-        if errand.scales.covered(&outcome.cards) {
-            outcome.judgement = Some(self.judge(errand, &lawful, &mut outcome, purse)?);
-        }
+        outcome.judgement = match errand.scales.covered(&outcome.cards) {
+            true => Some(self.judge(errand, &lawful, &mut outcome, purse)?),
+            false => errand.scales.hopeless(&outcome.cards, &errand.held),
+        };
         Ok(outcome)
     }
 }

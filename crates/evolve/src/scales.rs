@@ -1,6 +1,6 @@
 //! Weighing: the judge is asked on equal terms, and what it asks for is examined.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use meliora_benchmark::Suite;
@@ -9,7 +9,9 @@ use meliora_domain::{Cost, Genome, Judgement, Kind, MarkStatus, Scorecard, Split
 use meliora_judge::{Evidence, Policy, Ruling, Side};
 
 use crate::brief::Errand;
+use crate::budget::Over;
 use crate::error::EvolveError;
+use crate::evolution::Evolution;
 use crate::rng::Rng;
 use crate::student::Purse;
 use crate::work::{Outcome, Workshop};
@@ -23,6 +25,8 @@ pub struct Scales {
     flaky: BTreeSet<TaskId>,
     /// Number of the candidate.
     candidate: u64,
+    /// So many tasks of a new variant are examined before it is looked at for the first time; 0 for no look.
+    looked_at: usize,
     /// Whether marks are known to depend on the seed.
     chance: bool,
     /// What drawn numbers follow from.
@@ -42,7 +46,13 @@ pub struct Rival {
 
 impl Scales {
     /// The terms for a step.
-    pub(crate) fn new(suite: &Suite, flaky: BTreeSet<TaskId>, candidate: u64, chance: bool, seed: u64) -> Self {
+    pub(crate) fn new(
+        suite: &Suite,
+        flaky: BTreeSet<TaskId>,
+        (candidate, looked_at): (u64, usize),
+        chance: bool,
+        seed: u64,
+    ) -> Self {
         let mut tasks = suite.tasks(Split::Validation);
         tasks.retain(|task| !flaky.contains(task));
         if suite.kind() == Kind::Sample {
@@ -52,7 +62,7 @@ impl Scales {
                 tasks.swap(i, rng.below(i as u64 + 1) as usize);
             }
         }
-        Scales { tasks, flaky, candidate, chance, seed }
+        Scales { tasks, flaky, candidate, looked_at, chance, seed }
     }
 
     /// The tasks to begin with; empty for all.
@@ -60,12 +70,9 @@ impl Scales {
         Evidence::first_tasks(&self.tasks, kind)
     }
 
-    /// Mean score of all marks that count; `None` if none does.
+    /// Mean score of the tasks that count; `None` if none has a mark.
     pub(crate) fn mean(&self, cards: &[Scorecard]) -> Option<f64> {
-        let marks = cards.iter().flat_map(|card| card.of(Split::Validation));
-        let marks = marks.filter(|mark| mark.status != MarkStatus::Missing && !self.flaky.contains(&mark.task));
-        let (sum, n) = marks.fold((0.0, 0u32), |(sum, n), mark| (sum + mark.score, n + 1));
-        (n > 0).then(|| sum / f64::from(n))
+        mean_of(cards, &self.flaky)
     }
 
     /// Whether these cards mark every task that counts.
@@ -75,10 +82,13 @@ impl Scales {
         self.tasks.iter().all(|task| marked.contains(task))
     }
 
-    /// The verdict on a first few tasks that show already that the others are not worth it, if they do.
-    pub(crate) fn hopeless(&self, card: &Scorecard, reference: &[&Scorecard]) -> Option<Judgement> {
-        let others = self.tasks.len().saturating_sub(card.of(Split::Validation).count());
-        meliora_judge::hopeless(card, reference, &self.flaky, others)
+    /// The verdict where the tasks so far show already that the others are not worth it.
+    pub(crate) fn hopeless(&self, cards: &[Scorecard], reference: &[Arc<Scorecard>]) -> Option<Judgement> {
+        if self.covered(cards) {
+            return None;
+        }
+        let looks = (self.looked_at, self.tasks.len());
+        meliora_judge::hopeless(&cards.iter().collect::<Vec<_>>(), &refs(reference), &self.flaky, looks)
     }
 
     /// What the judge says.
@@ -89,9 +99,20 @@ impl Scales {
         against: &str,
         policy: &Policy,
     ) -> Ruling {
-        let Scales { tasks, flaky, candidate, chance, seed } = self;
+        let Scales { tasks, flaky, candidate, chance, seed, .. } = self;
         let (candidate, chance, seed) = (*candidate, *chance, *seed);
         meliora_judge::judge(&Evidence { variant, reference, against, tasks, flaky, candidate, chance, seed }, policy)
+    }
+}
+
+impl Evolution<'_> {
+    /// On what terms the variant of a step is weighed.
+    pub(crate) fn scales(&mut self, step: u64, seed: u64) -> Result<Scales, EvolveError> {
+        let suite = self.setup.suite;
+        let chance = self.memory.chance(self.journal.lineage())?;
+        let flaky = self.journal.lineage().flaky(&suite.evaluator()).clone();
+        let looked_at = self.run().plan.search.first_tasks as usize;
+        Ok(Scales::new(suite, flaky, (step, looked_at), chance, seed))
     }
 }
 
@@ -154,10 +175,9 @@ impl Workshop<'_> {
             if champion.filter(hopeless).is_some() {
                 return Ok(unconfirmed("the champion does as well or better".into()));
             }
-            if let Err(over) = self.budget.reserve(Cost::evals(1)) {
+            if let Err(over) = self.set_aside_for(&tasks, outcome) {
                 return Ok(unconfirmed(format!("the budget of {over} leaves no examination for it")));
             }
-            outcome.extra_reserved += 1;
             let (card, alarms) = match of {
                 Side::Variant => self.examine(lawful, &tasks, seed, purse)?,
                 Side::Reference => match self.review(&rival.genome) {
@@ -181,6 +201,28 @@ impl Workshop<'_> {
         }
     }
 
+    /// Sets aside what an examination of these tasks, of all if none is named, takes beyond what its step has set aside:
+    /// parts count together, by their tasks.
+    pub(crate) fn set_aside_for(&self, tasks: &[TaskId], outcome: &mut Outcome) -> Result<(), Over> {
+        let new = outcome.cards[outcome.known..].iter().chain(outcome.rivals.iter().map(|(_, card)| card));
+        let all = self.setup.suite.count(Split::Validation).max(1) as u64;
+        let (mut wholes, mut parts) = (u64::from(tasks.is_empty()), tasks.len() as u64);
+        for card in new {
+            match card.part_of {
+                0 => wholes += 1,
+                _ => parts += card.of(Split::Validation).count() as u64,
+            }
+        }
+        // What new inputs took is set aside, too, and charged on its own.
+        let needed = wholes + parts.div_ceil(all) + outcome.answers.evals;
+        let more = needed.saturating_sub(1 + outcome.extra_reserved);
+        if more > 0 {
+            self.budget.reserve(Cost::evals(more))?;
+            outcome.extra_reserved += more;
+        }
+        Ok(())
+    }
+
     /// A genome of the archive, if the law still lets it be examined.
     pub(crate) fn review(&self, genome: &Genome) -> Option<Lawful> {
         match self.setup.constitution.review(Subject::Baseline(genome), &[], (self.setup.clock)()) {
@@ -193,4 +235,24 @@ impl Workshop<'_> {
 /// Scorecards as the judge takes them.
 pub(crate) fn refs(cards: &[Arc<Scorecard>]) -> Vec<&Scorecard> {
     cards.iter().map(Arc::as_ref).collect()
+}
+
+/// Mean validation score over tasks, each with the mean of its marks, without those that do not count: a task that was marked
+/// more often than others weighs no more. `None` if there is no mark.
+pub(crate) fn mean_of(cards: &[Scorecard], flaky: &BTreeSet<TaskId>) -> Option<f64> {
+    let mut tasks: BTreeMap<&TaskId, (f64, u32)> = BTreeMap::new();
+    let (mut all, mut marked) = (0.0, 0u32);
+    let marks = cards.iter().flat_map(|card| card.of(Split::Validation));
+    for mark in marks.filter(|mark| mark.status != MarkStatus::Missing && !flaky.contains(&mark.task)) {
+        let (sum, n) = tasks.entry(&mark.task).or_default();
+        (*sum, *n) = (*sum + mark.score, *n + 1);
+        (all, marked) = (all + mark.score, marked + 1);
+    }
+    let most = tasks.values().map(|(_, n)| *n).max()?;
+    // The usual case, rounded as everywhere else.
+    if tasks.values().all(|(_, n)| *n == most) {
+        return Some(all / f64::from(marked));
+    }
+    let sum: f64 = tasks.values().map(|(sum, n)| sum / f64::from(*n)).sum();
+    Some(sum / tasks.len() as f64)
 }

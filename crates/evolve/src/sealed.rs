@@ -128,9 +128,12 @@ fn origin(
     Ok(None)
 }
 
-/// The newest mark of each task, as one card: of marks that chance bears on, those that had no part in choosing come last.
+/// The mark of each task with the newest seed, as one card: of marks that chance bears on, those that had no part in choosing
+/// have it.
 fn newest(cards: &[Scorecard]) -> Scorecard {
-    let marks = cards.iter().flat_map(|card| card.of(Split::Validation));
+    let mut cards: Vec<&Scorecard> = cards.iter().collect();
+    cards.sort_by_key(|card| card.seed);
+    let marks = cards.into_iter().flat_map(|card| card.of(Split::Validation));
     let marks: BTreeMap<&TaskId, &Mark> =
         marks.filter(|mark| mark.status != MarkStatus::Missing).map(|mark| (&mark.task, mark)).collect();
     Scorecard { marks: marks.into_values().cloned().collect(), ..Scorecard::default() }

@@ -1,7 +1,7 @@
 //! Re-examination: whether what was promoted still stands as it should. It has three parts, as a step has, so that the one
 //! who leads a run need not wait for it: what is there is taken up, examined by whoever has time, and the result recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use meliora_benchmark::{Scope, Suite};
 use meliora_constitution::{Constitution, Ruling, Subject};
@@ -16,6 +16,7 @@ use crate::lineage::Lineage;
 use crate::port::{Archive, Sandbox, Target};
 use crate::promotion::rollback;
 use crate::relay::Kept;
+use crate::scales::mean_of;
 use crate::student::{Purse, Student};
 
 /// What a re-examination needs.
@@ -118,10 +119,11 @@ impl Look {
     pub(crate) fn carry_out(&self, examiner: &Examiner<'_>) -> Result<Looked, EvolveError> {
         let scope = |seed| Scope { splits: &[Split::Train, Split::Validation], seed, ..Scope::default() };
         let mut reference = self.reference.clone();
-        let mut now = vec![examiner.card(&self.genome, &scope(0))?];
+        let first = first_seed(&reference);
+        let mut now = vec![examiner.card(&self.genome, &scope(first))?];
         let against = match &self.previous {
             Some(previous) => {
-                reference.push(examiner.card(previous, &scope(0))?);
+                reference.push(examiner.card(previous, &scope(first))?);
                 "the variant before it, under the evaluator of today"
             }
             None => "its own score at promotion",
@@ -136,10 +138,20 @@ impl Look {
                 Standing::Dropped(why) => break (why, Shown::Dropped),
             }
         };
-        let mean = |cards: &[Scorecard]| cards.first().and_then(|c| c.mean(Split::Validation)).unwrap_or(0.0);
+        let mean = |cards: &[Scorecard]| mean_of(cards, &self.flaky).unwrap_or(0.0);
         let (score, reference) = (mean(&now), mean(&reference));
         Ok(Looked { variant: self.variant, score, reference, reason: format!("{why}, held against {against}"), shown })
     }
+}
+
+/// The seed to begin with: the first that as many tasks have marks of as any, so that untouched work is marked as before.
+fn first_seed(reference: &[Scorecard]) -> u64 {
+    let mut marked: BTreeMap<u64, BTreeSet<&TaskId>> = BTreeMap::new();
+    for card in reference {
+        marked.entry(card.seed).or_default().extend(card.of(Split::Validation).map(|mark| &mark.task));
+    }
+    let most = marked.values().map(BTreeSet::len).max();
+    marked.iter().find(|(_, tasks)| Some(tasks.len()) == most).map_or(0, |(seed, _)| *seed)
 }
 
 impl Looked {

@@ -61,8 +61,8 @@ pub enum Exam {
     /// On all tasks.
     #[default]
     Whole,
-    /// On these validation tasks first; on the others too unless it is hopeless.
-    Staged(Vec<TaskId>),
+    /// On these validation tasks, one part after another; on all others too unless it is hopeless before.
+    Staged(Vec<Vec<TaskId>>),
     /// On these validation tasks; it is judged when later examinations have covered the others.
     Part(Vec<TaskId>),
 }
@@ -165,23 +165,37 @@ fn inspirations(lineage: &Lineage, parent: NodeIndex, most: usize) -> Vec<Varian
     best.iter().filter(|i| **i != parent).take(most).map(|i| lineage.node(*i).id).collect()
 }
 
-/// How a new variant is examined by the run's plan: at once, or on a few tasks first, drawn anew for each.
+/// How a new variant is examined by the run's plan: at once, or on a few tasks first, on as many again, and so on. They
+/// are drawn anew for each.
 fn exam(lineage: &Lineage, run: &Run, rng: &mut Rng) -> Exam {
     let first = run.plan.search.first_tasks as usize;
     if first == 0 || first >= run.tasks.len() {
-        Exam::Whole
-    } else {
-        Exam::Staged(draw(lineage, &run.tasks, first, rng))
+        return Exam::Whole;
     }
+    let (mut left, mut parts, mut next, mut drawn) = (run.tasks.clone(), Vec::new(), first, 0);
+    while drawn + next < run.tasks.len() {
+        let part: Vec<u32> = (0..next).map(|_| take_one(&mut left, rng)).collect();
+        parts.push(named(lineage, part));
+        drawn += next;
+        next = drawn;
+    }
+    Exam::Staged(parts)
 }
 
 /// So many of these tasks, drawn without replacement, in the order of their places.
 fn draw(lineage: &Lineage, tasks: &[u32], most: usize, rng: &mut Rng) -> Vec<TaskId> {
     let mut left = tasks.to_vec();
-    let mut drawn: Vec<u32> =
-        (0..most.min(tasks.len())).map(|_| left.swap_remove(rng.below(left.len() as u64) as usize)).collect();
-    drawn.sort_unstable();
-    drawn.into_iter().map(|task| lineage.tasks()[task as usize].clone()).collect()
+    named(lineage, (0..most.min(tasks.len())).map(|_| take_one(&mut left, rng)).collect())
+}
+
+fn take_one(left: &mut Vec<u32>, rng: &mut Rng) -> u32 {
+    left.swap_remove(rng.below(left.len() as u64) as usize)
+}
+
+/// These tasks, in the order of their places.
+fn named(lineage: &Lineage, mut places: Vec<u32>) -> Vec<TaskId> {
+    places.sort_unstable();
+    places.into_iter().map(|task| lineage.tasks()[task as usize].clone()).collect()
 }
 
 /// Whether more can be learned of it by examining tasks that it has no marks of.

@@ -21,7 +21,6 @@ use crate::evolution::Setup;
 use crate::examine::{Means, answer, examine};
 use crate::port::{Bid, Brief, ProposeError, Pupil, Trial, Tryout};
 use crate::relay::Kept;
-use crate::scales::refs;
 use crate::standing::{Examiner, Look, Looked};
 use crate::strategy::Exam;
 use crate::student::{Purse, Student};
@@ -181,25 +180,31 @@ impl Workshop<'_> {
         purse: &Purse,
     ) -> Result<(), EvolveError> {
         let kind = self.setup.policy.kind;
-        let first = match &errand.exam {
-            Exam::Part(tasks) => tasks,
+        let begun = [errand.scales.first(kind).to_vec()];
+        let (parts, looked_at) = match &errand.exam {
+            Exam::Part(tasks) => (std::slice::from_ref(tasks), true),
             // A sample is examined in stages by its judge.
-            Exam::Staged(tasks) if kind == Kind::Exact => tasks,
-            Exam::Staged(_) | Exam::Whole => errand.scales.first(kind),
+            Exam::Staged(parts) if kind == Kind::Exact => (parts.as_slice(), true),
+            Exam::Staged(_) | Exam::Whole => (&begun[..], false),
         };
-        let (card, alarms) = self.examine_first(lawful, first, purse)?;
-        outcome.alarms.extend(alarms);
-        let early = match &errand.exam {
-            Exam::Staged(_) if kind == Kind::Exact => errand.scales.hopeless(&card, &refs(&errand.cards)),
-            _ => None,
-        };
-        outcome.cards.push(card);
-        let later = matches!(errand.exam, Exam::Part(_)) && !errand.scales.covered(&outcome.cards);
-        outcome.judgement = match early {
-            None if later => None,
-            None => Some(self.judge(errand, lawful, outcome, purse)?),
-            early => early,
-        };
+        for (place, tasks) in parts.iter().enumerate() {
+            if place > 0 && self.set_aside_for(tasks, outcome).is_err() {
+                break;
+            }
+            let (card, alarms) = match place {
+                0 => self.examine_first(lawful, tasks, purse)?,
+                _ => self.examine(lawful, tasks, 0, purse)?,
+            };
+            outcome.alarms.extend(alarms);
+            outcome.cards.push(card);
+            if looked_at && let Some(judgement) = errand.scales.hopeless(&outcome.cards, &errand.held) {
+                outcome.judgement = Some(judgement);
+                return Ok(());
+            }
+        }
+        if !matches!(errand.exam, Exam::Part(_)) || errand.scales.covered(&outcome.cards) {
+            outcome.judgement = Some(self.judge(errand, lawful, outcome, purse)?);
+        }
         Ok(())
     }
 

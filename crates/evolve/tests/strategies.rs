@@ -345,11 +345,16 @@ fn first_tasks_are_drawn_anew_each_time_and_are_the_runs_own() {
     let mut drawn = Vec::new();
     for step in 0..20 {
         match world.decide(StrategyKind::Dgm.build().as_mut(), step) {
-            Action::Expand { exam: Exam::Staged(tasks), .. } => drawn.push(tasks),
+            Action::Expand { exam: Exam::Staged(parts), .. } => drawn.push(parts),
             other => panic!("{other:?}"),
         }
     }
-    assert!(drawn.iter().all(|tasks| tasks.len() == 3 && tasks.windows(2).all(|w| w[0] < w[1] || w[0] != w[1])));
+    for parts in &drawn {
+        // Three, and three more; twelve would be more than there are.
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+        let all: std::collections::BTreeSet<_> = parts.iter().flatten().collect();
+        assert_eq!(all.len(), 6, "none twice");
+    }
     drawn.dedup();
     assert!(drawn.len() > 10);
 }

@@ -477,14 +477,24 @@ fn alarms(runs: usize, report: &mut Report) {
         report.rate(&name, hits.count(), runs, 0.01);
     }
     for first in [4usize, 8, 16] {
-        let ids: Vec<TaskId> = (0..first).map(|i| TaskId(format!("t{i:03}"))).collect();
+        let ids: Vec<TaskId> = (0..60).map(|i| TaskId(format!("t{i:03}"))).collect();
         let mut dice = Dice::of(16);
-        let hits = (0..runs).filter(|_| {
-            let mut draw = || (0..first).map(|_| f64::from(dice.unit() < 0.5)).collect::<Vec<f64>>();
-            let (now, was) = (card(&ids, draw().into_iter(), 0, 60), card(&ids, draw().into_iter(), 0, 60));
-            hopeless(&now, &[&was], &BTreeSet::new(), 60 - first).is_some()
-        });
-        report.rate(&format!("equal, and rejected after the first {first} tasks"), hits.count(), runs, 0.1);
+        let (mut early, mut any) = (0, 0);
+        for _ in 0..runs {
+            let mut draw = |ids: &[TaskId]| {
+                let scores: Vec<f64> = ids.iter().map(|_| f64::from(dice.unit() < 0.5)).collect();
+                card(ids, scores.into_iter(), 0, 60)
+            };
+            let was = draw(&ids);
+            let ends = std::iter::successors(Some(first), |end| Some(2 * end)).take_while(|end| *end < 60);
+            let parts: Vec<_> = ends.map(|end| draw(&ids[if end == first { 0 } else { end / 2 }..end])).collect();
+            let seen: Vec<_> = parts.iter().collect();
+            let look = |n: usize| hopeless(&seen[..n], &[&was], &BTreeSet::new(), (first, 60)).is_some();
+            early += usize::from(look(1));
+            any += usize::from((1..=seen.len()).any(look));
+        }
+        report.rate(&format!("equal, and rejected after the first {first} tasks"), early, runs, 0.1);
+        report.rate(&format!("equal, and rejected after {first}, {}, … of 60 tasks", 2 * first), any, runs, 0.2);
     }
 }
 

@@ -60,8 +60,14 @@ fn counted(values: impl Iterator<Item = f64>) -> Vec<(f64, i32)> {
 fn refuted(values: &[(f64, i32)], mean: f64, alpha: f64) -> bool {
     // Scaled so that the worst that can come is -1.
     let scale = (1.0 + mean).max(1e-9);
-    let capital = |bet: f64| values.iter().map(|(d, n)| (1.0 + bet * (d - mean) / scale).powi(*n)).product::<f64>();
-    (1..=BETS).map(|i| capital(i as f64 / (BETS + 1) as f64)).sum::<f64>() / BETS as f64 >= 2.0 / alpha
+    let mut capitals = [1.0f64; BETS];
+    for (d, n) in values {
+        for (i, capital) in capitals.iter_mut().enumerate() {
+            let factor = 1.0 + (i + 1) as f64 / (BETS + 1) as f64 * (d - mean) / scale;
+            *capital *= if *n == 1 { factor } else { factor.powi(*n) };
+        }
+    }
+    capitals.iter().sum::<f64>() / BETS as f64 >= 2.0 / alpha
 }
 
 /// The largest mean that is refuted, by bisection: whoever refutes a mean refutes each below it.

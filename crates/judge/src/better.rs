@@ -6,7 +6,7 @@ use meliora_domain::{Judgement, Kind, Mark, MarkStatus, Scorecard, Split, TaskId
 
 use crate::Policy;
 use crate::pairs::{Pairs, gaps, incomparable, too_few, unviable};
-use crate::sample::sample;
+use crate::sample::{batch, sample};
 use crate::seeds;
 use crate::whole::{examinations, unmarked};
 
@@ -60,10 +60,10 @@ pub struct Evidence<'a> {
 
 impl Evidence<'_> {
     /// The tasks that are examined first; empty for all. Only a sample is examined in parts, a quarter first and 8 at
-    /// least, so that what is clearly worse costs little.
+    /// least, so that what is clear early costs little.
     pub fn first_tasks(tasks: &[TaskId], kind: Kind) -> &[TaskId] {
-        let n = tasks.len();
-        if kind == Kind::Exact || n < 16 { &[] } else { &tasks[..n.div_ceil(4).max(8)] }
+        let first = batch(tasks, 0);
+        if kind == Kind::Exact || first >= tasks.len() { &[] } else { &tasks[..first] }
     }
 }
 

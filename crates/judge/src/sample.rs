@@ -1,5 +1,7 @@
 //! Whether a variant is better on tasks that stand for more than themselves: evidence decides.
 //!
+//! The tasks are examined in batches, each as large as all before it: a quarter, a half, all ([`batch`]).
+//!
 //! A candidate has a [`share`] of the run's alpha: how often luck may pass for an improvement of it. It goes in halves to two
 //! tests, of which one suffices: a bet that is looked at after every task and may end the examination early
 //! ([`evidence`](crate::evidence)), and a fixed test once all tasks are examined ([`sign_test`] where all differences are of
@@ -9,7 +11,7 @@
 //!
 //! The other way round a bet ends the examination of what is clearly worse.
 
-use meliora_domain::{Judgement, Scorecard, Verdict};
+use meliora_domain::{Judgement, Scorecard, TaskId, Verdict};
 
 use crate::better::{Evidence, Ruling, Side};
 use crate::pairs::{Pairs, gaps, too_few};
@@ -23,6 +25,16 @@ const HOPELESS: f64 = 0.2;
 const REPORTED: f64 = 0.05;
 /// Patterns of signs that are drawn: enough to tell a p-value of the smallest share that a test may have to find.
 const DRAWS: (f64, f64) = (1e4, 2e6);
+
+/// Fewer tasks than this are no batch of their own.
+const FEWEST: usize = 8;
+
+/// How many tasks are examined next where so many were: a quarter first, then as many again, so that what is clear early
+/// costs at most twice what it takes to see it. Tasks that would be left over as too few come along.
+pub(crate) fn batch(tasks: &[TaskId], examined: usize) -> usize {
+    let (all, next) = (tasks.len(), if examined == 0 { tasks.len().div_ceil(4) } else { examined }.max(FEWEST));
+    if examined + next + FEWEST > all { all - examined.min(all) } else { next }
+}
 
 pub(crate) fn sample(known: &Evidence<'_>, policy: &Policy) -> Ruling {
     let Evidence { variant, reference, tasks, .. } = *known;
@@ -63,6 +75,8 @@ pub(crate) fn sample(known: &Evidence<'_>, policy: &Policy) -> Ruling {
     if !early {
         let rest = missing(&looked, first);
         if !rest.is_empty() {
+            let next = batch(tasks, tasks.len() - rest.len());
+            let rest = rest[..next.min(rest.len())].to_vec();
             return ask(Side::Variant, rest, first, &pass, &seen, "which is not all tasks yet");
         }
         let unheld = unmarked(tasks, reference, None);

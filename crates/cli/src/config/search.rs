@@ -19,7 +19,8 @@ pub enum Turns {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
-    /// So many validation tasks of a new variant are examined first, the others unless it is hopeless; 0 for all at once.
+    /// So many validation tasks of a new variant are examined first, then as many again, until it is hopeless or all are
+    /// done; 0 for all at once.
     pub first_tasks: u32,
     /// `strategy = "dgm"`.
     pub dgm: Dgm,

@@ -50,7 +50,12 @@ impl Lineage {
                 }
             }
         }
-        node.score = (node.marks > 0).then(|| node.sum / f64::from(node.marks));
+        // Scores by task are kept to 24 bits only; all marks are the same where each task has as many.
+        node.score = match node.marks {
+            0 => None,
+            marks if node.by_task.even() || !node.sum.is_finite() => Some(node.sum / f64::from(marks)),
+            _ => node.by_task.mean(),
+        };
         if card.of(Split::Train).next().is_some() {
             let failed = card.of(Split::Train).find(|m| m.status != MarkStatus::Passed);
             node.trouble = failed.map(|m| m.detail.chars().take(240).collect()).unwrap_or_default();
@@ -88,7 +93,8 @@ impl Lineage {
         let before = [score(node.parents.first().copied()), score(run.baseline)];
         let before = before.into_iter().flatten().fold(f64::NEG_INFINITY, f64::max);
         if let (Some(score), Some(record)) = (node.score, run.arms.get_mut(usize::from(node.arm))) {
-            record.gain(if before.is_finite() { score - before } else { 0.0 });
+            // A mean over a few tasks is held against none over all.
+            record.gain(if before.is_finite() && node.whole { score - before } else { 0.0 });
         }
     }
 }

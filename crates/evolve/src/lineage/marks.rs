@@ -30,6 +30,12 @@ impl ByTask {
         (n > 0).then(|| sum / f64::from(n))
     }
 
+    /// Whether every task that was marked has as many marks as the others.
+    pub(super) fn even(&self) -> bool {
+        let mut counts = self.0.iter().map(|tally| tally.1).filter(|n| *n > 0);
+        counts.next().is_none_or(|first| counts.all(|n| n == first))
+    }
+
     /// Takes a finite score in and says how it is kept. Equal scores leave the mean exactly as it is.
     pub(super) fn take(&mut self, task: u32, score: f64) -> f32 {
         let (place, score) = (task as usize, score.clamp(f64::from(f32::MIN), f64::from(f32::MAX)));

@@ -10,7 +10,7 @@ use super::course::{Contestant, Course, course};
 use super::grid::{Family, Point};
 use crate::strategy::StrategyKind;
 
-/// All strategies as they are without settings, `dgm` in its second form and with its examinations in stages too.
+/// All strategies as they are without settings, `dgm` in its second form too, and `dgm` and `hgm` with a first look at 8 tasks.
 pub fn contestants() -> Vec<Contestant> {
     let sizes = Feature { name: "size".into(), edges: vec![600.0, 800.0, 1000.0, 1250.0, 1600.0] };
     let plain = |kind: StrategyKind| {
@@ -22,7 +22,8 @@ pub fn contestants() -> Vec<Contestant> {
     let median = SearchPlan { dgm: DgmPlan { scale: Scale::Median }, ..SearchPlan::default() };
     let staged = SearchPlan { first_tasks: 8, ..SearchPlan::default() };
     all.push(Contestant { name: "dgm median".into(), kind: StrategyKind::Dgm, search: median });
-    all.push(Contestant { name: "dgm staged".into(), kind: StrategyKind::Dgm, search: staged });
+    all.push(Contestant { name: "dgm staged".into(), kind: StrategyKind::Dgm, search: staged.clone() });
+    all.push(Contestant { name: "hgm staged".into(), kind: StrategyKind::Hgm, search: staged });
     all
 }
 

@@ -172,17 +172,19 @@ impl World<'_> {
         match exam {
             Exam::Part(tasks) => {
                 self.mark(step, variant, &tasks, 0);
+                self.looked_at(step, variant);
                 return Some(true);
             }
             // A sample is examined in stages by its judge.
-            Exam::Staged(first) if self.policy.kind == Kind::Exact => {
-                self.mark(step, variant, &first, 0);
-                let reference: Vec<&Scorecard> = self.cards[&parents[0]].iter().collect();
-                let others = tasks.len() - first.len();
-                let judgement = hopeless(&self.cards[&variant][0], &reference, &BTreeSet::new(), others);
-                if let Some(judgement) = judgement {
-                    self.take(Event::Judged { step, variant, judgement });
-                    return Some(true);
+            Exam::Staged(parts) if self.policy.kind == Kind::Exact => {
+                for (place, tasks) in parts.into_iter().enumerate() {
+                    if place > 0 && self.budget.reserve(Cost::evals(1)).is_err() {
+                        return Some(true);
+                    }
+                    self.mark(step, variant, &tasks, 0);
+                    if self.looked_at(step, variant) {
+                        return Some(true);
+                    }
                 }
             }
             Exam::Whole | Exam::Staged(_) => {
@@ -199,10 +201,28 @@ impl World<'_> {
         self.budget.reserve(Cost::evals(1)).ok()?;
         self.mark(step, variant, tasks, 0);
         let node = self.lineage.find(&variant).map(|index| self.lineage.node(index));
-        if let Some(born) = node.filter(|node| node.whole).map(|node| node.born) {
+        let (born, whole) = node.map(|node| (node.born, node.whole))?;
+        if whole {
             self.judge(step, variant, born.into());
+        } else {
+            self.looked_at(step, variant);
         }
         Some(true)
+    }
+
+    /// Whether its marks so far show that the other tasks are not worth it; then it is judged.
+    fn looked_at(&mut self, step: u64, variant: VariantId) -> bool {
+        let (Some(run), Some(index)) = (&self.lineage.run, self.lineage.find(&variant)) else { return false };
+        let Some(parent) = self.lineage.node(index).parents.first() else { return false };
+        let held = self.lineage.node(reference(&self.lineage, *parent)).id;
+        let looks = (run.plan.search.first_tasks as usize, self.tasks.len());
+        let cards = |of| self.cards[&of].iter().collect::<Vec<_>>();
+        let judgement = hopeless(&cards(variant), &cards(held), &BTreeSet::new(), looks);
+        let hopeless = judgement.is_some();
+        if let Some(judgement) = judgement {
+            self.take(Event::Judged { step, variant, judgement });
+        }
+        hopeless
     }
 
     /// The tasks in the order in which a candidate is examined.
