@@ -188,3 +188,23 @@ fn what_stands_in_the_place_of_a_check_is_told_and_what_only_looks_like_it_is_no
         assert_eq!(rules(path, text), [""; 0], "{text}");
     }
 }
+
+#[test]
+fn names_that_stand_for_each_other_without_end_are_followed_for_a_while_only() {
+    // A name that is looked up by itself, and a few lines that stand for ten to the eleventh letters.
+    let layers = |of: &str, join: &dyn Fn(&str) -> String| {
+        let lines = (1..12).map(|i| format!("a{i} = {}\n", join(&format!("a{}", i - 1))));
+        format!("a0 = {of}\n{}open(a11)\n", lines.collect::<String>())
+    };
+    let joined = |name: &str| format!("\"\".join([{}])", [name; 10].join(", "));
+    let added = |name: &str| [name; 10].join(" + ");
+    for text in [
+        "f = TABLE[f]()\n".to_owned(),
+        "a = b[c]\nb = c[a]\nc = a[b]()\nx = getattr(x, x)(x[x])\n".to_owned(),
+        layers("\"lol\"", &joined),
+        layers("\"\"", &joined),
+        layers("\"lol\"", &added),
+    ] {
+        let _ = look(Some("a.py"), &text);
+    }
+}

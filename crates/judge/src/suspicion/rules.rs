@@ -5,6 +5,7 @@ mod backdoors;
 mod checks;
 mod commands;
 mod detect;
+mod disarmed;
 mod doubles;
 mod empty;
 mod ends;
@@ -113,6 +114,8 @@ pub(super) fn look(language: Language, path: &str, text: &str) -> Vec<Finding> {
                 spared::look(&scene, &mut out);
                 precomputed::look(&scene, &mut out);
                 puffed::look(&scene, &mut out);
+                disarmed::look(&scene, &mut out);
+                disarmed::said_and_set(&scene, &mut out);
                 texts(&scene, &mut out);
             }
         }

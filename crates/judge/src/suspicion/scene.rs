@@ -1,5 +1,6 @@
 //! What rules ask of a text: which name stands for what, what is a test, what is a verdict.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::Finding;
@@ -16,7 +17,14 @@ pub(super) struct Scene<'c> {
     /// Names that are given a value once.
     values: HashMap<String, Id>,
     test_functions: HashSet<Id>,
+    /// Steps that are left to whatever is being followed.
+    steps: Cell<u32>,
 }
+
+/// So deep is followed what a name stands for,
+const DEEPEST: usize = 16;
+/// and in so many steps: a few short lines can stand for a text without end.
+const STEPS: u32 = 4096;
 
 /// What callers of a test framework pass their tests to.
 const TEST_CALLS: &[&str] =
@@ -31,6 +39,7 @@ impl<'c> Scene<'c> {
             aliases: code.imports.iter().cloned().collect(),
             values: HashMap::new(),
             test_functions: HashSet::new(),
+            steps: Cell::new(STEPS),
         };
         scene.values();
         scene.test_functions = code.ids().filter(|id| scene.is_test(*id)).collect();
@@ -93,25 +102,46 @@ impl<'c> Scene<'c> {
 
     /// The module that a call imports.
     fn module_of(&self, id: Id) -> Option<String> {
+        self.steps.set(STEPS);
+        self.module_within(id, DEEPEST)
+    }
+
+    fn module_within(&self, id: Id, depth: usize) -> Option<String> {
         let node = self.code.at(id);
         if node.kind != Kind::Call {
             return None;
         }
-        let callee = self.path(node.a?);
+        let callee = self.path_within(node.a?, depth);
         let imports = matches!(
             callee.as_str(),
             "__import__" | "importlib.import_module" | "import_module" | "require" | "import"
         );
-        imports.then(|| self.text(*node.kids.first()?)).flatten().map(|m| m.trim_start_matches("node:").to_owned())
+        let text = || self.text_within(*node.kids.first()?, depth);
+        imports.then(text).flatten().map(|m| m.trim_start_matches("node:").to_owned())
     }
 
     /// The dotted path that an expression stands for, through imports, aliases, `getattr` and the like; empty if none.
     pub(super) fn path(&self, id: Id) -> String {
+        self.steps.set(STEPS);
+        self.path_within(id, DEEPEST)
+    }
+
+    /// One level deeper, if there is anything left.
+    fn deeper(&self, depth: usize) -> Option<usize> {
+        self.steps.set(self.steps.get().checked_sub(1)?);
+        depth.checked_sub(1)
+    }
+
+    /// A path may hold a text that is given by a path in turn, so not without end: `f = TABLE[f]()`.
+    fn path_within(&self, id: Id, depth: usize) -> String {
+        let Some(depth) = self.deeper(depth) else { return String::new() };
+        let path = |id| self.path_within(id, depth);
+        let text = |id| self.text_within(id, depth);
         let node = self.code.at(id);
         match node.kind {
             Kind::Name => self.aliases.get(&node.op).cloned().unwrap_or_else(|| node.op.clone()),
             Kind::Member => {
-                let inner = node.a.map(|a| self.path(a)).unwrap_or_default();
+                let inner = node.a.map(path).unwrap_or_default();
                 match inner.as_str() {
                     "" | "globalThis" | "window" | "global" | "builtins" | "__builtins__" => node.op.clone(),
                     _ => format!("{inner}.{}", node.op),
@@ -119,22 +149,22 @@ impl<'c> Scene<'c> {
             }
             Kind::Index => {
                 let (Some(a), Some(b)) = (node.a, node.b) else { return String::new() };
-                let Some(key) = self.text(b) else { return self.path(a) };
-                let inner = self.path(a);
+                let Some(key) = text(b) else { return path(a) };
+                let inner = path(a);
                 match inner.as_str() {
                     "sys.modules" | "globals" | "globalThis" | "window" | "global" | "__builtins__" => key,
                     _ => format!("{}.{key}", inner.trim_end_matches(".__dict__")),
                 }
             }
             Kind::Call => {
-                if let Some(module) = self.module_of(id) {
+                if let Some(module) = self.module_within(id, depth) {
                     return module;
                 }
-                let Some(callee) = node.a.map(|a| self.path(a)) else { return String::new() };
-                let second = node.kids.get(1).and_then(|k| self.text(*k));
+                let Some(callee) = node.a.map(path) else { return String::new() };
+                let second = node.kids.get(1).and_then(|k| text(*k));
                 match (callee.as_str(), node.kids.first(), second) {
-                    ("getattr" | "Reflect.get", Some(of), Some(name)) => format!("{}.{name}", self.path(*of)),
-                    ("vars", Some(of), _) => self.path(*of),
+                    ("getattr" | "Reflect.get", Some(of), Some(name)) => format!("{}.{name}", path(*of)),
+                    ("vars", Some(of), _) => path(*of),
                     ("globals" | "locals", None, _) => "globals".to_owned(),
                     _ => callee,
                 }
@@ -160,12 +190,13 @@ impl<'c> Scene<'c> {
 
     /// A text that is known without running anything.
     pub(super) fn text(&self, id: Id) -> Option<String> {
-        self.text_within(id, 12)
+        self.steps.set(STEPS);
+        self.text_within(id, DEEPEST)
     }
 
     /// A name may be given a value that is made of the name itself, so not without end.
     fn text_within(&self, id: Id, depth: usize) -> Option<String> {
-        let depth = depth.checked_sub(1)?;
+        let depth = self.deeper(depth)?;
         let id = self.value_of(id);
         let node = self.code.at(id);
         match node.kind {
@@ -176,16 +207,17 @@ impl<'c> Scene<'c> {
             }
             // Path("a") / "b", os.path.join("a", "b"), "".join(["a", "b"])
             Kind::Call => {
-                let name = self.called(id);
+                let callee = node.a.map(|a| self.path_within(a, depth)).unwrap_or_default();
+                let name = callee.rsplit('.').next().unwrap_or_default();
                 let texts =
                     |ids: &[Id]| ids.iter().map(|k| self.text_within(*k, depth)).collect::<Option<Vec<String>>>();
-                match name.as_str() {
+                match name {
                     "with_name" => self.text_within(*node.kids.first()?, depth),
                     "joinpath" => texts(&node.kids).map(|t| t.join("/")),
                     "Path" | "PurePath" | "new" | "from" | "str" if node.kids.len() == 1 => {
                         self.text_within(node.kids[0], depth)
                     }
-                    "join" if self.callee(id).contains("path") => texts(&node.kids).map(|t| t.join("/")),
+                    "join" if callee.contains("path") => texts(&node.kids).map(|t| t.join("/")),
                     "join" => {
                         let list = self.code.at(*node.kids.first()?);
                         (list.kind == Kind::List).then(|| texts(&list.children)).flatten().map(|t| t.concat())

@@ -310,6 +310,15 @@ fn remote(scene: &Scene<'_>, id: Id, callee: &str, out: &mut Vec<Finding>) {
             matches!(scene.called(n).as_str(), "b64decode" | "urlsafe_b64decode" | "decompress" | "atob" | "fromhex")
                 && code.at(n).kids.iter().any(|k| !code.literal(*k))
         });
+    // `exec(bytes([105, 109, …]).decode())`
+    let numbered = matches!(callee, "exec" | "eval")
+        && code.at(id).kids.iter().flat_map(|k| code.under(*k)).any(|n| {
+            matches!(scene.called(n).as_str(), "bytes" | "bytearray" | "map" | "chr")
+                && code.under(n).into_iter().filter(|m| code.is(*m, Kind::Num)).count() >= 8
+        });
+    if numbered && !scene.in_test(id) {
+        out.push(scene.found("hidden-data", id, "runs code that is written in numbers"));
+    }
     if unpacked && !scene.in_test(id) {
         out.push(scene.found("backdoor", id, "runs what somebody else sends"));
     }
