@@ -234,6 +234,7 @@ def main():
     parser.add_argument("--validation", default="cases", choices=("cases", "whole"),
                         help="one deciding task for each visible case, or one for all of them")
     parser.add_argument("--python", help="interpreter for the cages")
+    parser.add_argument("--set", default=str(KATA), metavar="FOLDER", help="another set of programs, laid out as bench/kata is")
     parser.add_argument("--only", action="append", metavar="NAME", help="this program; may be repeated")
     parser.add_argument("--out", help="a JSON object for each program goes to this file")
     parser.add_argument("--resume", action="store_true", help="programs that are in the --out file are not run again")
@@ -248,7 +249,7 @@ def main():
     if not program.is_file():
         parser.error(f"no {program}; build it with cargo build --release, or name it with --meliora")
     options.meliora = str(program)
-    katas = sorted(path.parent for path in KATA.glob("*/cases.json"))
+    katas = sorted(path.parent for path in Path(options.set).glob("*/cases.json"))
     unknown = set(options.only or ()) - {kata.name for kata in katas}
     if unknown:
         parser.error(f"no such program: {', '.join(sorted(unknown))}")

@@ -284,6 +284,7 @@ impl Lang {
             Lang::Python => &[
                 &["append", "extend", "add", "insert", "appendleft"],
                 &["pop", "popleft", "remove"],
+                &["pop", "clear"],
                 &["any", "all"],
                 &["min", "max", "sum", "abs"],
                 &["add", "update", "discard", "remove"],
@@ -333,6 +334,7 @@ impl Lang {
             Lang::Rust => &[
                 &["push", "extend", "push_str", "insert", "push_back", "push_front"],
                 &["pop", "pop_front", "pop_back", "remove"],
+                &["pop", "clear"],
                 &["any", "all"],
                 &["min", "max"],
                 &["min_by_key", "max_by_key"],

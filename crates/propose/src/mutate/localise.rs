@@ -66,8 +66,8 @@ impl Suspicion {
         let Some(lines) = &self.lines else { return 1.0 };
         let rows = (first as u32 + 1)..=(last.max(first) as u32 + 1);
         let best = lines.range(rows).map(|(_, score)| *score).fold(0.0, f64::max);
-        // Squared: a line of half the suspicion is tried a quarter as eagerly.
-        (best * best).max(NEVER_RUN)
+        // A line of half the suspicion is tried a third as eagerly.
+        best.powf(1.5).max(NEVER_RUN)
     }
 }
 
@@ -92,7 +92,10 @@ mod tests {
         let told = [ran(true, &[1, 2]), ran(false, &[1, 3]), ran(false, &[1, 3])];
         let suspicion = Suspicion::of("a.py", &told);
         assert_eq!(suspicion.weight((2, 2)), 1.0);
-        assert!((suspicion.weight((0, 0)) - 2.0 / 3.0).abs() < 1e-12, "2 / sqrt(2 * 3), squared");
+        assert!(
+            (suspicion.weight((0, 0)) - (2.0f64 / 3.0).powf(0.75)).abs() < 1e-12,
+            "2 / sqrt(2 * 3), to the power of 1.5"
+        );
         assert_eq!(suspicion.weight((1, 1)), NEVER_RUN);
         assert_eq!(suspicion.weight((0, 2)), 1.0, "a stretch is as suspicious as its worst line");
     }

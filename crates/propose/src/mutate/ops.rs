@@ -7,6 +7,7 @@ mod expressions;
 mod index;
 mod loops;
 mod names;
+mod parallel;
 mod returns;
 mod statements;
 mod swaps;
@@ -35,6 +36,7 @@ pub(super) fn draw(sketch: &mut Sketch<'_>, suspicion: &Suspicion) {
         returns::at(sketch, id);
         statements::at(sketch, id);
         synthesis::at(sketch, id);
+        parallel::at(sketch, id);
         if sketch.out.len() > ENOUGH {
             break;
         }

@@ -26,7 +26,9 @@ pub(super) fn rank(ast: &Ast, text: &str, candidates: Vec<Candidate>, suspicion:
             if !seen.insert(essence(text, &candidate)) {
                 continue;
             }
-            let near = 1.0 / (1.0 + 0.25 * f64::from(candidate.cost.max(0.0)));
+            // Below 0 something speaks for just this edit.
+            let cost = f64::from(candidate.cost);
+            let near = if cost < 0.0 { 1.0 - 0.5 * cost } else { 1.0 / (1.0 + 0.25 * cost) };
             ranked.push((line * family.prior() * near * diminish(family, nth), candidate));
             nth += 1;
         }

@@ -261,7 +261,15 @@ impl<'a> Sketch<'a> {
             Origin::Function => 4.0,
         };
         let far = b.distance(row).min(20) as f32 * 0.08;
-        let alike = if similar(&b.name, not) { -0.7 } else { 0.0 };
+        // Names of one letter are all alike, and that says less.
+        let short = b.name.len() == 1 && not.len() == 1;
+        let alike = if !similar(&b.name, not) {
+            0.0
+        } else if short {
+            -0.3
+        } else {
+            -0.7
+        };
         // A name that nothing reads was meant to be read somewhere.
         let idle = if b.idle() && b.origin != Origin::Function { -0.6 } else { 0.0 };
         origin + far + alike + idle + if like.0 == 0 { 0.0 } else { like.clash(b.tags) }

@@ -201,7 +201,11 @@ fn wrap(s: &mut Sketch<'_>, id: Id) {
     }
     own_calls(s, id, text);
     let bond = Bond::Atom;
-    s.swap(Family::Literal, id, &format!("[{text}]"), bond, 1.5);
+    // The length of a list of one is 1, whatever it holds.
+    let counted = up.kind == Kind::Args && s.text[..up.start].ends_with("len");
+    if !counted {
+        s.swap(Family::Literal, id, &format!("[{text}]"), bond, 1.5);
+    }
     extremes(s, id, text);
 }
 
@@ -330,8 +334,32 @@ fn python(s: &mut Sketch<'_>, id: Id) {
         }
         _ => {}
     }
+    heap(s, id, a, &items);
     // `x.sort()` against `x = sorted(x)`, `xs.append(x)` against `xs += [x]`.
     standing(s, id, a, &items);
+}
+
+/// `xs.pop()` and `xs.append(x)` on what is a heap elsewhere.
+fn heap(s: &mut Sketch<'_>, id: Id, a: Id, items: &[Id]) {
+    let (Kind::Member, Some(object), Some(method)) = (s.kind(a), s.node(a).a, s.node(a).b) else { return };
+    let prefix = if s.uses("heapq") { "heapq." } else { "" };
+    if !s.uses("heappush") && !s.uses("heappop") && prefix.is_empty() {
+        return;
+    }
+    let (xs, span) = (s.of(object), (s.node(id).start, s.node(id).end));
+    // A name that was imported by itself stands without its module.
+    let name = |call: &str| {
+        if s.text.contains(&format!("heapq.{call}")) || !s.uses(call) {
+            format!("{prefix}{call}")
+        } else {
+            call.to_owned()
+        }
+    };
+    match (s.of(method), items) {
+        ("pop", _) => s.put(Family::Kin, id, span, format!("{}({xs})", name("heappop")), 0.0),
+        ("append", [x]) => s.put(Family::Kin, id, span, format!("{}({xs}, {})", name("heappush"), s.of(*x)), 0.0),
+        _ => {}
+    }
 }
 
 /// A method call that stands alone and should have been an assignment.

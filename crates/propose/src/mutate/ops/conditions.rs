@@ -26,7 +26,8 @@ pub(super) fn at(s: &mut Sketch<'_>, id: Id) {
         }
         Kind::CompFor => filter(s, id),
         Kind::Not => positive(s, id),
-        Kind::Compare | Kind::Logic | Kind::Call | Kind::Name => truth(s, id),
+        Kind::Compare | Kind::Logic | Kind::Call | Kind::Name | Kind::Index => truth(s, id),
+        Kind::Assign => turned(s, id),
         Kind::Loop => {
             // Rust `loop` that should end by itself.
             let body = s.node(id).c.map(|c| s.node(c).start);
@@ -63,6 +64,24 @@ fn truth(s: &mut Sketch<'_>, id: Id) {
     }
     let text = negated(s, id);
     s.swap(Family::Negation, id, &text, Bond::Compare, place);
+}
+
+/// A value that is handed on and should have been turned over on the way: `side[w] = side[v]` to `not side[v]` or `1 - side[v]`.
+fn turned(s: &mut Sketch<'_>, id: Id) {
+    let (Some(a), Some(b)) = (s.node(id).a, s.node(id).b) else { return };
+    if !matches!(s.kind(b), Kind::Index | Kind::Member) || s.kind(a) != s.kind(b) || s.node(b).bind {
+        return;
+    }
+    let (text, tags) = (s.of(b).to_owned(), s.tags(b));
+    s.swap(
+        Family::Negation,
+        b,
+        &format!("{}{text}", s.words().not),
+        Bond::Logic,
+        0.3 + Tags::BOOL.clash(tags).min(1.0),
+    );
+    s.swap(Family::Negation, b, &format!("-{text}"), Bond::Arith, 0.6 + Tags::NUM.clash(tags).min(1.0));
+    s.swap(Family::Negation, b, &format!("1 - {text}"), Bond::Arith, 0.5 + Tags::NUM.clash(tags).min(1.0));
 }
 
 fn negated(s: &Sketch<'_>, id: Id) -> String {
@@ -156,6 +175,13 @@ pub(super) fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
         }
     }
     terms.extend(donors(s, id, inner));
+    terms.extend(alike(s, id, inner));
+    terms.extend(marked(s, id, &names));
+    for (name, cost, _) in names.iter().filter(|n| n.2 == Tags::NUM).take(4) {
+        for xs in &seqs {
+            terms.push((format!("{} % {name} {} 0", lang.len_of(xs), w.eq), cost + 1.2));
+        }
+    }
     terms.extend(bases(s, inner));
     terms.extend(bounds(s, inner));
     terms.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -172,6 +198,59 @@ fn donors(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
         .filter(|other| matches!(s.kind(*other), Kind::Compare | Kind::Not) && !own.contains(s.of(*other)))
         .map(|other| (s.of(other).to_owned(), 0.5 + s.node(other).row.abs_diff(row).min(20) as f32 * 0.08))
         .collect()
+}
+
+/// Tests that the function makes of other names, as this one is made: `left < right` beside `top < bottom`, from `left <= right`.
+fn alike(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
+    let Some(scope) = s.ast.function(id).filter(|_| s.kind(inner) == Kind::Compare) else { return Vec::new() };
+    let ([op], own) = (s.node(inner).ops.as_slice(), s.of(inner)) else { return Vec::new() };
+    let (end, op) = (s.node(scope).end, &s.text[op.0..op.1]);
+    let order = |op: &str| op.starts_with(['<', '>']);
+    (scope..s.ast.nodes.len())
+        .take_while(|other| s.node(*other).start < end)
+        .filter(|other| s.kind(*other) == Kind::Compare && s.node(*other).ops.len() == 1)
+        .filter(|other| s.op(*other) != op && order(op) && s.op(*other).starts_with(&op[..1]))
+        .filter_map(|other| Some((s.of(s.node(other).a?), s.of(s.node(other).b?))))
+        .filter(|(a, b)| !word_in(own, a) && !word_in(own, b))
+        .map(|(a, b)| (format!("{a} {op} {b}"), 0.3))
+        .collect()
+}
+
+/// Tuples of the function in what it keeps: `(row, column) in used`.
+fn marked(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)]) -> Vec<(String, f32)> {
+    let Some(scope) = s.ast.function(id).filter(|_| s.lang() == Lang::Python) else { return Vec::new() };
+    let bags: Vec<&(String, f32, Tags)> = names.iter().filter(|n| n.2.has(Tags::BAG)).take(3).collect();
+    let mut found = Vec::new();
+    for (tuple, far) in tuples(s, scope, s.node(id).row).into_iter().take(3) {
+        for (bag, near, _) in &bags {
+            found.push((format!("{tuple} in {bag}"), 0.4 + near + far));
+            found.push((format!("{tuple} not in {bag}"), 0.3 + near + far));
+        }
+    }
+    found
+}
+
+/// The function's tuples of nothing but names, as they stand in parentheses, with how far they are from a line.
+pub(super) fn tuples(s: &Sketch<'_>, scope: Id, row: usize) -> Vec<(String, f32)> {
+    let end = s.node(scope).end;
+    let mut found: Vec<(String, f32)> = Vec::new();
+    for id in (scope..s.ast.nodes.len()).take_while(|id| s.node(*id).start < end) {
+        let node = s.node(id);
+        let names =
+            node.kind == Kind::Tuple && node.items.len() > 1 && node.items.iter().all(|i| s.kind(*i) == Kind::Name);
+        if !names || node.bind {
+            continue;
+        }
+        let text = s.of(id);
+        let text = if text.starts_with('(') { text.to_owned() } else { format!("({text})") };
+        let far = node.row.abs_diff(row).min(20) as f32 * 0.06;
+        match found.iter_mut().find(|f| f.0 == text) {
+            Some(known) => known.1 = known.1.min(far),
+            None => found.push((text, far)),
+        }
+    }
+    found.sort_by(|a, b| a.1.total_cmp(&b.1));
+    found
 }
 
 /// Objects that a condition reads from and that may be absent: `a.b.c` gives `a` and `a.b`.

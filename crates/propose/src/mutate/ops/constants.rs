@@ -57,6 +57,13 @@ fn integer(s: &mut Sketch<'_>, id: Id) {
                 s.put(Family::ConstantReset, id, span(s, id), format!("{to}{suffix}"), 3.0 + cost as f32 * 0.5);
             }
         }
+        // The first digit is misread or mistyped.
+        let place = 10i64.pow(value.ilog10());
+        for (cost, to) in [value.saturating_add(place), value - place].into_iter().enumerate() {
+            if value >= 10 && to > 0 {
+                s.put(Family::ConstantReset, id, span(s, id), format!("{to}{suffix}"), 2.6 + cost as f32 * 0.2);
+            }
+        }
         // Numbers that programs hold by the handful are taken for one another.
         const FAMILIAR: [i64; 20] = [3, 4, 5, 6, 7, 8, 12, 16, 24, 26, 31, 32, 60, 64, 97, 100, 255, 256, 365, 1000];
         for to in FAMILIAR.into_iter().filter(|to| *to != value && (*to as f64 / value as f64).ln().abs() < 1.2) {
@@ -257,9 +264,15 @@ fn initial(s: &mut Sketch<'_>, id: Id) {
         cost += 0.2;
     }
     // The first element of a sequence, or its length.
+    // What is compared with each element and takes the larger one begins with an element, not with a number of its own.
+    let (best, body) = (s.of(target), s.ast.function(id).map_or("", |f| s.of(f)));
+    let extreme = kind == Kind::Int
+        && ["max(", "min(", "> ", "< "].iter().any(|before| body.contains(&format!("{before}{best}")));
+    let first = if extreme { 0.0 } else { 0.8 };
     for (name, near, _) in s.names_at(id, Tags::SEQ, s.of(target)).into_iter().filter(|n| n.2.has(Tags::SEQ)).take(4) {
         let num = Tags::NUM.clash(tags);
-        s.put(Family::Initial, id, at, format!("{name}[0]"), 0.8 + near);
+        s.put(Family::Initial, id, at, format!("{name}[0]"), first + near);
+        s.put(Family::Initial, id, at, format!("-{name}[0]"), first + 0.6 + near + num);
         s.put(Family::Initial, id, at, s.lang().len_of(&name), 1.0 + near + num);
         s.put(Family::Initial, id, at, format!("{} - 1", s.lang().len_of(&name)), 1.1 + near + num);
         s.put(Family::Initial, id, at, format!("[{name}]"), 2.0 + near);

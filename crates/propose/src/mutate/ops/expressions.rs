@@ -200,6 +200,13 @@ fn choice(s: &mut Sketch<'_>, id: Id) {
         _ => format!("{} ? {} : {}", s.of(b), s.of(c), s.of(a)),
     };
     s.put(Family::OperandSwap, id, span(s, id), text, 0.2);
+    // `x + y if z else 0` to `x + (y if z else 0)`.
+    if let (Kind::Binary, Some(x), Some(y)) = (s.kind(a), s.node(a).a, s.node(a).b)
+        && s.lang() == Lang::Python
+    {
+        let text = format!("{} {} ({} if {} else {})", s.of(x), s.op(a), s.of(y), s.of(b), s.of(c));
+        s.put(Family::Precedence, id, span(s, id), text, 0.0);
+    }
     s.swap(Family::OperandDrop, id, s.of(a), bond_of(s, a), 1.5);
     s.swap(Family::OperandDrop, id, s.of(c), bond_of(s, c), 1.6);
 }

@@ -49,6 +49,10 @@ fn subscript(s: &mut Sketch<'_>, id: Id) {
         let len = s.lang().len_of(s.of(a));
         s.put(Family::Subscript, id, at, format!("{len} - 1 - {text}"), 1.8);
         s.put(Family::Subscript, id, at, format!("{len} - 1"), 1.9);
+        // The same from a length that has a name.
+        for (name, cost, _) in s.names_at(id, Tags::NUM, s.of(*only)).into_iter().filter(|n| n.2 == Tags::NUM).take(3) {
+            s.put(Family::Subscript, id, at, format!("{name} - 1 - {text}"), 1.6 + cost);
+        }
         if s.lang() == Lang::Python && !s.node(id).bind {
             s.put(Family::Slice, id, at, format!("{}:", s.of(*only)), 1.0);
             s.put(Family::Slice, id, at, format!(":{}", s.of(*only)), 1.1);
@@ -107,9 +111,24 @@ fn slice(s: &mut Sketch<'_>, id: Id) {
         forms.push((make(a, &format!("{b} - 1"), c), 0.4));
     } else if python {
         forms.push((make(a, "-1", c), 0.5));
+        if !a.is_empty() {
+            forms.push((make(a, &after(a), c), 0.7));
+        }
     }
     if !a.is_empty() || !b.is_empty() {
         forms.push((make(b, a, c), 0.6));
+    }
+    if python && a.is_empty() != b.is_empty() {
+        // The other end: `[1:]` and `[:-1]`, `[-k:]` and `[:k]`.
+        let bound = parts[0].or(parts[1]);
+        let turned = match bound.map(|part| (s.kind(part), s.node(part).a)) {
+            Some((Kind::Unary, Some(inner))) => s.of(inner).to_owned(),
+            _ => bound.map_or(String::new(), |part| format!("-{}", s.tight(part))),
+        };
+        let (same, other) = (make(&turned, "", c), make("", &turned, c));
+        let (same, other) = if a.is_empty() { (other, same) } else { (same, other) };
+        forms.push((other, 0.3));
+        forms.push((same, 0.7));
     }
     if python {
         for step in ["-1", "2"].into_iter().filter(|step| *step != c) {
@@ -138,6 +157,13 @@ fn slice(s: &mut Sketch<'_>, id: Id) {
             s.put(Family::Slice, id, span(s, id), text, cost);
         }
     }
+}
+
+/// One more than a position: `i + 2` after `i + 1`.
+fn after(position: &str) -> String {
+    let more =
+        position.rsplit_once(" + ").and_then(|(stem, by)| Some(format!("{stem} + {}", by.parse::<u32>().ok()? + 1)));
+    more.unwrap_or_else(|| format!("{position} + 1"))
 }
 
 /// `range(a, b, c)`: its bounds, and arguments that are too many or too few.

@@ -96,6 +96,12 @@ fn rest_of(s: &Sketch<'_>, id: Id) -> Vec<String> {
 
 /// What takes back an addition that the function makes: `xs.append(x)` is taken back by `xs.pop()`.
 pub(super) fn undone(s: &Sketch<'_>, text: &str, far: f32, texts: &mut Vec<(String, f32)>) {
+    let w = s.words();
+    let marks = format!("] = {}", w.yes);
+    if let Some((place, rest)) = text.split_once(&marks) {
+        texts.push((format!("{place}] = {}{rest}", w.no), 0.2 + far));
+        return;
+    }
     let (put, takes): (&str, &[&str]) = match s.lang() {
         Lang::Python if text.contains(".add(") => (".add(", &[".remove(", ".discard("]),
         Lang::Python if text.contains(".append(") => (".append(", &[".pop()", ".remove("]),

@@ -106,7 +106,12 @@ fn variable(s: &mut Sketch<'_>, id: Id, text: &str) {
         if called && !other.has(Tags::FUNC) {
             continue;
         }
-        s.swap(Family::Name, id, &name, Bond::Atom, cost);
+        // `x - x` and `x == x` are never meant.
+        let up = s.node(parent);
+        let twice = matches!(up.kind, Kind::Binary | Kind::Compare)
+            && [up.a, up.b].into_iter().flatten().any(|other| other != id && s.of(other) == name)
+            && !matches!(s.op(parent), "+" | "*");
+        s.swap(Family::Name, id, &name, Bond::Atom, cost + if twice { 3.0 } else { 0.0 });
     }
     let w = s.words();
     if !called {

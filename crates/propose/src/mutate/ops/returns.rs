@@ -144,6 +144,12 @@ fn returned(s: &mut Sketch<'_>, id: Id, value: Id) {
             s.put(Family::Literal, id, (s.node(value).start, s.node(value).end), format!("[{name}]"), 0.6 + cost);
         }
     }
+    if s.lang() == Lang::Python && tags.has(Tags::SEQ.with(Tags::STR)) {
+        // What was collected from the end.
+        for (name, cost, _) in values.iter().filter(|n| n.2.has(Tags::SEQ)).take(3) {
+            s.put(Family::Return, id, (s.node(value).start, s.node(value).end), format!("{name}[::-1]"), 1.2 + cost);
+        }
+    }
     tests(s, id, value, &values);
     if kind != Kind::Int && kind != Kind::Null {
         let negative = if matches!(kind, Kind::Name | Kind::Call | Kind::Index | Kind::Member) {

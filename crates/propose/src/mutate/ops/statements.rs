@@ -234,7 +234,9 @@ fn keyword(s: &mut Sketch<'_>, id: Id) {
     };
     for (from, to) in swaps {
         if s.text[start..].starts_with(from) && (node.c.is_some() && node.items.len() == 2 || *from == "elif ") {
-            s.put(Family::Jump, id, (start, start + from.len()), *to, 0.3);
+            // A loop that takes one turn is seldom what was meant.
+            let cost = if *to == "if " && *from == "while " { 1.2 } else { 0.3 };
+            s.put(Family::Jump, id, (start, start + from.len()), *to, cost);
         }
     }
     // A second `if` of the same block that should not be tried after the first.

@@ -130,7 +130,7 @@ fn plain_assignment(s: &mut Sketch<'_>, id: Id) {
         return;
     }
     let Some(span) = node.ops.first().copied() else { return };
-    for (to, cost) in [("+=", 0.0), ("-=", 1.0), ("*=", 2.0), ("|=", 3.0), ("//=", 4.0), ("^=", 5.0), ("&=", 6.0)] {
+    for (to, cost) in [("+=", 0.0), ("-=", 2.0), ("*=", 2.0), ("|=", 3.0), ("//=", 4.0), ("^=", 5.0), ("&=", 6.0)] {
         if s.words().augmented.contains(&to) {
             s.put(Family::Augmented, id, span, to, cost);
         }

@@ -1,7 +1,8 @@
 //! Statements that are not there: donors of the same function, updates, exits, and guards at a function's entry.
 
+use super::conditions::tuples;
 use super::loops;
-use super::returns::literals;
+use super::returns::{literals, sisters};
 use super::statements::{docstring, owns_lines};
 use crate::mutate::language::Lang;
 use crate::mutate::prior::Family;
@@ -185,17 +186,30 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
     let end = s.words().end;
     let body = s.ast.function(id).map_or("", |f| s.of(f));
     let local = |name: &str| body.contains(&format!("{name} = ")) || body.contains(&format!("{name}, "));
+    let tuples = match s.ast.function(id) {
+        Some(scope) if s.lang() == Lang::Python => tuples(s, scope, s.node(id).row),
+        _ => Vec::new(),
+    };
     for (name, near, tags) in names {
         if tags.has(Tags::NUM) && local(name) {
             let (up, down) = steps(s, id, name);
             texts.push((format!("{name} += 1{end}"), up + near));
             texts.push((format!("{name} -= 1{end}"), down + near));
             texts.push((format!("{name} = 0{end}"), 0.9 + near));
+            texts.push((format!("{name} = 1{end}"), 1.1 + near));
         }
         let Some((put, cost)) = adder(s, body, name, *tags) else { continue };
         for (value, by, kind) in names.iter().filter(|n| n.0 != *name) {
             let collection = if kind.has(Tags::SEQ) && !kind.has(Tags::NUM.with(Tags::STR)) { 0.6 } else { 0.0 };
             texts.push((format!("{name}.{put}({value}){end}"), cost + (near + by) * 0.5 + collection));
+        }
+        for (tuple, far) in tuples.iter().take(4) {
+            // It is looked for and never put there.
+            let asked =
+                body.contains(&format!("{tuple} in {name}")) || body.contains(&format!("{tuple} not in {name}"));
+            let text = format!("{name}.{put}({tuple}){end}");
+            let missing = asked && !body.contains(&text);
+            texts.push((text, cost + near * 0.5 + far + if missing { -0.5 } else { 0.4 }));
         }
     }
     for (a, near, tags) in names.iter().filter(|n| local(&n.0)) {
@@ -273,7 +287,16 @@ fn exits(s: &mut Sketch<'_>, id: Id, gap: &Gap, names: &[(String, f32, Tags)]) {
     let end = s.words().end;
     if s.ast.in_loop(id).is_some() && gap.last {
         for (nth, word) in ["break", "continue"].into_iter().enumerate() {
-            insert(s, Family::InsertReturn, id, gap, &format!("{word}{end}"), nth as f32 * 0.3);
+            // At the end of a loop's own body it ends the loop after one turn, or does nothing.
+            let bare = s.ast.in_loop(id) == Some(s.node(s.node(id).parent).parent);
+            insert(
+                s,
+                Family::InsertReturn,
+                id,
+                gap,
+                &format!("{word}{end}"),
+                nth as f32 * 0.3 + if bare { 2.0 } else { 0.0 },
+            );
         }
     }
     if gap.last {
@@ -311,8 +334,20 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
         Lang::Rust => !s.text[s.node(id).start..s.node(body).start].contains("->"),
         _ => !s.of(body).contains("return "),
     };
-    let results = if silent { vec![(String::new(), 0.0)] } else { literals(s, id) };
+    let mut results = if silent { vec![(String::new(), 0.0)] } else { literals(s, id) };
+    // Where lists of lists are built, nothing to choose leaves one way to choose it.
+    if s.of(body).contains(".append([") {
+        results.iter_mut().filter(|r| r.0 == "[[]]").for_each(|r| r.1 -= 0.4);
+        results.sort_by(|a, b| a.1.total_cmp(&b.1));
+    }
+    let given = sisters(s, id);
     let mut made: Vec<(String, String, f32)> = Vec::new();
+    // Names of the function around this one, which it counts towards.
+    let outside: Vec<(String, f32, Tags)> = match s.ast.function(id) {
+        Some(_) => s.names_at(first, Tags::default(), "").into_iter().filter(|n| !n.2.has(Tags::FUNC)).collect(),
+        None => Vec::new(),
+    };
+    let outside: Vec<_> = outside.into_iter().filter(|o| names.iter().all(|n| n.0 != o.0)).take(4).collect();
     for (nth, (name, tags)) in names.iter().enumerate().take(4) {
         let base = nth as f32 * 0.3;
         let mut conditions: Vec<(String, f32)> = Vec::new();
@@ -344,12 +379,14 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
             conditions.push((lang.is_null(name), if silent { 0.0 } else { 0.5 }));
         }
         conditions.extend(relations(s, body, name, &names));
+        conditions.extend(outside.iter().flat_map(|other| against(s, (name, *tags), other)));
         for (condition, cost) in conditions {
             for (result, by) in results.iter().take(9) {
                 made.push((condition.clone(), result.clone(), base + cost + by));
             }
-            for (more, (value, _)) in names.iter().enumerate().take(if silent { 0 } else { 3 }) {
-                made.push((condition.clone(), value.clone(), base + cost + 0.2 + more as f32 * 0.3));
+            for (more, (value, kind)) in names.iter().enumerate().take(if silent { 0 } else { 3 }) {
+                let unlike = kind.clash(given) * 0.4;
+                made.push((condition.clone(), value.clone(), base + cost + 0.2 + more as f32 * 0.3 + unlike));
             }
             if !silent {
                 made.push((condition, format!("[{name}]"), base + cost + 1.5));
@@ -371,7 +408,12 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
     let late = if recursive { 0.0 } else { 0.4 };
     let indent = s.indent_of(s.node(first).start).to_owned();
     let unit = if indent.starts_with('\t') { "\t" } else { "    " };
-    let at = s.line_start(s.node(first).start);
+    // Among base cases that stand there already, one more mostly comes last.
+    let cases = items.iter().skip_while(|i| **i != first).take_while(|i| leaves(s, **i)).count();
+    let from = items.iter().position(|i| *i == first).unwrap_or(0);
+    let after = items.get(from + cases).copied().filter(|i| cases > 0 && s.leads_line(*i));
+    let places: Vec<(Id, f32)> =
+        after.map(|i| (i, 0.0)).into_iter().chain([(first, if after.is_some() { 0.3 } else { 0.0 })]).collect();
     for (condition, result, cost) in made.into_iter().take(160) {
         let result = if result.is_empty() { result } else { format!(" {result}") };
         let text = match lang {
@@ -379,7 +421,37 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
             Lang::Rust => format!("{indent}if {condition} {{\n{indent}{unit}return{result};\n{indent}}}\n"),
             _ => format!("{indent}if ({condition}) return{result};\n"),
         };
-        s.put(Family::Guard, first, (at, at), text, cost + late);
+        for (place, later) in &places {
+            let at = s.line_start(s.node(*place).start);
+            s.put(Family::Guard, *place, (at, at), text.clone(), cost + late + later);
+        }
+    }
+}
+
+/// Whether a statement is a condition that only gives something back, sets a default or raises: a base case.
+fn leaves(s: &Sketch<'_>, id: Id) -> bool {
+    let node = s.node(id);
+    let node = if node.kind == Kind::ExprStmt { node.a.map_or(node, |a| s.node(a)) } else { node };
+    let one = |body: Id| s.kind(body) != Kind::Block || s.node(body).items.len() == 1;
+    node.kind == Kind::If && node.items.len() == 2 && node.c.is_some_and(one)
+}
+
+/// Tests of a parameter against a name of the function around: `start == len(text)`, `opened > pairs`.
+fn against(s: &Sketch<'_>, (name, tags): (&str, Tags), (other, _, kind): &(String, f32, Tags)) -> Vec<(String, f32)> {
+    if !(tags.has(Tags::NUM) || tags.0 == 0) {
+        return Vec::new();
+    }
+    let (eq, len) = (s.words().eq, s.lang().len_of(other));
+    if kind.has(Tags::SEQ.with(Tags::STR)) || s.text.contains(&len) {
+        vec![(format!("{name} {eq} {len}"), 0.1), (format!("{name} >= {len}"), 0.3)]
+    } else if kind.has(Tags::NUM) || kind.0 == 0 {
+        vec![
+            (format!("{name} {eq} {other}"), 0.5),
+            (format!("{name} > {other}"), 0.4),
+            (format!("{name} >= {other}"), 0.7),
+        ]
+    } else {
+        Vec::new()
     }
 }
 

@@ -7,8 +7,12 @@ use meliora_domain::{Cost, Digest, Feedback, FileBody, Genome, GenomePath, TaskI
 use meliora_evolve::{Ancestor, Bid, Brief, Proposer, Tried};
 use proptest::prelude::*;
 
+use super::squeezed;
 use crate::mutate::Mutate;
+use crate::mutate::deck::candidates;
 use crate::mutate::language::Lang;
+use crate::mutate::localise::Suspicion;
+use crate::mutate::render::after;
 use crate::mutate::tree::Ast;
 
 #[derive(Default)]
@@ -303,4 +307,67 @@ fn of_several_changes_only_those_in_doubt_are_taken_back() {
     assert!(made.iter().any(|(text, reason)| *text == wanted && reason.ends_with("earlier change")));
     let first_function = |text: &str| text.contains("a + b") || text.contains("x * 1");
     assert!(made.iter().all(|(text, _)| first_function(text)), "the first change is never taken back");
+}
+
+/// Place (from 1) of the candidate that makes `broken` read `right`, when nothing is known of the lines.
+fn place_of(broken: &str, right: &str) -> usize {
+    let ast = Ast::parse(Lang::Python, broken).unwrap();
+    let ranked = candidates(&ast, broken, &Suspicion::of("", &[]));
+    let found = ranked.iter().position(|(_, c)| squeezed(&after(broken, c)) == squeezed(right));
+    found.unwrap_or_else(|| panic!("nothing makes\n{broken}\nread\n{right}")) + 1
+}
+
+#[test]
+fn what_stands_beside_is_an_example() {
+    let cases = [
+        ("return abs(a[0] - b[0]) + (a[1] - b[1])", "return abs(a[0] - b[0]) + abs(a[1] - b[1])"),
+        ("return a[b - 1][c] + 1", "return a[b - 1][c - 1] + 1"),
+        ("return 0 <= a < c and b < d", "return 0 <= a < c and 0 <= b < d"),
+        ("a[b] = c.strip()", "a[b.strip()] = c.strip()"),
+    ];
+    for (broken, right) in cases {
+        let program = |line: &str| format!("def f(a, b, c, d):\n    {line}\n");
+        let place = place_of(&program(broken), &program(right));
+        assert!(place <= 20, "{right} comes as number {place}");
+    }
+}
+
+#[test]
+fn a_base_case_may_come_after_others_and_ask_for_a_name_of_the_function_around() {
+    let program = |case: &str| {
+        format!(
+            "def words(text):\n    def splits(start):\n        if start < 0:\n            return []\n{case}        found = []\n        \
+             for end in range(start + 1, len(text) + 1):\n            for rest in splits(end):\n                \
+             found.append([text[start:end]] + rest)\n        return found\n    return splits(0)\n"
+        )
+    };
+    let right = program("        if start == len(text):\n            return [[]]\n");
+    assert!(place_of(&program(""), &right) < 2000);
+}
+
+#[test]
+fn what_is_looked_for_and_never_kept_is_kept() {
+    let program = |line: &str| {
+        format!(
+            "def count(cells):\n    seen = set()\n    n = 0\n    for r, c in cells:\n        if (r, c) in seen:\n            continue\n{line}        \
+             n += 1\n    return n\n"
+        )
+    };
+    let place = place_of(&program(""), &program("        seen.add((r, c))\n"));
+    assert!(place <= 120, "it comes as number {place}");
+}
+
+#[test]
+fn the_other_end_of_a_slice_and_the_other_way_round() {
+    let cases = [
+        ("    return text[1:]", "    return text[:-1]"),
+        ("    return text[-k:]", "    return text[k:]"),
+        ("    side[k] = side[text]", "    side[k] = not side[text]"),
+        ("    return k // 2 + 1 if k % 2 else 0", "    return k // 2 + (1 if k % 2 else 0)"),
+    ];
+    for (broken, right) in cases {
+        let program = |line: &str| format!("def f(text, k, side):\n{line}\n");
+        let place = place_of(&program(broken), &program(right));
+        assert!(place <= 40, "{right} comes as number {place}");
+    }
 }

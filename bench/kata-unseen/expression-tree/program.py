@@ -1,0 +1,13 @@
+def evaluate(node):
+    operator, *operands = node
+    values = [evaluate(item) for item in operands]
+    if operator == "neg":
+        return -values[0]
+    if operator == "+":
+        return sum(values)
+    if operator == "max":
+        return max(values)
+    product = 1
+    for value in values:
+        product *= value
+    return product
