@@ -250,6 +250,8 @@ def main():
         parser.error(f"no {program}; build it with cargo build --release, or name it with --meliora")
     options.meliora = str(program)
     katas = sorted(path.parent for path in Path(options.set).glob("*/cases.json"))
+    if not katas:
+        parser.error(f"no programs in {options.set}; each is a folder with program.py, correct.py and cases.json")
     unknown = set(options.only or ()) - {kata.name for kata in katas}
     if unknown:
         parser.error(f"no such program: {', '.join(sorted(unknown))}")

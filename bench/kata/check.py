@@ -184,6 +184,8 @@ def check(folder):
 def main():
     named = [Path(arg).resolve() for arg in sys.argv[1:] if not arg.startswith("--")]
     root = named[0] if named else ROOT
+    if not root.is_dir():
+        sys.exit(f"no folder {root}; name one that is laid out as bench/kata is")
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name != "__pycache__")
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(check, folders))

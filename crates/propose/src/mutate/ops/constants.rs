@@ -263,8 +263,8 @@ fn initial(s: &mut Sketch<'_>, id: Id) {
         s.put(Family::Initial, id, at, to, cost + extra);
         cost += 0.2;
     }
-    // The first element of a sequence, or its length.
-    // What is compared with each element and takes the larger one begins with an element, not with a number of its own.
+    // The first element of a sequence, or its length. What is compared with each element and takes the larger one begins with
+    // an element rather than with a number of its own.
     let (best, body) = (s.of(target), s.ast.function(id).map_or("", |f| s.of(f)));
     let extreme = kind == Kind::Int
         && ["max(", "min(", "> ", "< "].iter().any(|before| body.contains(&format!("{before}{best}")));
