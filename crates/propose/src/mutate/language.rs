@@ -296,6 +296,8 @@ impl Lang {
                 &["startswith", "endswith"],
                 &["isdigit", "isalpha", "isalnum", "isspace", "isupper", "islower"],
                 &["split", "rsplit", "splitlines", "partition"],
+                &["partition", "rpartition"],
+                &["removeprefix", "removesuffix"],
                 &["ljust", "rjust", "center", "zfill"],
                 &["union", "intersection", "difference", "symmetric_difference", "issubset", "issuperset"],
                 &["update", "setdefault"],

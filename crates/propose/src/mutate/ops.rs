@@ -4,6 +4,7 @@ mod calls;
 mod conditions;
 mod constants;
 mod expressions;
+mod guards;
 mod index;
 mod loops;
 mod names;
@@ -36,6 +37,7 @@ pub(super) fn draw(sketch: &mut Sketch<'_>, suspicion: &Suspicion) {
         returns::at(sketch, id);
         statements::at(sketch, id);
         synthesis::at(sketch, id);
+        guards::at(sketch, id);
         parallel::at(sketch, id);
         if sketch.out.len() > ENOUGH {
             break;

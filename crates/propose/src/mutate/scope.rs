@@ -66,12 +66,14 @@ pub(super) struct Binding {
     pub(super) tags: Tags,
     /// Lines where it stands, in order.
     rows: Vec<usize>,
+    /// Whether it is read on no line but those on which it is assigned.
+    unread: bool,
 }
 
 impl Binding {
-    /// Whether it is bound and never read.
+    /// Whether it is bound and never read, but for its own next value.
     pub(super) fn idle(&self) -> bool {
-        self.rows.len() == 1
+        self.rows.len() == 1 || self.unread
     }
 
     /// Lines to the nearest use of the name.
@@ -258,13 +260,29 @@ impl Scopes {
         self.known.insert(key, self.bindings.len());
         self.owned.entry(owner).or_default().push(self.bindings.len());
         let tags = Tags::default();
-        self.bindings.push(Binding { name: name.to_owned(), origin, from, to, owner, tags, rows: Vec::new() });
+        self.bindings.push(Binding {
+            name: name.to_owned(),
+            origin,
+            from,
+            to,
+            owner,
+            tags,
+            rows: Vec::new(),
+            unread: false,
+        });
     }
 
     fn finish(&mut self, ast: &Ast, text: &str) {
         let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut bound: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
         for node in ast.nodes.iter().filter(|n| n.kind == Kind::Name) {
-            rows.entry(&text[node.start..node.end]).or_default().push(node.row);
+            let name = &text[node.start..node.end];
+            rows.entry(name).or_default().push(node.row);
+            let up = &ast.nodes[node.parent];
+            let holder = if matches!(up.kind, Kind::Other | Kind::Tuple) { ast.nodes[up.parent].kind } else { up.kind };
+            if node.bind && matches!(holder, Kind::Assign | Kind::Aug) {
+                bound.entry(name).or_default().insert(node.row);
+            }
         }
         for binding in &mut self.bindings {
             let key = (binding.owner, binding.name.clone());
@@ -276,6 +294,9 @@ impl Scopes {
             let owner = &ast.nodes[binding.owner];
             let own = all.partition_point(|r| *r < owner.row)..all.partition_point(|r| *r <= owner.last_row);
             binding.rows = all[own].to_vec();
+            let assigned = bound.get(binding.name.as_str());
+            binding.unread = binding.origin == Origin::Local
+                && assigned.is_some_and(|lines| binding.rows.iter().all(|row| lines.contains(row)));
         }
     }
 

@@ -123,6 +123,7 @@ pub(super) fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
     let value = names.iter().filter(|n| !n.2.has(Tags::FUNC)).take(12);
     let seqs: Vec<&String> =
         names.iter().filter(|n| n.2.has(Tags::SEQ.with(Tags::BAG))).map(|n| &n.0).take(5).collect();
+    let body = s.ast.function(id).map_or("", |f| s.of(f));
     for (name, cost, tags) in value {
         let cost = *cost + if word_in(own, name) { 0.0 } else { 0.3 };
         if tags.has(Tags::OBJ.with(Tags::OPT)) || tags.0 == 0 {
@@ -156,6 +157,9 @@ pub(super) fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
             }
         }
         for xs in seqs.iter().filter(|xs| **xs != name && !tags.has(Tags::BAG)) {
+            // What is marked somewhere is asked for somewhere.
+            let marked = body.contains(&format!("{xs}.add({name})")) || body.contains(&format!("{xs}[{name}] = "));
+            let cost = if marked { cost - 0.6 } else { cost };
             terms.push((lang.member(name, xs), cost + 0.7));
             let not = if lang == Lang::Python {
                 format!("{name} not in {xs}")
@@ -176,6 +180,7 @@ pub(super) fn terms(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
     }
     terms.extend(donors(s, id, inner));
     terms.extend(alike(s, id, inner));
+    terms.extend(mirrored(s, id, inner));
     terms.extend(marked(s, id, &names));
     for (name, cost, _) in names.iter().filter(|n| n.2 == Tags::NUM).take(4) {
         for xs in &seqs {
@@ -214,6 +219,38 @@ fn alike(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
         .filter(|(a, b)| !word_in(own, a) && !word_in(own, b))
         .map(|(a, b)| (format!("{a} {op} {b}"), 0.3))
         .collect()
+}
+
+/// Subscripts that another condition asks for by themselves, with the other position moved: `reach[i - 1][j]` beside `reach[i][j - 1]`.
+fn mirrored(s: &Sketch<'_>, id: Id, inner: Id) -> Vec<(String, f32)> {
+    let Some(scope) = s.ast.function(id) else { return Vec::new() };
+    let (end, own) = (s.node(scope).end, s.of(inner));
+    let mut found = Vec::new();
+    for other in (scope..s.ast.nodes.len()).take_while(|other| s.node(*other).start < end) {
+        let up = s.kind(s.node(other).parent);
+        if s.kind(other) != Kind::Index
+            || !matches!(up, Kind::Logic | Kind::If | Kind::Not)
+            || own.contains(s.of(other))
+        {
+            continue;
+        }
+        found.push((s.of(other).to_owned(), 0.6));
+        let Some(first) = s.node(other).a.filter(|a| s.kind(*a) == Kind::Index) else { continue };
+        let (Some(base), Some(x), Some(y)) = (s.node(first).a, s.node(first).b, s.node(other).b) else { continue };
+        let moved = |part: Id| -> Option<(&str, &str)> {
+            let (a, b) = (s.node(part).a?, s.node(part).b?);
+            (s.kind(part) == Kind::Binary && s.kind(b) == Kind::Int)
+                .then(|| (s.of(a), &s.text[s.node(a).end..s.node(b).end]))
+        };
+        let text = match (moved(x), moved(y)) {
+            (Some((a, by)), None) => format!("{}[{a}][{}{by}]", s.of(base), s.of(y)),
+            (None, Some((b, by))) => format!("{}[{}{by}][{b}]", s.of(base), s.of(x)),
+            _ => continue,
+        };
+        found.push((text, -0.6));
+    }
+    found.retain(|term| !own.contains(&term.0));
+    found
 }
 
 /// Tuples of the function in what it keeps: `(row, column) in used`.
@@ -320,7 +357,9 @@ fn clauses(s: &mut Sketch<'_>, id: Id, inner: Id) {
             || term.contains("null")
             || term.contains("len")
             || cost <= 0.3;
-        for (op, late) in [(or, looped), (and, !looped)] {
+        // A condition of several clauses mostly lacks one more of its kind.
+        let narrows = if node.kind == Kind::Logic { own == and } else { looped };
+        for (op, late) in [(or, narrows), (and, !narrows)] {
             let old = if mixed(op) { format!("({text})") } else { text.clone() };
             let late = if late { 0.4 } else { 0.0 };
             // A test of absence protects what comes after it; other terms are added at the end.

@@ -29,6 +29,8 @@ fn integer(s: &mut Sketch<'_>, id: Id) {
         if text.starts_with("0x") || text.starts_with("0b") { (text, "") } else { (digits, &text[digits.len()..]) };
     let Some(value) = parse(digits) else { return };
     let negative = s.kind(s.node(id).parent) == Kind::Unary;
+    bits(s, id, value);
+    unit(s, id);
     let mut near = [value.saturating_add(1), value.saturating_sub(1)];
     // What is given back for want of an answer is 0, -1 or a truth value, hardly 1 more.
     if s.kind(s.node(id).parent) == Kind::Return {
@@ -84,6 +86,40 @@ fn integer(s: &mut Sketch<'_>, id: Id) {
     if matches!(s.kind(s.node(id).parent), Kind::Assign | Kind::Unary) {
         s.put(Family::Initial, id, span(s, id), infinity, 1.5);
         s.swap(Family::Initial, id, &format!("-{infinity}"), Bond::Arith, 1.6);
+    }
+}
+
+/// The unit matrix: `[[1 for j in …] for i in …]` to `[[int(i == j) for j in …] for i in …]`.
+fn unit(s: &mut Sketch<'_>, id: Id) {
+    let target = |comp: Id| {
+        let turn = s.node(comp).items.iter().copied().find(|i| s.kind(*i) == Kind::CompFor)?;
+        s.node(turn).a.filter(|a| s.kind(*a) == Kind::Name).map(|a| s.of(a).to_owned())
+    };
+    let inner = s.node(id).parent;
+    let outer = s.node(inner).parent;
+    if s.kind(inner) != Kind::Comp || s.kind(outer) != Kind::Comp || !s.text[s.node(inner).start..].starts_with('[') {
+        return;
+    }
+    if let (Some(a), Some(b)) = (target(outer), target(inner)) {
+        s.put(Family::Literal, id, span(s, id), format!("int({a} == {b})"), 0.6);
+    }
+}
+
+/// A pattern of bits as it is written, with a bit or a digit moved: `0x08` to `0x80`.
+fn bits(s: &mut Sketch<'_>, id: Id, value: i64) {
+    let text = s.of(id);
+    let (width, digit) = match text.get(..2) {
+        Some("0x") => (text.len(), 4),
+        Some("0b") => (text.len(), 1),
+        _ => return,
+    };
+    let moved = [(value << 1, 0.3), (value >> 1, 0.3), (value << digit, 0.2), (value >> digit, 0.2)];
+    let filled = [((value << 1) | 1, 0.5), ((value << digit) | ((1 << digit) - 1), 0.6), (!(!0 << digit), 0.9)];
+    for (to, cost) in moved.into_iter().chain(filled) {
+        if to > 0 && to != value {
+            let new = if digit == 4 { format!("{to:#0width$x}") } else { format!("{to:#0width$b}") };
+            s.put(Family::Constant, id, span(s, id), new, cost);
+        }
     }
 }
 
@@ -230,10 +266,29 @@ pub(super) fn cut(s: &Sketch<'_>, items: &[Id], nth: usize) -> (usize, usize) {
     }
 }
 
+/// What several variables begin with, if it is one number: `up, down = 0, 0` to `1, 1`.
+fn together(s: &mut Sketch<'_>, id: Id, value: Id) {
+    let items = s.node(value).items.clone();
+    if s.kind(value) != Kind::Tuple || items.len() < 2 || items.iter().any(|i| s.of(*i) != s.of(items[0])) {
+        return;
+    }
+    if s.kind(items[0]) != Kind::Int {
+        return;
+    }
+    let start = s.node(items[0]).start;
+    let end = s.node(items[items.len() - 1]).end;
+    for (cost, to) in ["0", "1", "-1"].into_iter().enumerate() {
+        if to != s.of(items[0]) {
+            s.put(Family::Initial, id, (start, end), vec![to; items.len()].join(", "), cost as f32 * 0.3);
+        }
+    }
+}
+
 /// What a variable begins with.
 fn initial(s: &mut Sketch<'_>, id: Id) {
     let (Some(target), Some(value)) = (s.node(id).a, s.node(id).b) else { return };
     let kind = s.kind(value);
+    together(s, id, value);
     let small = matches!(
         kind,
         Kind::Int

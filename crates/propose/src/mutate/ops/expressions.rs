@@ -88,6 +88,7 @@ fn precedence(s: &mut Sketch<'_>, id: Id) {
         let text = format!("{} {} ({} {op} {})", s.of(x), s.op(a), s.of(y), s.of(b));
         s.put(Family::Precedence, id, span(s, id), text, 0.0);
     }
+    regrouped(s, id, a);
     if matches!(s.kind(a), Kind::Not | Kind::Unary) && node.kind == Kind::Logic {
         let Some(inner) = s.node(a).a else { return };
         let text = format!("{}({} {op} {})", s.words().not, s.of(inner), s.of(b));
@@ -101,6 +102,23 @@ fn precedence(s: &mut Sketch<'_>, id: Id) {
     }
     // `a < b + c` against `a < b` with more: `a + (b < c)` is never meant and never made.
     outward(s, id, a, b, op);
+}
+
+/// `a and b or c or d` to `a and (b or c or d)`: the parentheses around all that follows.
+fn regrouped(s: &mut Sketch<'_>, id: Id, a: Id) {
+    let (kind, op) = (s.kind(id), s.op(id));
+    let chained = |x: Id| s.kind(x) == kind && s.op(x) == op;
+    let mut first = a;
+    while let Some(next) = s.node(first).a.filter(|_| chained(first)) {
+        first = next;
+    }
+    let (Some(x), Some(y)) = (s.node(first).a, s.node(first).b) else { return };
+    if first == a || s.kind(first) != kind || chained(s.node(id).parent) {
+        return;
+    }
+    let rest = &s.text[s.node(first).end..s.node(id).end];
+    let text = format!("{} {} ({}{rest})", s.of(x), s.op(first), s.of(y));
+    s.put(Family::Precedence, id, span(s, id), text, 0.0);
 }
 
 /// `f(x) - 1` to `f(x - 1)`.
@@ -337,7 +355,9 @@ fn donate(s: &mut Sketch<'_>, id: Id) {
     }
     if !matches!(node.kind, Kind::Name | Kind::Int) && !node.bind {
         for (name, cost, _) in s.names_at(id, tags, text).into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(8) {
-            s.swap(Family::Replace, id, &name, Bond::Atom, 0.2 + cost);
+            // What is worked out and read by nothing is what was meant to be kept.
+            let unread = cost < 0.0 && up.kind == Kind::Assign && up.b == Some(id);
+            s.swap(Family::Replace, id, &name, Bond::Atom, 0.2 + cost - if unread { 1.0 } else { 0.0 });
         }
     }
     found.sort_by(|x, y| x.1.total_cmp(&y.1));

@@ -49,6 +49,14 @@ fn subscript(s: &mut Sketch<'_>, id: Id) {
         let len = s.lang().len_of(s.of(a));
         s.put(Family::Subscript, id, at, format!("{len} - 1 - {text}"), 1.8);
         s.put(Family::Subscript, id, at, format!("{len} - 1"), 1.9);
+        // A position that has a name of its own.
+        if matches!(s.kind(*only), Kind::Binary | Kind::Int) {
+            let base = if s.kind(*only) == Kind::Binary { 0.6 } else { 1.0 };
+            let names = s.names_at(id, Tags::NUM, "").into_iter().filter(|n| n.2 == Tags::NUM || n.2.0 == 0);
+            for (name, cost, _) in names.take(5) {
+                s.put(Family::Subscript, id, at, name, base + cost);
+            }
+        }
         // The same from a length that has a name.
         for (name, cost, _) in s.names_at(id, Tags::NUM, s.of(*only)).into_iter().filter(|n| n.2 == Tags::NUM).take(3) {
             s.put(Family::Subscript, id, at, format!("{name} - 1 - {text}"), 1.6 + cost);

@@ -94,6 +94,44 @@ fn rest_of(s: &Sketch<'_>, id: Id) -> Vec<String> {
     names.map(|n| s.of(n).to_owned()).collect()
 }
 
+/// What a function that calls itself sets back after the call: `grid[r][c] = 0` after `grid[r][c] = digit`, with a value that the place
+/// is compared with, and `total -= x` after `total += x`.
+pub(super) fn set_back(s: &Sketch<'_>, (scope, statement): (Id, Id), far: f32, texts: &mut Vec<(String, f32)>) {
+    let Some(set) = s.node(statement).a.filter(|a| matches!(s.kind(*a), Kind::Assign | Kind::Aug)) else { return };
+    let (Some(place), Some(value)) = (s.node(set).a, s.node(set).b) else { return };
+    let (name, whole) = (s.node(scope).a.map_or("", |a| s.of(a)), s.of(scope));
+    if name.is_empty() || whole.matches(&format!("{name}(")).count() < 2 {
+        return;
+    }
+    let (place_text, value_text) = (s.of(place), s.of(value));
+    if s.kind(set) == Kind::Aug {
+        let back = match s.op(set) {
+            "+=" => "-=",
+            "-=" => "+=",
+            "^=" => "^=",
+            _ => return,
+        };
+        texts.push((format!("{place_text} {back} {value_text}"), 0.1 + far));
+        return;
+    }
+    if s.kind(place) != Kind::Index || matches!(s.kind(value), Kind::Bool) {
+        return;
+    }
+    let base = place_text.split('[').next().unwrap_or("");
+    let end = s.node(scope).end;
+    let asked = (scope..s.ast.nodes.len())
+        .take_while(|id| s.node(*id).start < end)
+        .filter(|id| s.kind(*id) == Kind::Compare && s.of(*id).starts_with(&format!("{base}[")))
+        .filter_map(|id| s.node(id).b)
+        .filter(|b| matches!(s.kind(*b), Kind::Int | Kind::Str | Kind::Null))
+        .map(|b| s.of(b));
+    for (nth, empty) in asked.chain(["0", s.words().null, "-1"]).enumerate() {
+        if empty != value_text {
+            texts.push((format!("{place_text} = {empty}"), 0.1 + far + nth as f32 * 0.25));
+        }
+    }
+}
+
 /// What takes back an addition that the function makes: `xs.append(x)` is taken back by `xs.pop()`.
 pub(super) fn undone(s: &Sketch<'_>, text: &str, far: f32, texts: &mut Vec<(String, f32)>) {
     let w = s.words();

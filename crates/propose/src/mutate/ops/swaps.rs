@@ -53,6 +53,10 @@ fn arithmetic(s: &mut Sketch<'_>, id: Id) {
 }
 
 fn comparison(s: &mut Sketch<'_>, id: Id) {
+    // `x is 5` and `x in 5` are never meant.
+    let last = s.node(id).b.map(|b| s.kind(b));
+    let number = matches!(last, Some(Kind::Int | Kind::Float));
+    let literal = number || last == Some(Kind::Str);
     for span in s.node(id).ops.clone() {
         let op = &s.text[span.0..span.1];
         for to in s.words().compare.iter().filter(|to| **to != op) {
@@ -64,6 +68,8 @@ fn comparison(s: &mut Sketch<'_>, id: Id) {
                 ("<", ">=") | (">=", "<") | (">", "<=") | ("<=", ">") => (Family::Comparison, 0.5),
                 ("==" | "===" | "!=" | "!==", "<=" | ">=" | "<" | ">") => (Family::Comparison, 1.0),
                 ("<" | "<=" | ">" | ">=", "==" | "!=" | "===" | "!==") => (Family::Comparison, 1.5),
+                ("==" | "!=", "is" | "is not") if literal => continue,
+                ("==" | "!=", "in" | "not in") if number => continue,
                 ("==" | "!=", "is" | "is not" | "in" | "not in") => (Family::Comparison, 2.5),
                 ("is" | "is not" | "in" | "not in", "==" | "!=") => (Family::Comparison, 2.0),
                 ("in" | "not in" | "is" | "is not" | "===" | "!==", _) => continue,

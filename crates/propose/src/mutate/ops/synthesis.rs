@@ -1,8 +1,8 @@
-//! Statements that are not there: donors of the same function, updates, exits, and guards at a function's entry.
+//! Statements that are not there: donors of the same function, updates and exits.
 
 use super::conditions::tuples;
 use super::loops;
-use super::returns::{literals, sisters};
+use super::returns::literals;
 use super::statements::{docstring, owns_lines};
 use crate::mutate::language::Lang;
 use crate::mutate::prior::Family;
@@ -12,9 +12,6 @@ use crate::mutate::tree::{Id, Kind};
 
 /// Candidates at one node.
 pub(super) fn at(s: &mut Sketch<'_>, id: Id) {
-    if s.kind(id) == Kind::Function {
-        guards(s, id);
-    }
     if s.kind(id) == Kind::Block && s.node(id).items.is_empty() && s.words().braces && s.ast.function(id).is_some() {
         let (at, indent) = (s.line_end(s.node(id).start), s.indent_of(s.node(id).start));
         if at < s.node(id).end {
@@ -128,10 +125,14 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
         let again = if node.parent == s.node(id).parent { 0.8 } else { 0.0 };
         texts.push((text.to_owned(), 0.9 + far + again));
         loops::undone(s, text, far, texts);
+        if s.lang() == Lang::Python && other < id {
+            loops::set_back(s, (scope, other), far, texts);
+        }
         let inner: Vec<Id> = (other..s.ast.nodes.len())
             .take_while(|i| s.node(*i).start < node.end)
             .filter(|i| s.kind(*i) == Kind::Name && !(s.node(*i).bind && s.kind(s.node(*i).parent) == Kind::Member))
             .collect();
+        exchanged(s, other, &inner, far, texts);
         renamed(s, &inner, (text, node.start), names, 0.5 + far, texts);
         for place in inner {
             let called = s.kind(s.node(place).parent) == Kind::Call && s.node(s.node(place).parent).a == Some(place);
@@ -150,6 +151,40 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
                 let new = format!("{}{name}{}", &text[..from], &text[to..]);
                 texts.push((new, 0.5 + far + near * 0.5 + clash * 0.5));
             }
+        }
+    }
+}
+
+/// A donor in which two names change places: `near[b].append(a)` after `near[a].append(b)`, and `room[b][a] += x` after
+/// `room[a][b] -= x`.
+fn exchanged(s: &Sketch<'_>, other: Id, inner: &[Id], far: f32, texts: &mut Vec<(String, f32)>) {
+    let (text, start) = (s.of(other), s.node(other).start);
+    let op = s.node(other).a.filter(|a| s.kind(*a) == Kind::Aug).and_then(|a| s.node(a).ops.first().copied());
+    let key = |place: Id| s.kind(s.node(place).parent) == Kind::Index && s.node(s.node(place).parent).a != Some(place);
+    for (nth, x) in inner.iter().enumerate().filter(|x| key(*x.1)) {
+        for y in inner.iter().skip(nth + 1).filter(|y| s.of(**y) != s.of(*x)) {
+            let base =
+                s.kind(s.node(*y).parent) == Kind::Index && !key(*y) || s.kind(s.node(*y).parent) == Kind::Member;
+            let called = s.kind(s.node(*y).parent) == Kind::Call && s.node(s.node(*y).parent).a == Some(*y);
+            if base || called {
+                continue;
+            }
+            let mut new = text.to_owned();
+            for (place, name) in [(*y, s.of(*x)), (*x, s.of(*y))] {
+                new.replace_range(s.node(place).start - start..s.node(place).end - start, name);
+            }
+            if let Some((from, to)) = op {
+                // What is taken from one side is given to the other.
+                let sign = match &s.text[from..to] {
+                    "-=" => "+=",
+                    "+=" => "-=",
+                    _ => continue,
+                };
+                if let Some(turned) = new.split_once(&s.text[from..to]).map(|(a, b)| format!("{a}{sign}{b}")) {
+                    texts.push((turned, far));
+                }
+            }
+            texts.push((new, 0.1 + far));
         }
     }
 }
@@ -212,6 +247,14 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
             texts.push((text, cost + near * 0.5 + far + if missing { -0.5 } else { 0.4 }));
         }
     }
+    for (name, near, tags) in names {
+        flag(s, id, body, (name, *near), texts);
+        // What is begun empty may have to be emptied again.
+        let begun = ["[]", "set()", "{}", "deque()"].iter().any(|e| body.contains(&format!("{name} = {e}")));
+        if begun && s.lang() == Lang::Python && tags.has(Tags::SEQ.with(Tags::BAG)) {
+            texts.push((format!("{name}.clear()"), 0.5 + near * 0.5));
+        }
+    }
     for (a, near, tags) in names.iter().filter(|n| local(&n.0)) {
         let before = ["prev", "last", "old"].iter().any(|p| a.starts_with(p));
         for (b, by, kind) in names.iter().filter(|n| n.0 != *a) {
@@ -227,6 +270,20 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
             for (value, more, _) in names.iter().filter(|n| n.0 != *map && n.0 != *key).take(3) {
                 texts.push((format!("{map}[{key}] = {value}{end}"), 1.4 + (near + by + more) * 0.4));
             }
+        }
+    }
+}
+
+/// A flag that is lowered, asked for and never raised, or the other way round, is to be set somewhere.
+fn flag(s: &Sketch<'_>, id: Id, body: &str, (name, near): (&str, f32), texts: &mut Vec<(String, f32)>) {
+    let w = s.words();
+    let sets = |value: &str| body.contains(&format!("{name} = {value}"));
+    for (from, to) in [(w.no, w.yes), (w.yes, w.no)] {
+        let set = body.matches(&format!("{name} = ")).count();
+        if sets(from) && !sets(to) && set == body.matches(&format!("{name} = {from}")).count() {
+            // Not beside where it is set already.
+            let own = s.of(s.node(id).parent).contains(&format!("{name} = {from}"));
+            texts.push((format!("{name} = {to}{}", w.end), if own { 0.3 } else { -0.7 } + near * 0.3));
         }
     }
 }
@@ -309,179 +366,4 @@ fn exits(s: &mut Sketch<'_>, id: Id, gap: &Gap, names: &[(String, f32, Tags)]) {
             insert(s, Family::InsertReturn, id, gap, &format!("return {literal}{end}"), 0.4 + cost);
         }
     }
-}
-
-/// Base cases and edge cases at a function's entry, from its parameters.
-fn guards(s: &mut Sketch<'_>, id: Id) {
-    let Some(body) = s.node(id).c.filter(|c| s.kind(*c) == Kind::Block) else { return };
-    let items = s.node(body).items.clone();
-    let first = items.iter().copied().find(|i| !docstring(s, *i));
-    let Some(first) = first.filter(|f| s.leads_line(*f)) else { return };
-    let Some(params) = s.node(id).items.iter().copied().find(|p| s.kind(*p) == Kind::Params) else { return };
-    let names: Vec<(String, Tags)> = s
-        .ast
-        .ids()
-        .skip(params)
-        .take_while(|n| s.node(*n).start < s.node(params).end)
-        .filter(|n| s.kind(*n) == Kind::Name && s.node(*n).bind && s.of(*n) != s.words().this)
-        .map(|n| (s.of(n).to_owned(), s.scopes.tags_of_name(s.ast, first, s.of(n))))
-        .collect();
-    let (lang, w) = (s.lang(), s.words());
-    let function_name = s.node(id).a.map_or("", |a| s.of(a)).to_owned();
-    let recursive = s.of(body).contains(&format!("{function_name}("));
-    // A function that gives nothing back is left with a bare return.
-    let silent = match lang {
-        Lang::Rust => !s.text[s.node(id).start..s.node(body).start].contains("->"),
-        _ => !s.of(body).contains("return "),
-    };
-    let mut results = if silent { vec![(String::new(), 0.0)] } else { literals(s, id) };
-    // Where lists of lists are built, nothing to choose leaves one way to choose it.
-    if s.of(body).contains(".append([") {
-        results.iter_mut().filter(|r| r.0 == "[[]]").for_each(|r| r.1 -= 0.4);
-        results.sort_by(|a, b| a.1.total_cmp(&b.1));
-    }
-    let given = sisters(s, id);
-    let mut made: Vec<(String, String, f32)> = Vec::new();
-    // Names of the function around this one, which it counts towards.
-    let outside: Vec<(String, f32, Tags)> = match s.ast.function(id) {
-        Some(_) => s.names_at(first, Tags::default(), "").into_iter().filter(|n| !n.2.has(Tags::FUNC)).collect(),
-        None => Vec::new(),
-    };
-    let outside: Vec<_> = outside.into_iter().filter(|o| names.iter().all(|n| n.0 != o.0)).take(4).collect();
-    for (nth, (name, tags)) in names.iter().enumerate().take(4) {
-        let base = nth as f32 * 0.3;
-        let mut conditions: Vec<(String, f32)> = Vec::new();
-        let seq = tags.has(Tags::SEQ.with(Tags::STR).with(Tags::BAG)) || tags.0 == 0;
-        let num = tags.has(Tags::NUM) || tags.0 == 0;
-        if seq {
-            conditions.push((lang.is_empty(name), 0.0));
-            conditions.push((format!("{} <= 1", lang.len_of(name)), 0.3));
-            conditions.push((format!("{} {} 1", lang.len_of(name), w.eq), 0.6));
-            conditions.push((format!("{} {} 0", lang.len_of(name), w.eq), 1.5));
-        }
-        if num {
-            let unsure = if tags.0 == 0 { 0.6 } else { 0.0 };
-            for (cost, test) in [
-                format!("{name} {} 0", w.eq),
-                format!("{name} <= 1"),
-                format!("{name} < 0"),
-                format!("{name} < 2"),
-                format!("{name} <= 0"),
-                format!("{name} {} 1", w.eq),
-            ]
-            .into_iter()
-            .enumerate()
-            {
-                conditions.push((test, unsure + cost as f32 * 0.15));
-            }
-        }
-        if tags.has(Tags::OBJ.with(Tags::OPT)) || !tags.has(Tags::NUM) {
-            conditions.push((lang.is_null(name), if silent { 0.0 } else { 0.5 }));
-        }
-        conditions.extend(relations(s, body, name, &names));
-        conditions.extend(outside.iter().flat_map(|other| against(s, (name, *tags), other)));
-        for (condition, cost) in conditions {
-            for (result, by) in results.iter().take(9) {
-                made.push((condition.clone(), result.clone(), base + cost + by));
-            }
-            for (more, (value, kind)) in names.iter().enumerate().take(if silent { 0 } else { 3 }) {
-                let unlike = kind.clash(given) * 0.4;
-                made.push((condition.clone(), value.clone(), base + cost + 0.2 + more as f32 * 0.3 + unlike));
-            }
-            if !silent {
-                made.push((condition, format!("[{name}]"), base + cost + 1.5));
-            }
-        }
-    }
-    for (i, a) in names.iter().enumerate().take(3) {
-        for b in names.iter().skip(i + 1).take(3) {
-            if a.1.clash(b.1) < 3.0 && !silent {
-                for (cost, op) in [w.eq, ">", "<", ">="].into_iter().enumerate() {
-                    for (result, by) in results.iter().take(6).chain([(a.0.clone(), 0.4), (b.0.clone(), 0.6)].iter()) {
-                        made.push((format!("{} {op} {}", a.0, b.0), result.clone(), 1.0 + cost as f32 * 0.4 + by));
-                    }
-                }
-            }
-        }
-    }
-    made.sort_by(|x, y| x.2.total_cmp(&y.2));
-    let late = if recursive { 0.0 } else { 0.4 };
-    let indent = s.indent_of(s.node(first).start).to_owned();
-    let unit = if indent.starts_with('\t') { "\t" } else { "    " };
-    // Among base cases that stand there already, one more mostly comes last.
-    let cases = items.iter().skip_while(|i| **i != first).take_while(|i| leaves(s, **i)).count();
-    let from = items.iter().position(|i| *i == first).unwrap_or(0);
-    let after = items.get(from + cases).copied().filter(|i| cases > 0 && s.leads_line(*i));
-    let places: Vec<(Id, f32)> =
-        after.map(|i| (i, 0.0)).into_iter().chain([(first, if after.is_some() { 0.3 } else { 0.0 })]).collect();
-    for (condition, result, cost) in made.into_iter().take(160) {
-        let result = if result.is_empty() { result } else { format!(" {result}") };
-        let text = match lang {
-            Lang::Python => format!("{indent}if {condition}:\n{indent}{unit}return{result}\n"),
-            Lang::Rust => format!("{indent}if {condition} {{\n{indent}{unit}return{result};\n{indent}}}\n"),
-            _ => format!("{indent}if ({condition}) return{result};\n"),
-        };
-        for (place, later) in &places {
-            let at = s.line_start(s.node(*place).start);
-            s.put(Family::Guard, *place, (at, at), text.clone(), cost + late + later);
-        }
-    }
-}
-
-/// Whether a statement is a condition that only gives something back, sets a default or raises: a base case.
-fn leaves(s: &Sketch<'_>, id: Id) -> bool {
-    let node = s.node(id);
-    let node = if node.kind == Kind::ExprStmt { node.a.map_or(node, |a| s.node(a)) } else { node };
-    let one = |body: Id| s.kind(body) != Kind::Block || s.node(body).items.len() == 1;
-    node.kind == Kind::If && node.items.len() == 2 && node.c.is_some_and(one)
-}
-
-/// Tests of a parameter against a name of the function around: `start == len(text)`, `opened > pairs`.
-fn against(s: &Sketch<'_>, (name, tags): (&str, Tags), (other, _, kind): &(String, f32, Tags)) -> Vec<(String, f32)> {
-    if !(tags.has(Tags::NUM) || tags.0 == 0) {
-        return Vec::new();
-    }
-    let (eq, len) = (s.words().eq, s.lang().len_of(other));
-    if kind.has(Tags::SEQ.with(Tags::STR)) || s.text.contains(&len) {
-        vec![(format!("{name} {eq} {len}"), 0.1), (format!("{name} >= {len}"), 0.3)]
-    } else if kind.has(Tags::NUM) || kind.0 == 0 {
-        vec![
-            (format!("{name} {eq} {other}"), 0.5),
-            (format!("{name} > {other}"), 0.4),
-            (format!("{name} >= {other}"), 0.7),
-        ]
-    } else {
-        Vec::new()
-    }
-}
-
-/// Tests of a parameter against what the function does with it: `key not in self.items` where it reads `self.items[key]`,
-/// `n > len(xs)` where both are parameters.
-fn relations(s: &Sketch<'_>, body: Id, name: &str, names: &[(String, Tags)]) -> Vec<(String, f32)> {
-    let lang = s.lang();
-    let end = s.node(body).end;
-    let mut found: Vec<(String, f32)> = Vec::new();
-    for id in (body..s.ast.nodes.len()).take_while(|id| s.node(*id).start < end) {
-        let (Some(base), Some(at)) = (s.node(id).a, s.node(id).b) else { continue };
-        if s.kind(id) != Kind::Index || s.of(at) != name || s.of(base).len() > 30 {
-            continue;
-        }
-        let base = s.of(base);
-        let has = lang.member(name, base);
-        let lacks = if lang == Lang::Python { format!("{name} not in {base}") } else { format!("!{has}") };
-        for (test, cost) in [(lacks, 0.0), (has, 0.3), (format!("{name} >= {}", lang.len_of(base)), 0.4)] {
-            if !found.iter().any(|f| f.0 == test) {
-                found.push((test, cost));
-            }
-        }
-    }
-    let tags = names.iter().find(|n| n.0 == name).map_or(Tags::default(), |n| n.1);
-    for (other, kind) in names.iter().filter(|n| n.0 != name) {
-        let counted = tags.has(Tags::NUM) && kind.has(Tags::SEQ.with(Tags::STR));
-        if counted {
-            found.push((format!("{name} > {}", lang.len_of(other)), 0.2));
-            found.push((format!("{name} >= {}", lang.len_of(other)), 0.4));
-        }
-    }
-    found
 }

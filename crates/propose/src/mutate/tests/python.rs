@@ -738,6 +738,186 @@ def positive(records):
     return total
 ";
 
+const ALLOWED: &str = "\
+def allowed(user, public, admin):
+    return user.active and (public or admin or user.owner)
+";
+
+const SHIFTED: &str = "\
+def checksum(data):
+    register = 0
+    for byte in data:
+        carry = register & 0x80
+        register = register << 1 & 0xff ^ byte
+        if carry:
+            register ^= 0x07
+    return register
+";
+
+const FIELDS: &str = "\
+def fields(text):
+    found = {}
+    for pair in text.split('&'):
+        name, _, value = pair.partition('=')
+        found[name] = value
+    return found
+";
+
+const LEVELS: &str = "\
+from collections import deque
+
+def levels(start, near):
+    far = {start: 0}
+    todo = deque([start])
+    while todo:
+        place = todo.popleft()
+        for other in near[place]:
+            if other not in far:
+                far[other] = far[place] + 1
+                todo.append(other)
+    return far
+";
+
+const CABLES: &str = "\
+import heapq
+
+def cables(near):
+    joined = set()
+    total = 0
+    queue = [(0, 0)]
+    while queue:
+        length, house = heapq.heappop(queue)
+        if house in joined:
+            continue
+        joined.add(house)
+        total += length
+        for offer in near[house]:
+            heapq.heappush(queue, offer)
+    return total
+";
+
+const FILL: &str = "\
+def fill(grid, free, fits):
+    if not free:
+        return True
+    r, c = free[0]
+    for digit in range(1, 10):
+        if fits(grid, r, c, digit):
+            grid[r][c] = digit
+            if fill(grid, free[1:], fits):
+                return True
+            grid[r][c] = 0
+    return False
+";
+
+const WITHIN: &str = "\
+def within(text, target):
+    def count(i, j):
+        if j == len(target):
+            return 1
+        if i == len(text):
+            return 0
+        total = count(i + 1, j)
+        if text[i] == target[j]:
+            total += count(i + 1, j + 1)
+        return total
+
+    return count(0, 0)
+";
+
+const MIRRORED: &str = "\
+def mirrored(left, right):
+    if left is None or right is None:
+        return left is right
+    if left.value != right.value:
+        return False
+    return mirrored(left.left, right.right) and mirrored(left.right, right.left)
+";
+
+const SETTLED: &str = "\
+def settled(values):
+    moved = True
+    while moved:
+        moved = False
+        for i in range(len(values) - 1):
+            if values[i] > values[i + 1]:
+                values[i], values[i + 1] = values[i + 1], values[i]
+                moved = True
+    return values
+";
+
+const ZIGZAG: &str = "\
+def zigzag(values):
+    up, down = 1, 1
+    for before, now in zip(values, values[1:]):
+        if now > before:
+            up = down + 1
+        elif now < before:
+            down = up + 1
+    return max(up, down)
+";
+
+const ROADS: &str = "\
+def roads(edges, size):
+    near = [[] for _ in range(size)]
+    for a, b in edges:
+        near[a].append(b)
+        near[b].append(a)
+    return near
+";
+
+const PIPES: &str = "\
+def push_along(room, path, push):
+    for a, b in path:
+        room[a][b] -= push
+        room[b][a] += push
+    return room
+";
+
+const UNIT: &str = "\
+def unit(size):
+    return [[int(i == j) for j in range(size)] for i in range(size)]
+";
+
+const WOVEN: &str = "\
+def woven(a, b, mix):
+    reach = [[False] * (len(b) + 1) for _ in range(len(a) + 1)]
+    reach[0][0] = True
+    for i in range(len(a) + 1):
+        for j in range(len(b) + 1):
+            if i > 0 and reach[i - 1][j] and a[i - 1] == mix[i + j - 1]:
+                reach[i][j] = True
+            if j > 0 and reach[i][j - 1] and b[j - 1] == mix[i + j - 1]:
+                reach[i][j] = True
+    return reach[len(a)][len(b)]
+";
+
+const REDO: &str = "\
+def replay(commands):
+    done = []
+    undone = []
+    for name in commands:
+        if name == 'undo':
+            undone.append(done.pop())
+        elif name == 'redo':
+            done.append(undone.pop())
+        else:
+            undone.clear()
+            done.append(name)
+    return done
+";
+
+const SPANS: &str = "\
+def spans(reach):
+    jumps, end, farthest = 0, 0, 0
+    for i in range(len(reach) - 1):
+        farthest = max(farthest, i + reach[i])
+        if i == end:
+            jumps += 1
+            end = farthest
+    return jumps
+";
+
 const SLIPS: &[Slip] = &[
     slip("add subtracts", ADD, "a + b", "a - b"),
     slip("multiply adds", MULTIPLY, "x * y", "x + y"),
@@ -850,6 +1030,33 @@ const SLIPS: &[Slip] = &[
     slip("text for a number", NUMERAL, "int(letter)", "letter"),
     slip("ends turned", SIGNS, "prefix + '.' + key", "key + '.' + prefix"),
     slip("turn not skipped", SIGNS, "        if record is None:\n            continue\n", ""),
+    slip("group of three clauses", ALLOWED, "(public or admin or user.owner)", "public or admin or user.owner"),
+    slip("wrong bit", SHIFTED, "0x80", "0x08"),
+    slip("parted at the last sign", FIELDS, "pair.partition", "pair.rpartition"),
+    slip("stack for a queue", LEVELS, "popleft", "pop"),
+    slip("seen before and not skipped", CABLES, "        if house in joined:\n            continue\n", ""),
+    slip("place not set back", FILL, "            grid[r][c] = 0\n", ""),
+    slip("one of two base cases", WITHIN, "        if j == len(target):\n            return 1\n", ""),
+    slip(
+        "two that end together",
+        MIRRORED,
+        "    if left is None or right is None:\n        return left is right\n",
+        "",
+    ),
+    slip("flag never raised", SETTLED, "                moved = True\n", ""),
+    slip("two of a wrong start", ZIGZAG, "1, 1", "0, 0"),
+    slip("road in one direction", ROADS, "        near[b].append(a)\n", ""),
+    slip("taken and not given back", PIPES, "        room[b][a] += push\n", ""),
+    slip("ones for the unit matrix", UNIT, "int(i == j)", "1"),
+    Slip {
+        name: "clause of the other direction",
+        program: WOVEN,
+        right: "reach[i - 1][j] and a[i - 1] == mix[i + j - 1]",
+        wrong: "a[i - 1] == mix[i + j - 1]",
+        same: &["a[i - 1] == mix[i + j - 1] and reach[i - 1][j]"],
+    },
+    slip("list not emptied", REDO, "            undone.clear()\n", ""),
+    slip("name that nothing reads", SPANS, "end = farthest", "end = i + reach[i]"),
 ];
 
 #[test]
