@@ -193,7 +193,7 @@ def main():
                     lines.append(tried[-1][0])
                 ours, jobs, start = max(tried, key=lambda one: one[0]["rate"])
                 for iterations in (int(n) for n in options.scaling.split(",") if n):
-                    measured = [run_meliora(program, iterations, jobs, base, options)]
+                    measured = [run_meliora(program, iterations, jobs, base, options) for _ in range(options.runs)]
                     lines.append(report("meliora, scaling", iterations, measured, start))
             except Failed as why:
                 failed.append(f"MELIORA WAS NOT MEASURED: {why}")
