@@ -275,12 +275,22 @@ impl Scopes {
     fn finish(&mut self, ast: &Ast, text: &str) {
         let mut rows: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut bound: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
-        for node in ast.nodes.iter().filter(|n| n.kind == Kind::Name) {
+        for (id, node) in ast.nodes.iter().enumerate().filter(|n| n.1.kind == Kind::Name) {
             let name = &text[node.start..node.end];
             rows.entry(name).or_default().push(node.row);
             let up = &ast.nodes[node.parent];
-            let holder = if matches!(up.kind, Kind::Other | Kind::Tuple) { ast.nodes[up.parent].kind } else { up.kind };
-            if node.bind && matches!(holder, Kind::Assign | Kind::Aug) {
+            let set = match up.kind {
+                Kind::Assign => node.bind,
+                Kind::Aug => up.a == Some(id),
+                // `a, b = b, a + b` reads each for the other, `a, b = 0, 1` reads nothing.
+                Kind::Other | Kind::Tuple => {
+                    let value = ast.nodes[up.parent].b.map_or("", |b| &text[ast.nodes[b].start..ast.nodes[b].end]);
+                    let plain = !value.is_empty() && !value.contains(char::is_alphabetic);
+                    node.bind && ast.nodes[up.parent].kind == Kind::Assign && plain
+                }
+                _ => false,
+            };
+            if set {
                 bound.entry(name).or_default().insert(node.row);
             }
         }

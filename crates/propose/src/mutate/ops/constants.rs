@@ -108,9 +108,10 @@ fn unit(s: &mut Sketch<'_>, id: Id) {
 /// A pattern of bits as it is written, with a bit or a digit moved: `0x08` to `0x80`.
 fn bits(s: &mut Sketch<'_>, id: Id, value: i64) {
     let text = s.of(id);
-    let (width, digit) = match text.get(..2) {
-        Some("0x") => (text.len(), 4),
-        Some("0b") => (text.len(), 1),
+    let width = text.len().min(66);
+    let digit = match text.get(..2) {
+        Some("0x") => 4,
+        Some("0b") => 1,
         _ => return,
     };
     let moved = [(value << 1, 0.3), (value >> 1, 0.3), (value << digit, 0.2), (value >> digit, 0.2)];

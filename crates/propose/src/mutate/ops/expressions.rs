@@ -356,7 +356,11 @@ fn donate(s: &mut Sketch<'_>, id: Id) {
     if !matches!(node.kind, Kind::Name | Kind::Int) && !node.bind {
         for (name, cost, _) in s.names_at(id, tags, text).into_iter().filter(|n| !n.2.has(Tags::FUNC)).take(8) {
             // What is worked out and read by nothing is what was meant to be kept.
-            let unread = cost < 0.0 && up.kind == Kind::Assign && up.b == Some(id);
+            let whole = up.kind == Kind::Assign && up.b == Some(id);
+            if whole && up.a.is_some_and(|a| s.of(a) == name) {
+                continue;
+            }
+            let unread = whole && s.scopes.visible(s.ast, id).iter().any(|b| b.name == name && b.idle());
             s.swap(Family::Replace, id, &name, Bond::Atom, 0.2 + cost - if unread { 1.0 } else { 0.0 });
         }
     }

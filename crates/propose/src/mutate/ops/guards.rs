@@ -117,7 +117,7 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
     let indent = s.indent_of(s.node(first).start).to_owned();
     let unit = if indent.starts_with('\t') { "\t" } else { "    " };
     // Among base cases that stand there already, one more mostly comes last.
-    let cases = items.iter().skip_while(|i| **i != first).take_while(|i| leaves(s, **i)).count();
+    let cases = items.iter().skip_while(|i| **i != first).take_while(|i| leaves(s, **i).is_some()).count();
     let from = items.iter().position(|i| *i == first).unwrap_or(0);
     let after = items.get(from + cases).copied().filter(|i| cases > 0 && s.leads_line(*i));
     let places: Vec<(Id, f32)> =
@@ -145,9 +145,9 @@ fn by_example(
     results: &[(String, f32)],
 ) -> Vec<(String, String, f32)> {
     let mut made = Vec::new();
-    for case in items.iter().skip_while(|i| **i != first).take_while(|i| leaves(s, **i)) {
-        let Some(test) = s.node(*case).a else { continue };
-        let own = s.of(*case);
+    let cases = items.iter().skip_while(|i| **i != first);
+    for (case, test) in cases.map_while(|i| Some((*i, leaves(s, *i)?))) {
+        let own = s.of(case).trim_end_matches([';', '}', ' ', '\n']);
         for (from, to) in pairs(names.iter().map(|n| n.0.as_str())) {
             let Some(moved) = replaced(s.of(test), from, to) else { continue };
             let mut tests = vec![(moved.clone(), 0.3)];
@@ -157,7 +157,7 @@ fn by_example(
             for (test, cost) in tests {
                 for (result, by) in results.iter().take(6) {
                     // The same test of two parameters seldom gives the same.
-                    let same = if own.ends_with(&format!("return {result}")) { 0.3 } else { 0.0 };
+                    let same = if own.ends_with(format!("return {result}").trim_end()) { 0.3 } else { 0.0 };
                     made.push((test.clone(), result.clone(), cost + by + same - 0.5));
                 }
             }
@@ -197,12 +197,13 @@ fn absent(names: &[(String, Tags)], made: &mut Vec<(String, String, f32)>) {
     }
 }
 
-/// Whether a statement is a condition that only gives something back, sets a default or raises: a base case.
-fn leaves(s: &Sketch<'_>, id: Id) -> bool {
+/// The condition of a statement that only gives something back, sets a default or raises: a base case. `None` for others.
+fn leaves(s: &Sketch<'_>, id: Id) -> Option<Id> {
     let node = s.node(id);
     let node = if node.kind == Kind::ExprStmt { node.a.map_or(node, |a| s.node(a)) } else { node };
     let one = |body: Id| s.kind(body) != Kind::Block || s.node(body).items.len() == 1;
-    node.kind == Kind::If && node.items.len() == 2 && node.c.is_some_and(one)
+    let base = node.kind == Kind::If && node.items.len() == 2 && node.c.is_some_and(one);
+    node.a.filter(|_| base).map(|test| s.bare(test))
 }
 
 /// Tests of a parameter against a name of the function around: `start == len(text)`, `opened > pairs`.

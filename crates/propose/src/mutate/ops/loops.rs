@@ -94,15 +94,21 @@ fn rest_of(s: &Sketch<'_>, id: Id) -> Vec<String> {
     names.map(|n| s.of(n).to_owned()).collect()
 }
 
+/// Whether a function of a size that a person writes calls itself.
+pub(super) fn calls_itself(s: &Sketch<'_>, scope: Id) -> bool {
+    let Some(name) = s.node(scope).a.map(|a| s.of(a)) else { return false };
+    let end = s.node(scope).end;
+    s.of(scope).len() < 10_000
+        && (scope..s.ast.nodes.len()).take_while(|id| s.node(*id).start < end).any(|id| {
+            s.kind(id) == Kind::Call && s.node(id).a.is_some_and(|a| s.of(a).rsplit('.').next() == Some(name))
+        })
+}
+
 /// What a function that calls itself sets back after the call: `grid[r][c] = 0` after `grid[r][c] = digit`, with a value that the place
 /// is compared with, and `total -= x` after `total += x`.
 pub(super) fn set_back(s: &Sketch<'_>, (scope, statement): (Id, Id), far: f32, texts: &mut Vec<(String, f32)>) {
     let Some(set) = s.node(statement).a.filter(|a| matches!(s.kind(*a), Kind::Assign | Kind::Aug)) else { return };
     let (Some(place), Some(value)) = (s.node(set).a, s.node(set).b) else { return };
-    let (name, whole) = (s.node(scope).a.map_or("", |a| s.of(a)), s.of(scope));
-    if name.is_empty() || whole.matches(&format!("{name}(")).count() < 2 {
-        return;
-    }
     let (place_text, value_text) = (s.of(place), s.of(value));
     if s.kind(set) == Kind::Aug {
         let back = match s.op(set) {
@@ -125,9 +131,11 @@ pub(super) fn set_back(s: &Sketch<'_>, (scope, statement): (Id, Id), far: f32, t
         .filter_map(|id| s.node(id).b)
         .filter(|b| matches!(s.kind(*b), Kind::Int | Kind::Str | Kind::Null))
         .map(|b| s.of(b));
-    for (nth, empty) in asked.chain(["0", s.words().null, "-1"]).enumerate() {
-        if empty != value_text {
-            texts.push((format!("{place_text} = {empty}"), 0.1 + far + nth as f32 * 0.25));
+    let mut empties: Vec<&str> = Vec::new();
+    for empty in asked.chain(["0", s.words().null, "-1"]) {
+        if empty != value_text && !empties.contains(&empty) {
+            texts.push((format!("{place_text} = {empty}"), 0.1 + far + empties.len() as f32 * 0.25));
+            empties.push(empty);
         }
     }
 }

@@ -45,9 +45,8 @@ fn kin(s: &mut Sketch<'_>, id: Id, text: &str) {
     let called = s.kind(node.parent) == Kind::Call
         || s.kind(node.parent) == Kind::Member && s.kind(s.node(node.parent).parent) == Kind::Call;
     let tail = text.rfind("::").map_or(0, |n| n + 2);
-    // A queue that is only ever emptied where it is filled is a stack, for which nobody takes a deque.
-    let stack =
-        text == "pop" && s.text.contains("deque(") && !s.text.contains("popleft") && !s.text.contains("appendleft");
+    // Nobody takes a deque for what is filled and emptied at one end.
+    let stack = text == "pop" && s.uses("deque") && !s.uses("popleft") && !s.uses("appendleft");
     for row in s.lang().kin().iter().filter(|row| row.contains(&&text[tail..])) {
         for (nth, to) in row.iter().filter(|to| **to != &text[tail..]).enumerate() {
             let cost = nth as f32 * 0.4 + if called || s.kind(node.parent) == Kind::Member { 0.0 } else { 2.0 };

@@ -54,9 +54,9 @@ fn arithmetic(s: &mut Sketch<'_>, id: Id) {
 
 fn comparison(s: &mut Sketch<'_>, id: Id) {
     // `x is 5` and `x in 5` are never meant.
-    let last = s.node(id).b.map(|b| s.kind(b));
-    let number = matches!(last, Some(Kind::Int | Kind::Float));
-    let literal = number || last == Some(Kind::Str);
+    let right = s.node(id).b.map(|b| s.kind(b));
+    let number = matches!(right, Some(Kind::Int | Kind::Float));
+    let literal = number || right == Some(Kind::Str);
     for span in s.node(id).ops.clone() {
         let op = &s.text[span.0..span.1];
         for to in s.words().compare.iter().filter(|to| **to != op) {
@@ -94,7 +94,7 @@ fn bounds(s: &mut Sketch<'_>, id: Id) {
         .enumerate()
         .filter(|(_, (to, _))| *to != old)
     {
-        let number = value + step;
+        let number = value.saturating_add(step);
         if number >= 0 {
             s.put(Family::Boundary, id, (from, end), format!("{to} {number}"), 2.0 + cost as f32 * 0.5);
         }

@@ -111,6 +111,7 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
     let Some(scope) = s.ast.function(id) else { return };
     let (end, row) = (s.node(scope).end, s.node(id).row);
     let visible: Vec<&str> = names.iter().map(|n| n.0.as_str()).collect();
+    let recursive = s.lang() == Lang::Python && loops::calls_itself(s, scope);
     for other in scope..s.ast.nodes.len() {
         let node = s.node(other);
         if node.start >= end {
@@ -125,7 +126,7 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
         let again = if node.parent == s.node(id).parent { 0.8 } else { 0.0 };
         texts.push((text.to_owned(), 0.9 + far + again));
         loops::undone(s, text, far, texts);
-        if s.lang() == Lang::Python && other < id {
+        if recursive && other < id {
             loops::set_back(s, (scope, other), far, texts);
         }
         let inner: Vec<Id> = (other..s.ast.nodes.len())
@@ -159,10 +160,15 @@ fn donors(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Vec
 /// `room[a][b] -= x`.
 fn exchanged(s: &Sketch<'_>, other: Id, inner: &[Id], far: f32, texts: &mut Vec<(String, f32)>) {
     let (text, start) = (s.of(other), s.node(other).start);
+    if inner.len() > 12 || text.len() > 200 {
+        return;
+    }
     let op = s.node(other).a.filter(|a| s.kind(*a) == Kind::Aug).and_then(|a| s.node(a).ops.first().copied());
     let key = |place: Id| s.kind(s.node(place).parent) == Kind::Index && s.node(s.node(place).parent).a != Some(place);
     for (nth, x) in inner.iter().enumerate().filter(|x| key(*x.1)) {
-        for y in inner.iter().skip(nth + 1).filter(|y| s.of(**y) != s.of(*x)) {
+        // A path holds its parts: what lies inside the first is no second.
+        let behind = |y: Id| s.node(y).start >= s.node(*x).end && s.of(y) != s.of(*x);
+        for y in inner.iter().skip(nth + 1).filter(|y| behind(**y)) {
             let base =
                 s.kind(s.node(*y).parent) == Kind::Index && !key(*y) || s.kind(s.node(*y).parent) == Kind::Member;
             let called = s.kind(s.node(*y).parent) == Kind::Call && s.node(s.node(*y).parent).a == Some(*y);
@@ -176,12 +182,12 @@ fn exchanged(s: &Sketch<'_>, other: Id, inner: &[Id], far: f32, texts: &mut Vec<
             if let Some((from, to)) = op {
                 // What is taken from one side is given to the other.
                 let sign = match &s.text[from..to] {
-                    "-=" => "+=",
-                    "+=" => "-=",
-                    _ => continue,
+                    "-=" => Some("+="),
+                    "+=" => Some("-="),
+                    _ => None,
                 };
-                if let Some(turned) = new.split_once(&s.text[from..to]).map(|(a, b)| format!("{a}{sign}{b}")) {
-                    texts.push((turned, far));
+                if let (Some(sign), Some((a, b))) = (sign, new.split_once(&s.text[from..to])) {
+                    texts.push((format!("{a}{sign}{b}"), far));
                 }
             }
             texts.push((new, 0.1 + far));
@@ -248,10 +254,12 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
         }
     }
     for (name, near, tags) in names {
-        flag(s, id, body, (name, *near), texts);
+        if tags.has(Tags::BOOL) || tags.0 == 0 {
+            flag(s, id, body, (name, *near), texts);
+        }
         // What is begun empty may have to be emptied again.
-        let begun = ["[]", "set()", "{}", "deque()"].iter().any(|e| body.contains(&format!("{name} = {e}")));
-        if begun && s.lang() == Lang::Python && tags.has(Tags::SEQ.with(Tags::BAG)) {
+        let begun = || ["[]", "set()", "{}", "deque()"].iter().any(|e| times(body, &format!("{name} = {e}")) > 0);
+        if s.lang() == Lang::Python && tags.has(Tags::SEQ.with(Tags::BAG)) && begun() {
             texts.push((format!("{name}.clear()"), 0.5 + near * 0.5));
         }
     }
@@ -277,15 +285,21 @@ fn updates(s: &Sketch<'_>, id: Id, names: &[(String, f32, Tags)], texts: &mut Ve
 /// A flag that is lowered, asked for and never raised, or the other way round, is to be set somewhere.
 fn flag(s: &Sketch<'_>, id: Id, body: &str, (name, near): (&str, f32), texts: &mut Vec<(String, f32)>) {
     let w = s.words();
-    let sets = |value: &str| body.contains(&format!("{name} = {value}"));
     for (from, to) in [(w.no, w.yes), (w.yes, w.no)] {
-        let set = body.matches(&format!("{name} = ")).count();
-        if sets(from) && !sets(to) && set == body.matches(&format!("{name} = {from}")).count() {
+        let lowered = times(body, &format!("{name} = {from}"));
+        // It is set to nothing else, and read.
+        if lowered > 0 && lowered == times(body, &format!("{name} = ")) && times(body, name) > lowered {
             // Not beside where it is set already.
             let own = s.of(s.node(id).parent).contains(&format!("{name} = {from}"));
             texts.push((format!("{name} = {to}{}", w.end), if own { 0.3 } else { -0.7 } + near * 0.3));
         }
     }
+}
+
+/// How often a text that begins with a name stands in another, the name being a whole one there.
+fn times(body: &str, text: &str) -> usize {
+    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    body.match_indices(text).filter(|(at, _)| !body[..*at].ends_with(inside)).count()
 }
 
 /// How unlikely it is that a number should be stepped up or down here: a loop that tests it wants it moved.
