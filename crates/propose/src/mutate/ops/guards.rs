@@ -1,5 +1,6 @@
 //! Base cases and edge cases that are not there, at a function's entry.
 
+use super::loops::calls_itself;
 use super::returns::{literals, sisters};
 use super::statements::docstring;
 use crate::mutate::language::Lang;
@@ -31,8 +32,7 @@ fn guards(s: &mut Sketch<'_>, id: Id) {
         .map(|n| (s.of(n).to_owned(), s.scopes.tags_of_name(s.ast, first, s.of(n))))
         .collect();
     let (lang, w) = (s.lang(), s.words());
-    let function_name = s.node(id).a.map_or("", |a| s.of(a)).to_owned();
-    let recursive = s.of(body).contains(&format!("{function_name}("));
+    let recursive = calls_itself(s, id);
     // A function that gives nothing back is left with a bare return.
     let silent = match lang {
         Lang::Rust => !s.text[s.node(id).start..s.node(body).start].contains("->"),
